@@ -1,0 +1,5 @@
+"""``python -m tradepit``."""
+
+from tradepit.cli.main import main
+
+main()

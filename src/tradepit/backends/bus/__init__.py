@@ -1,0 +1,1 @@
+"""Backends of the bus port, one file per vendor."""

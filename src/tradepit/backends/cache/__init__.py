@@ -1,0 +1,1 @@
+"""Backends of the cache port, one file per vendor."""

@@ -1,0 +1,1 @@
+"""Backends of the journal port, one file per vendor."""

@@ -1,0 +1,1 @@
+"""Backends of the lease port, one file per vendor."""

@@ -1,0 +1,41 @@
+"""What commands print: tables for people, one JSON document for programs."""
+
+import sys
+from collections.abc import Mapping, Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from tradepit.cli.exits import exit_of
+from tradepit.trading.model.errors import TradepitError
+from tradepit.wire.simulator_codec import encode
+
+
+def print_json(value: object) -> None:
+    """One JSON document on standard output."""
+    sys.stdout.write(encode(value).decode() + "\n")
+
+
+def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """A table on standard output."""
+    table = Table(title=title, title_justify="left", header_style="bold")
+    for column in columns:
+        table.add_column(column)
+    for row in rows:
+        table.add_row(*(str(cell) for cell in row))
+    Console().print(table)
+
+
+def print_fields(title: str, fields: Mapping[str, object]) -> None:
+    """Names and values on standard output."""
+    print_table(title, ("", ""), [(name, value) for name, value in fields.items()])
+
+
+def fail(error: TradepitError, *, json: bool) -> int:
+    """Tell of an error (JSON on standard output, or a line on standard error); the exit code to end with."""
+    if json:
+        details = {key: str(value) for key, value in error.details.items()}
+        print_json({"success": False, "error": error.reason_code, "message": error.message, "details": details})
+    else:
+        sys.stderr.write(f"{error}\n")
+    return int(exit_of(error))

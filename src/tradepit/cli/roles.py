@@ -1,0 +1,69 @@
+"""``tradepit roles`` and ``tradepit contracts``: who does what, and over which channels."""
+
+from tradepit.cli.output import print_json, print_table
+from tradepit.profiles.catalogue import roles_of
+from tradepit.wire.simulator import CHANNELS, rpc_subject
+
+
+def roles(profile: str = "pit", *, json: bool = False) -> int:
+    """List the roles of a profile: instances, processes, purpose."""
+    rows = roles_of(profile)
+    if json:
+        print_json(
+            [
+                {
+                    "role": role.name,
+                    "replicas": role.replicas,
+                    "processes": sorted({role.process_of(number) for number in range(1, role.replicas + 1)}),
+                    "purpose": role.purpose,
+                }
+                for role in rows
+            ]
+        )
+    else:
+        print_table(
+            f"Roles of profile {profile}",
+            ("role", "instances", "process", "purpose"),
+            [(role.name, role.replicas, role.process, role.purpose) for role in rows],
+        )
+    return 0
+
+
+def contracts(profile: str = "pit", *, json: bool = False) -> int:
+    """List the channels and RPC methods of a profile: subject, delivery, durability, who publishes and consumes."""
+    rows = roles_of(profile)
+    channels = [
+        {
+            "channel": channel.name,
+            "subject": channel.subject,
+            "delivery": channel.delivery.value,
+            "durable": channel.durable,
+            "published_by": [role.name for role in rows if channel in role.publishes],
+            "consumed_by": [role.name for role in rows if channel in role.consumes],
+        }
+        for channel in CHANNELS
+    ]
+    methods = [
+        {"service": role.name, "method": method, "subject": rpc_subject(role.name, method)}
+        for role in rows
+        for method in role.serves
+    ]
+    if json:
+        print_json({"channels": channels, "rpc": methods})
+        return 0
+    print_table(
+        "Channels",
+        ("subject", "delivery", "durable", "published by", "consumed by"),
+        [
+            (
+                row["subject"],
+                row["delivery"],
+                "yes" if row["durable"] else "no",
+                ", ".join(map(str, row["published_by"])),  # type: ignore[arg-type]  # the rows mix texts and lists
+                ", ".join(map(str, row["consumed_by"])),  # type: ignore[arg-type]  # the rows mix texts and lists
+            )
+            for row in channels
+        ],
+    )
+    print_table("RPC", ("subject",), [(row["subject"],) for row in methods])
+    return 0

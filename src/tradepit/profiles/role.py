@@ -1,0 +1,28 @@
+"""A row of a profile: a role, how many instances it has, and which of them share a process."""
+
+import msgspec
+
+from tradepit.ports.bus import Channel
+
+
+class Role(msgspec.Struct, frozen=True, kw_only=True):
+    """``replicas`` instances named ``<role>-1`` …; ``process`` is a format of ``{n}``: equal names share a process.
+
+    ``consumes`` and ``publishes`` are channels of the wire contract; ``serves`` are RPC methods on ``rpc.<role>.<method>``.
+    """
+
+    name: str
+    replicas: int
+    process: str
+    purpose: str
+    consumes: tuple[Channel, ...] = ()
+    publishes: tuple[Channel, ...] = ()
+    serves: tuple[str, ...] = ()
+
+    def instances(self) -> list[str]:
+        """The ids of the role's instances."""
+        return [f"{self.name}-{number}" for number in range(1, self.replicas + 1)]
+
+    def process_of(self, number: int) -> str:
+        """The name of the process in which instance ``number`` (from 1) lives."""
+        return self.process.format(n=number)

@@ -1,0 +1,61 @@
+"""Questions to the exchange, as followers of its events ask them: listed contracts, money, and its numbered reports."""
+
+from collections.abc import AsyncIterator
+from typing import TypeVar
+
+import msgspec
+
+from tradepit.ports.bus import Bus
+from tradepit.trading.model.account import Account
+from tradepit.trading.model.errors import BadRequest, Unavailable
+from tradepit.trading.model.report import Report
+from tradepit.wire import gateway as wire
+from tradepit.wire.simulator import TRADING_GATEWAY, rpc_subject
+
+ReplyT = TypeVar("ReplyT", bound=wire.Reply)
+
+
+class ExchangeDesk:
+    """Every question raises Unavailable when the exchange does not answer properly now."""
+
+    def __init__(self, bus: Bus, timeout_s: float = 2.0) -> None:
+        self._bus, self._timeout_s = bus, timeout_s
+
+    async def instruments(self) -> wire.InstrumentsReply:
+        """All listed contracts with their previous settlement, and the exchange's trading day."""
+        return await self._ask("instruments", None, wire.InstrumentsReply)
+
+    async def account(self, account: str) -> Account | None:
+        """The account's money; None when the exchange does not know it."""
+        try:
+            return (await self._ask("account", wire.QueryAccount(account=account), wire.AccountReply)).account
+        except BadRequest:
+            return None
+
+    async def last_report(self) -> int:
+        """The number of the newest report there is."""
+        return (await self._ask("status", None, wire.StatusReply)).last_report
+
+    async def reports(self, after: int) -> AsyncIterator[Report]:
+        """All reports numbered above ``after`` up to the newest at the time of the last page, in order, without gaps."""
+        while True:
+            reply = await self._ask("reports", wire.ReportsRequest(after=after), wire.ReportsReply)
+            for raw in reply.reports:
+                report = wire.read_report(raw)
+                after = report.sequence
+                yield report
+            if after >= reply.last or not reply.reports:
+                return
+
+    async def _ask(self, method: str, body: msgspec.Struct | None, kind: type[ReplyT]) -> ReplyT:
+        payload = b"" if body is None else wire.encode(body)
+        answer = await self._bus.request(rpc_subject(TRADING_GATEWAY, method), payload, timeout_s=self._timeout_s)
+        try:
+            reply = msgspec.json.decode(answer, type=kind)
+        except msgspec.MsgspecError as error:
+            raise Unavailable("the exchange's answer cannot be read", method=method) from error
+        if not reply.error:
+            return reply
+        if reply.error in ("SERVICE_UNAVAILABLE", "TIMEOUT", "NOT_ACTIVE", "STALE_EPOCH", "INTERNAL_ERROR"):
+            raise Unavailable(reply.message, method=method, code=reply.error)
+        raise BadRequest(reply.message, method=method, code=reply.error)

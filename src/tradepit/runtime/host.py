@@ -1,0 +1,72 @@
+"""The host: runs the services of one process from start to SIGTERM."""
+
+import asyncio
+import gc
+import signal
+from collections.abc import Awaitable, Callable, Sequence
+
+from loguru import logger
+
+from tradepit.ports.bus import Bus
+from tradepit.ports.cache import Cache
+from tradepit.ports.clock import Clock
+from tradepit.runtime.heartbeat import Heartbeat
+from tradepit.runtime.service import Service
+from tradepit.runtime.tasks import TaskGroup
+
+_STOP_S = 10.0
+
+
+class Host:
+    """Starts services in order, beats their hearts, stops them in reverse order on SIGTERM or SIGINT."""
+
+    def __init__(self, services: Sequence[Service], bus: Bus, cache: Cache, clock: Clock) -> None:
+        self._services, self._bus, self._cache, self._clock = list(services), bus, cache, clock
+        self._ended = asyncio.Event()
+        self._tasks = TaskGroup("host")
+        self._hearts = [Heartbeat(service, bus, cache, clock) for service in self._services]
+        self.failure: BaseException | None = None
+
+    def fail(self, error: BaseException) -> None:
+        """A service can no longer work: end the process, so that whoever runs it starts it again."""
+        self.failure = error
+        self._ended.set()
+
+    async def run(self, after_start: Callable[[], Awaitable[None]] | None = None) -> int:
+        """Run until told to stop; the process's exit code (0 stopped, 1 a service failed)."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._ended.set)
+        await self._bus.connect()
+        await self._cache.connect()
+        started: list[Service] = []
+        try:
+            for service in self._services:
+                await service.start()
+                started.append(service)
+                logger.info("{} started", service.instance)
+            for heart in self._hearts:
+                self._tasks.spawn(heart.run(), "heartbeat")
+            # What was made while starting lives as long as the process: no collection needs to look at it again.
+            gc.collect()
+            gc.freeze()
+            if after_start is not None:
+                await after_start()
+            await self._ended.wait()
+        finally:
+            await self._stop(started)
+        return 1 if self.failure is not None else 0
+
+    async def _stop(self, started: Sequence[Service]) -> None:
+        await self._tasks.stop()
+        for service in reversed(started):
+            try:
+                async with asyncio.timeout(_STOP_S):
+                    await service.stop()
+                logger.info("{} stopped", service.instance)
+            except TimeoutError:
+                logger.error("{} did not stop within {} s", service.instance, _STOP_S)
+        for heart in self._hearts:
+            await heart.sign_off()
+        await self._cache.close()
+        await self._bus.close()

@@ -1,0 +1,130 @@
+"""A client of order management: every order has an id, every retry carries the same one, so no retry can double an order."""
+
+import random
+from collections.abc import Mapping
+from decimal import Decimal
+
+import msgspec
+
+from tradepit.ports.bus import Bus
+from tradepit.ports.clock import Clock
+from tradepit.runtime.ids import new_id
+from tradepit.trading.model.errors import (
+    InternalError,
+    NotActive,
+    OutcomeUnknown,
+    RequestRefused,
+    TimedOut,
+    TradepitError,
+    Unavailable,
+)
+from tradepit.wire.simulator import ORDER_MANAGEMENT, rpc_subject
+from tradepit.wire.simulator_codec import encode
+
+Reply = dict[str, object]
+_RETRIED = frozenset({NotActive.code, OutcomeUnknown.code, Unavailable.code, TimedOut.code, InternalError.code})
+
+
+class Refused(RequestRefused):
+    """Order management refused the request."""
+
+    code = "REFUSED"
+
+    def __init__(self, reply: Mapping[str, object]) -> None:
+        super().__init__(str(reply.get("message", "")) or None)
+        self.reply = dict(reply)
+
+    @property
+    def reason_code(self) -> str:
+        return str(self.reply.get("error", self.code))
+
+
+class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """How long to go on asking: attempts with growing pauses (seconds, with jitter), never beyond ``deadline_s`` in all."""
+
+    deadline_s: float = 5.0
+    attempt_timeout_s: float = 1.0
+    first_pause_s: float = 0.01
+    factor: float = 1.6
+    longest_pause_s: float = 0.25
+    jitter: float = 0.2
+
+
+class OrderClient:
+    """Requests to ``rpc.order-management.*``.
+
+    Only answers that say "ask again" are retried: NOT_ACTIVE, no listener, no answer in time, outcome unknown. A refusal is final.
+    When the deadline passes the outcome may still be unknown: OutcomeUnknown is raised, and asking again later with the same id is safe.
+    """
+
+    def __init__(self, bus: Bus, clock: Clock, *, policy: RetryPolicy | None = None, seed: int | None = None) -> None:
+        self._bus, self._clock = bus, clock
+        self._policy = policy or RetryPolicy()
+        self._chance = random.Random(seed)  # noqa: S311 - spreads retries, guards nothing
+        self.retries = 0
+
+    async def submit(
+        self,
+        *,
+        side: str,
+        symbol: str,
+        price: Decimal | None,
+        volume: int,
+        account: str,
+        offset: str = "OPEN",
+        order_type: str = "LIMIT",
+        client_order_id: str = "",
+        reference: str = "",
+        timestamp_ns: int = 0,
+    ) -> Reply:
+        """Send one order (``side`` BUY or SELL). Raises Refused (final), OutcomeUnknown (deadline passed)."""
+        body = {
+            "symbol": symbol,
+            "price": price,
+            "volume": volume,
+            "account": account,
+            "offset": offset,
+            "type": order_type,
+            "client_order_id": client_order_id or new_id("C"),
+            "reference": reference,
+            "timestamp": timestamp_ns,
+        }
+        return await self.call("buy" if side == "BUY" else "sell", body)
+
+    async def cancel(self, *, account: str, client_order_id: str = "", orderid: str = "") -> Reply:
+        """Cancel by either id; a finished order's state is the answer. Raises Refused, OutcomeUnknown."""
+        return await self.call("cancel", {"account": account, "client_order_id": client_order_id, "orderid": orderid})
+
+    async def call(self, method: str, body: Mapping[str, object]) -> Reply:
+        """Any method with the retry rules of this client."""
+        policy, payload = self._policy, encode(body)
+        deadline_ns = self._clock.monotonic_ns() + int(policy.deadline_s * 1e9)
+        pause_s, last = policy.first_pause_s, "no attempt"
+        while True:
+            left_s = (deadline_ns - self._clock.monotonic_ns()) / 1e9
+            if left_s <= 0:
+                raise OutcomeUnknown(method=method, last=last)
+            try:
+                timeout_s = min(policy.attempt_timeout_s, left_s)
+                reply = self._read(await self._bus.request(rpc_subject(ORDER_MANAGEMENT, method), payload, timeout_s=timeout_s))
+            except TradepitError as error:
+                if error.reason_code not in _RETRIED:
+                    raise
+                last = error.reason_code
+                self.retries += 1
+            else:
+                return reply
+            await self._clock.sleep(pause_s * self._chance.uniform(1 - policy.jitter, 1 + policy.jitter))
+            pause_s = min(policy.longest_pause_s, pause_s * policy.factor)
+
+    def _read(self, payload: bytes) -> Reply:
+        try:
+            reply = msgspec.json.decode(payload, type=dict[str, object])
+        except msgspec.MsgspecError as error:
+            raise InternalError("the answer cannot be read") from error
+        code = reply.get("error")
+        if not code:
+            return reply
+        if code in _RETRIED:
+            raise Unavailable(str(reply.get("message", "")), code=code)
+        raise Refused(reply)

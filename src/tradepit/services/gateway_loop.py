@@ -1,0 +1,178 @@
+"""The gateway's one loop: what waits is stamped, journaled as one entry, applied and answered, in the order of arrival."""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+
+from loguru import logger
+
+from tradepit.runtime.journal_writer import JournalWriter
+from tradepit.services.gateway_machine import Events, GatewayMachine, write_record
+from tradepit.services.gateway_meters import Meters
+from tradepit.services.gateway_time import ExchangeTime
+from tradepit.trading.matching.commands import Command
+from tradepit.trading.matching.events import CommandRefused, Event
+from tradepit.trading.model.errors import BadRequest, OutcomeUnknown, StaleEpoch, TradepitError, Unavailable
+
+Results = list[Events]
+
+# The causes of fencing that prove that nothing of the entry was written: somebody else's entry is in its place.
+_NOT_WRITTEN = frozenset({"JOURNAL_CONFLICT", "STALE_EPOCH"})
+
+
+class Work:
+    """Commands of one request, applied one after another; ``answer`` makes the reply from what each of them did."""
+
+    __slots__ = ("answer", "at_ns", "commands", "future")
+
+    def __init__(self, commands: Sequence[Command], answer: Callable[[Results], bytes], *, at_ns: int = 0) -> None:
+        self.commands, self.answer, self.at_ns = commands, answer, at_ns
+        self.future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+
+class CommandLoop:
+    """Owns the machine: nothing else changes it. ``tell`` gets every event; ``room`` is awaited before each batch."""
+
+    def __init__(
+        self,
+        *,
+        machine: GatewayMachine,
+        writer: JournalWriter,
+        time: ExchangeTime,
+        meters: Meters,
+        tell: Callable[[Event], None],
+        room: Callable[[], Awaitable[None]],
+        after_batch: Callable[[], Awaitable[None]],
+        batch_commands: int,
+        queue_commands: int,
+    ) -> None:
+        self._machine, self._writer, self._time, self._meters = machine, writer, time, meters
+        self._tell, self._room, self._after_batch = tell, room, after_batch
+        self._batch_commands, self._queue_commands = batch_commands, queue_commands
+        self._queue: deque[Work] = deque()
+        self._wake = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self.waiting = 0
+        self.closed = False
+
+    def submit(
+        self, commands: Sequence[Command], answer: Callable[[Results], bytes], *, at_ns: int = 0
+    ) -> "asyncio.Future[bytes]":
+        """Queue a request. Raises Unavailable when the gateway is stopping or too much is waiting: nothing was done."""
+        if self.closed:
+            raise Unavailable("the gateway is stopping")
+        if self.waiting + len(commands) > self._queue_commands:
+            raise Unavailable("too many commands are waiting", waiting=self.waiting)
+        work = Work(commands, answer, at_ns=at_ns)
+        self._queue.append(work)
+        self.waiting += len(commands)
+        self._idle.clear()
+        self._wake.set()
+        return work.future
+
+    async def run(self) -> None:
+        """Work for ever. Raises StaleEpoch when another gateway has taken over the journal, and whatever the venue fails with."""
+        try:
+            while True:
+                await self._wake.wait()
+                self._wake.clear()
+                while self._queue:
+                    await self._room()
+                    await self._work_off(self._drain())
+                    await self._after_batch()
+                self._idle.set()
+        finally:
+            self.closed = True
+            _fail(self._queue, Unavailable("the gateway has stopped"))
+            self._queue.clear()
+            self._idle.set()
+
+    async def finish(self) -> None:
+        """Take nothing new and wait until everything queued is answered."""
+        self.closed = True
+        await self._idle.wait()
+
+    def _drain(self) -> list[Work]:
+        batch: list[Work] = []
+        count = 0
+        while self._queue and count < self._batch_commands:
+            work = self._queue.popleft()
+            count += len(work.commands)
+            batch.append(work)
+        self.waiting -= count
+        return batch
+
+    async def _work_off(self, batch: list[Work]) -> None:
+        records: list[bytes] = []
+        todo: list[tuple[Work, list[int]]] = []
+        for work in batch:
+            instants = self._stamp(work, records)
+            if instants:
+                todo.append((work, instants))
+        if not records:
+            return
+        try:
+            await self._writer.put(records)
+        except StaleEpoch as error:
+            _fail([work for work, _ in todo], _fenced(error))
+            raise
+        except BaseException:
+            _fail([work for work, _ in todo], OutcomeUnknown())
+            raise
+        self._meters.batches += 1
+        for number, (work, instants) in enumerate(todo):
+            try:
+                self._apply(work, instants)
+            except BaseException:
+                # Journaled, but what it did is not known: the next start replays it.
+                _fail([left for left, _ in todo[number:]], OutcomeUnknown())
+                raise
+
+    def _stamp(self, work: Work, records: list[bytes]) -> list[int]:
+        before = len(records)
+        try:
+            if work.at_ns:
+                self._time.advance_to(work.at_ns)
+            instants = []
+            for command in work.commands:
+                instants.append(self._time.stamp(command))
+                records.append(write_record(command, instants[-1]))
+        except (TradepitError, ValueError, OverflowError) as error:
+            del records[before:]
+            refusal = error if isinstance(error, TradepitError) else BadRequest(str(error)[:200])
+            _fail([work], refusal)
+            return []
+        return instants
+
+    def _apply(self, work: Work, instants: list[int]) -> None:
+        results: Results = []
+        for command, now_ns in zip(work.commands, instants, strict=True):
+            began_ns = self._meters.stopwatch()
+            passed, done = self._machine.apply(command, now_ns)
+            self._meters.applied(began_ns)
+            for event in passed:
+                self._announce(event)
+            for event in done:
+                self._announce(event)
+            results.append(done)
+        if not work.future.done():
+            work.future.set_result(work.answer(results))
+
+    def _announce(self, event: Event) -> None:
+        if isinstance(event, CommandRefused):
+            self._meters.refused += 1
+        self._tell(event)
+
+
+def _fenced(error: StaleEpoch) -> TradepitError:
+    if error.details.get("cause", "STALE_EPOCH") in _NOT_WRITTEN:
+        return Unavailable("another gateway has taken over")
+    logger.error("the journal failed, the fate of the last commands is not known: {}", error)
+    return OutcomeUnknown()
+
+
+def _fail(works: "Sequence[Work] | deque[Work]", error: TradepitError) -> None:
+    for work in works:
+        if not work.future.done():
+            work.future.set_exception(error)

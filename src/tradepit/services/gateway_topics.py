@@ -1,0 +1,67 @@
+"""What of the exchange's events goes on which topic of the contract."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from tradepit.trading.matching.events import PhaseChanged, TickPublished
+from tradepit.trading.model.instrument import Instrument
+from tradepit.trading.model.order import Order
+from tradepit.trading.model.report import DayReport, OrderReport, Report
+from tradepit.trading.model.terms import OrderStatus
+from tradepit.wire import gateway as wire
+from tradepit.wire.simulator import ORDERS_CANCELLED, ORDERS_FILLED, ORDERS_NEW, TRADES_EXECUTED, depth_topic, phase_topic
+from tradepit.wire.simulator_codec import encode, order_data, tick_data, trade_data
+
+_ORDER_TOPICS = {
+    OrderStatus.SUBMITTED: ORDERS_NEW.subject,
+    OrderStatus.OPEN: ORDERS_NEW.subject,
+    OrderStatus.PARTIAL: ORDERS_FILLED.subject,
+    OrderStatus.FILLED: ORDERS_FILLED.subject,
+    # What ended without (all of) its volume traded; the payload's own status tells which of the three it was.
+    OrderStatus.CANCELLED: ORDERS_CANCELLED.subject,
+    OrderStatus.REJECTED: ORDERS_CANCELLED.subject,
+    OrderStatus.EXPIRED: ORDERS_CANCELLED.subject,
+}
+
+
+class Publication(NamedTuple):
+    """One message to publish."""
+
+    subject: str
+    payload: bytes
+    message_id: str = ""
+
+
+def publication(report: Report, venue: str, find: Callable[[str], Instrument | None]) -> Publication | None:
+    """What a report says on the contract's durable topics, None when that is nothing (days; orders only reduced).
+
+    An instrument nobody knows any more (delisted before a restart published its last reports again) has no prices to write.
+    """
+    if isinstance(report, DayReport):
+        return None
+    message_id = f"{venue}-{report.sequence}"
+    if isinstance(report, OrderReport):
+        instrument = find(report.order.intent.symbol)
+        topic = _ORDER_TOPICS.get(report.order.status)
+        if instrument is None or topic is None or _reduced(report.order):
+            return None
+        data = order_data(report.order, instrument, seq=report.sequence, trading_day=report.trading_day)
+        return Publication(topic, encode(data), message_id)
+    instrument = find(report.trade.symbol)
+    if instrument is None:
+        return None
+    return Publication(TRADES_EXECUTED.subject, encode(trade_data(report.trade, instrument, seq=report.sequence)), message_id)
+
+
+def _reduced(order: Order) -> bool:
+    return order.status is OrderStatus.OPEN and order.left_lots < order.intent.volume_lots
+
+
+def news(event: PhaseChanged | TickPublished, find: Callable[[str], Instrument | None]) -> Publication | None:
+    """A phase change (the model's JSON) or a tick of the exchange's own book (TickData)."""
+    if isinstance(event, PhaseChanged):
+        return Publication(phase_topic(event.symbol), wire.encode(event))
+    instrument = find(event.tick.symbol)
+    if instrument is None:
+        return None
+    return Publication(depth_topic(event.tick.symbol), encode(tick_data(event.tick, instrument)))

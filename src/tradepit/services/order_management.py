@@ -1,0 +1,265 @@
+"""Order management: one active instance takes orders, the standbys follow its journal and take over in a fraction of a second."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+import msgspec
+from loguru import logger
+
+from tradepit.ports.broker import Broker
+from tradepit.ports.bus import Bus, Message, Subscription
+from tradepit.ports.clock import Clock
+from tradepit.ports.journal import Entry, Journal
+from tradepit.ports.lease import Lease
+from tradepit.runtime.journal_writer import JournalWriter
+from tradepit.runtime.service import Health
+from tradepit.runtime.single_active import LeaseTiming, SingleActive
+from tradepit.runtime.tasks import TaskGroup
+from tradepit.services.order_algos import AlgoDesk
+from tradepit.services.order_leader import OrderLeader
+from tradepit.services.order_rpc import OrderDoors, refuse_not_active
+from tradepit.trading.model.errors import JournalConflict, JournalCorrupted, NotActive, TimedOut, TradepitError, Unavailable
+from tradepit.trading.model.terms import SessionPhase
+from tradepit.trading.orders import events as facts
+from tradepit.trading.orders.desk import OrderDesk
+from tradepit.trading.risk.rule import Rule
+from tradepit.wire.simulator import (
+    MARKET_PHASE,
+    MARKET_TICK,
+    ORDER_MANAGEMENT,
+    PhaseData,
+    TickData,
+    instance_subject,
+    rpc_subject,
+)
+from tradepit.wire.simulator_codec import decode, tick_of
+
+_ENCODER = msgspec.json.Encoder()
+_DECODER = msgspec.json.Decoder(facts.Fact)
+_PROBE_TIMEOUT_S = 0.25
+
+
+class OrderManagementService:
+    """One instance. State lives in the journal; everything here is a fold of it and can be thrown away."""
+
+    name = ORDER_MANAGEMENT
+
+    def __init__(
+        self,
+        *,
+        instance: str,
+        bus: Bus,
+        journal: Journal,
+        lease: Lease,
+        broker: Broker,
+        rules: Sequence[Rule],
+        clock: Clock,
+        timing: LeaseTiming | None = None,
+        default_account: str = "A1",
+        make_algos: Callable[[OrderLeader], AlgoDesk] | None = None,
+    ) -> None:
+        self.instance = instance
+        self._bus, self._journal, self._broker, self._clock = bus, journal, broker, clock
+        self._rules = tuple(rules)
+        self._make_algos = make_algos or (lambda leader: AlgoDesk(leader, bus, clock))
+        self._desk = OrderDesk(self._rules)
+        self._applied = 0
+        self._leader: OrderLeader | None = None
+        self._algos: AlgoDesk | None = None
+        self._writer: JournalWriter | None = None
+        self._follower: asyncio.Task[None] | None = None
+        self._rpc: list[Subscription] = []
+        self._always: list[Subscription] = []
+        self._tasks = TaskGroup(f"{self.name}/{instance}", self._failed)
+        self._election = SingleActive(lease, instance, self, clock, timing=timing, probe=self._is_listening)
+        self._doors = OrderDoors(
+            self._active_leader, self._active_algos, broker, self._status, default_account=default_account
+        )
+        self._failure = ""
+        self.took_over_ms = 0.0
+
+    async def start(self) -> None:
+        """Open the journal, follow it, take part in the election."""
+        await self._bus.connect()
+        await self._broker.connect()
+        await self._journal.open()
+        await self.become_standby()
+        for name in self._doors.methods:
+            subject = instance_subject(self.name, self.instance, name)
+            self._always.append(await self._bus.serve(subject, self._instance_responder(name)))
+        ping = instance_subject(self.name, self.instance, "ping")
+        self._always.append(await self._bus.serve(ping, _pong))
+        self._always.append(await self._bus.subscribe(MARKET_TICK, self._on_tick))
+        self._always.append(await self._bus.subscribe(MARKET_PHASE, self._on_phase))
+        self._tasks.spawn(self._election.run(), "election")
+
+    async def stop(self) -> None:
+        """Finish what is in hand, hand the lease over at once, leave."""
+        await self._tasks.stop()
+        await self._election.resign()
+        await self._stop_following()
+        for subscription in self._always:
+            await subscription.stop()
+        self._always = []
+        await self._journal.close()
+
+    def health(self) -> Health:
+        """Standing, epoch, and the figures of the term."""
+        standing = self._election.standing.value
+        register = self._desk.register
+        figures: dict[str, str | int | float | bool] = {
+            "standing": standing,
+            "leader": self._election.leader,
+            "epoch": self._election.epoch,
+            "elections": self._election.elections,
+            "took_over_ms": round(self.took_over_ms, 1),
+            "orders": len(register.orders),
+            "working": len(register.working),
+            "in_doubt": len(register.in_doubt),
+            "served": self._doors.served,
+            "refused": sum(self._doors.refused.values()),
+            "journal_entry": self._writer.last if self._writer is not None else self._applied,
+            "journal_backlog": self._writer.backlog if self._writer is not None else 0,
+            "report_sequence": self._leader.through if self._leader is not None else register.report_sequence,
+        }
+        if self._failure:
+            return Health(status="UNHEALTHY", ready=False, reason=self._failure, figures=figures)
+        active = self._election.is_active
+        return Health(status="ACTIVE" if active else "STANDBY", ready=True, figures=figures)
+
+    async def become_active(self, epoch: int) -> None:
+        """Read the journal to its end, fence the former writer with this epoch, let the leader clear up, then open the doors."""
+        began_ns = self._clock.monotonic_ns()
+        await self._stop_following()
+        await self._take_journal(epoch)
+        writer = JournalWriter(self._journal, last=self._applied, epoch=epoch, on_fenced=self._election.fence)
+        writer.start()
+        self._writer = writer
+        leader = OrderLeader(
+            self._desk, writer, self._broker, self._clock, epoch=epoch, on_fenced=self._election.fence
+        )
+        self._leader = leader
+        await leader.start()
+        self._algos = self._make_algos(leader)
+        for name, method in self._doors.methods.items():
+            subject = rpc_subject(self.name, name)
+            self._rpc.append(await self._bus.serve(subject, self._doors.responder(method), group=self.name))
+        await self._algos.take_over()
+        self.took_over_ms = (self._clock.monotonic_ns() - began_ns) / 1e6
+        logger.info("{}: serving under epoch {} after {:.1f} ms", self.instance, epoch, self.took_over_ms)
+
+    async def become_standby(self) -> None:
+        """Close the doors and follow. A former leader forgets what it held and reads the journal anew: only that is true."""
+        doors, self._rpc = self._rpc, []
+        for subscription in doors:
+            await subscription.stop()
+        leader, self._leader = self._leader, None
+        algos, self._algos = self._algos, None
+        writer, self._writer = self._writer, None
+        if algos is not None:
+            await algos.stop()
+        if leader is not None:
+            await leader.stop()
+        if writer is not None:
+            await writer.stop()
+            self._desk, self._applied = OrderDesk(self._rules), 0
+        if self._follower is None:
+            self._follower = self._tasks.spawn(self._follow(), "follower")
+
+    def _active_leader(self) -> OrderLeader:
+        if self._leader is None or not self._election.is_active:
+            raise NotActive(leader=self._election.leader, epoch=self._election.epoch)
+        return self._leader
+
+    def _active_algos(self) -> AlgoDesk:
+        self._active_leader()
+        if self._algos is None:
+            raise NotActive
+        return self._algos
+
+    async def _take_journal(self, epoch: int) -> None:
+        while True:
+            async for entry in self._journal.read(self._applied):
+                self._fold(entry)
+            began = facts.TermBegan(time_ns=self._clock.now_ns(), epoch=epoch, holder=self.instance)
+            try:
+                self._applied = await self._journal.append([_ENCODER.encode(began)], expected=self._applied, epoch=epoch)
+            except JournalConflict:
+                # The former leader was still writing: those records count, read them and try again.
+                continue
+            self._desk.apply(began, replayed=True)
+            return
+
+    async def _follow(self) -> None:
+        while True:
+            try:
+                async for entry in self._journal.follow(self._applied):
+                    self._fold(entry)
+            except Unavailable as error:
+                logger.warning("{}: cannot follow the journal now: {}", self.instance, error)
+                await self._clock.sleep(0.1)
+
+    async def _stop_following(self) -> None:
+        follower, self._follower = self._follower, None
+        if follower is not None:
+            follower.cancel()
+            await asyncio.gather(follower, return_exceptions=True)
+
+    def _fold(self, entry: Entry) -> None:
+        for record in entry.records:
+            try:
+                fact = _DECODER.decode(record)
+            except msgspec.MsgspecError as error:
+                raise JournalCorrupted(f"entry {entry.sequence} cannot be read: {error}") from error
+            self._desk.apply(fact, replayed=True)
+        self._applied = entry.sequence
+
+    async def _is_listening(self, holder: str) -> bool:
+        """False only when the bus is sure that nobody listens under the holder's name; a slow holder is judged by its lease."""
+        try:
+            await self._bus.request(instance_subject(self.name, holder, "ping"), b"", timeout_s=_PROBE_TIMEOUT_S)
+        except TimedOut:
+            return True
+        except Unavailable:
+            return False
+        return True
+
+    def _instance_responder(self, name: str) -> Callable[[Message], Awaitable[bytes]]:
+        active = self._doors.responder(self._doors.methods[name])
+        standby = self._doors.responder(refuse_not_active(self._status)(name))
+
+        async def respond(message: Message) -> bytes:
+            return await (active if self._election.is_active else standby)(message)
+
+        return respond
+
+    async def _on_tick(self, message: Message) -> None:
+        try:
+            data = decode(message.payload, TickData)
+            instrument = self._desk.register.instruments.get(data.symbol)
+            if instrument is not None:
+                # A tick's age is judged by when it came: the exchange may live at another hour than this machine.
+                tick = msgspec.structs.replace(tick_of(data, instrument), time_ns=self._clock.now_ns())
+                self._desk.exposure.on_tick(tick)
+        except TradepitError as error:
+            logger.warning("tick on {} ignored: {}", message.subject, error)
+
+    async def _on_phase(self, message: Message) -> None:
+        try:
+            data = decode(message.payload, PhaseData)
+            self._desk.exposure.on_phase(data.symbol, SessionPhase(data.phase))
+        except (TradepitError, ValueError) as error:
+            logger.warning("phase on {} ignored: {}", message.subject, error)
+
+    def _status(self) -> object:
+        health = self.health()
+        return {"success": True, "instance": self.instance, "status": health.status, "figures": health.figures}
+
+    def _failed(self, error: BaseException) -> None:
+        self._failure = str(error)[:200]
+        self._election.fence()
+
+
+async def _pong(message: Message) -> bytes:
+    del message
+    return b"{}"

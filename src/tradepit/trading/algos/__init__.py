@@ -1,0 +1,1 @@
+"""Execution algorithms, one per file: pure machines that turn a large order into small ones over trading time."""

@@ -1,0 +1,122 @@
+"""An order meets the book: self-trade policy, FOK and FAK, the trades, and what becomes of the rest."""
+
+from tradepit.trading.matching.venue_floor import Floor
+from tradepit.trading.matching.venue_market import Market, OrderEntry
+from tradepit.trading.matching.venue_snapshots import touch
+from tradepit.trading.matching.venue_trades import book_match, report_progress
+from tradepit.trading.model.order import OrderIntent
+from tradepit.trading.model.terms import OrderStatus, OrderType, SelfTradePolicy, SessionPhase, Side
+
+SELF_TRADE = "SELF_TRADE"
+NOT_FILLABLE = "NOT_FILLABLE"
+REMAINDER = "REMAINDER"
+
+
+def execute(floor: Floor, market: Market, entry: OrderEntry) -> None:
+    """An accepted order trades as far as it may; what is left of a limit order waits in the book, of any other it is cancelled.
+
+    In an auction nothing trades yet. An order that would trade with its own account follows the account's policy: it is cancelled
+    (CANCEL_NEWEST, what traded before stays), or what rests in its way is (CANCEL_RESTING), or they trade (ALLOW).
+    """
+    intent = entry.order.intent
+    limit = limit_ticks(market, intent)
+    entry.book_id = market.next_book_id()
+    continuous = market.phase is SessionPhase.CONTINUOUS
+    reason = _trade(floor, market, entry, limit) if continuous else _gather(floor, market, entry)
+    left = entry.left
+    if not left:
+        entry.book_id = 0
+        floor.change(entry, OrderStatus.FILLED, entry.traded, 0)
+        return
+    if intent.order_type is not OrderType.LIMIT and not reason:
+        reason = REMAINDER
+    if reason:
+        entry.book_id = 0
+        floor.ledger.release(intent.account, intent.client_order_id)
+        floor.change(entry, OrderStatus.CANCELLED, entry.traded, 0, reason)
+        return
+    market.rest(entry, limit, left)
+    if entry.traded:
+        report_progress(floor, market, entry)
+    touch(floor, market)
+
+
+def limit_ticks(market: Market, intent: OrderIntent) -> int:
+    """The worst price an order takes: its own, or the day's limit for a market order."""
+    if intent.order_type is OrderType.MARKET:
+        return market.high if intent.side is Side.BUY else market.low
+    return intent.price_ticks
+
+
+def _trade(floor: Floor, market: Market, entry: OrderEntry, limit: int) -> str:
+    """Match in continuous trading; returns why the rest must be cancelled, empty when it may do as its type says."""
+    intent = entry.order.intent
+    policy = floor.settings.self_trade_of(intent.account)
+    guarded = policy is not SelfTradePolicy.ALLOW and intent.account in market.working_of
+    if intent.order_type is OrderType.FOK and _fillable(market, intent, limit, policy if guarded else None) < entry.left:
+        return NOT_FILLABLE
+    if not guarded:
+        _match(floor, market, entry, limit, entry.left)
+        return ""
+    # Somewhere in the book this account waits itself: go from order to order and look before trading.
+    while entry.left:
+        maker_id = market.best_crossing(intent.side, limit)
+        if not maker_id:
+            break
+        maker = market.working.get(maker_id)
+        if maker is None or maker.order.intent.account != intent.account:
+            _match(floor, market, entry, limit, min(entry.left, market.book.remaining(maker_id)))
+        elif policy is SelfTradePolicy.CANCEL_NEWEST:
+            return SELF_TRADE
+        else:
+            withdraw(floor, market, maker, OrderStatus.CANCELLED, SELF_TRADE)
+    return ""
+
+
+def _match(floor: Floor, market: Market, entry: OrderEntry, limit: int, lots: int) -> None:
+    side = entry.order.intent.side
+    for match in market.book.match(side, limit, lots):
+        book_match(floor, market, side, limit, entry, match)
+
+
+def _fillable(market: Market, intent: OrderIntent, limit: int, policy: SelfTradePolicy | None) -> int:
+    """Lots an all-or-none order could trade now within its limit: only others', and none behind an order that would stop it."""
+    if policy is None:
+        return market.book.available(intent.side, limit, intent.volume_lots)
+    lots = 0
+    for book_id, price, waiting in market.book.orders(intent.side.opposite):
+        if price > limit if intent.side is Side.BUY else price < limit:
+            break
+        maker = market.working.get(book_id)
+        if maker is None or maker.order.intent.account != intent.account:
+            lots += waiting
+        elif policy is SelfTradePolicy.CANCEL_NEWEST:
+            break
+    return lots
+
+
+def _gather(floor: Floor, market: Market, entry: OrderEntry) -> str:
+    """In an auction the policy acts at entry, so that an account's orders never cross one another when the auction is matched."""
+    intent = entry.order.intent
+    policy = floor.settings.self_trade_of(intent.account)
+    if policy is SelfTradePolicy.ALLOW or intent.account not in market.working_of:
+        return ""
+    for maker in tuple(market.working.values()):
+        other = maker.order.intent
+        if other.account != intent.account or other.side is intent.side:
+            continue
+        if intent.price_ticks >= other.price_ticks if intent.side is Side.BUY else intent.price_ticks <= other.price_ticks:
+            if policy is SelfTradePolicy.CANCEL_NEWEST:
+                return SELF_TRADE
+            withdraw(floor, market, maker, OrderStatus.CANCELLED, SELF_TRADE)
+    return ""
+
+
+def withdraw(floor: Floor, market: Market, entry: OrderEntry, status: OrderStatus, reason: str = "") -> None:
+    """End a working order that is not filled: out of the book, what it froze let go, its last state told."""
+    market.book.cancel(entry.book_id)
+    market.forget(entry)
+    intent = entry.order.intent
+    floor.ledger.release(intent.account, intent.client_order_id)
+    floor.change(entry, status, entry.traded, 0, reason)
+    touch(floor, market)

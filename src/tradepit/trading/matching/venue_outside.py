@@ -1,0 +1,94 @@
+"""The outside market at the venue: its ticks become quotes in the same book, which trade with the accounts' orders."""
+
+from tradepit.trading.matching.commands import ApplyTick
+from tradepit.trading.matching.outside_tick import check_outside_tick
+from tradepit.trading.matching.venue_floor import Floor
+from tradepit.trading.matching.venue_market import Market
+from tradepit.trading.matching.venue_snapshots import touch
+from tradepit.trading.matching.venue_trades import book_match
+from tradepit.trading.model.errors import InstrumentNotFound
+from tradepit.trading.model.terms import SessionPhase, Side
+from tradepit.trading.model.tick import Level, Tick
+
+
+def apply_tick(floor: Floor, command: ApplyTick) -> None:
+    """Take over what the outside shows: its figures always, its levels as quotes in continuous trading only.
+
+    Outside continuous trading (recorded auctions, rows after the close) the figures count and nothing is quoted. Raises
+    InstrumentNotFound, VenueRefused TICK_NOT_VALID; then nothing changed.
+    """
+    tick = command.tick
+    market = floor.markets.get(tick.symbol)
+    if market is None:
+        raise InstrumentNotFound(symbol=tick.symbol)
+    quoting = market.phase is SessionPhase.CONTINUOUS and tick.phase is SessionPhase.CONTINUOUS
+    check_outside_tick(market, tick, floor.trading_day, floor.settings.max_outside_levels, quoting=quoting)
+    _take_figures(floor, market, tick)
+    if quoting:
+        for side, levels in ((Side.BUY, tick.bids), (Side.SELL, tick.asks)):
+            _lower_quotes(market, side, levels)
+        for side, levels in ((Side.BUY, tick.bids), (Side.SELL, tick.asks)):
+            for level in levels:
+                _raise_quote(floor, market, side, level)
+    else:
+        withdraw_quotes(market)
+    touch(floor, market)
+
+
+def withdraw_quotes(market: Market) -> None:
+    """Take every quote of the outside out of the book."""
+    for prices in market.quotes.values():
+        for numbers in prices.values():
+            for book_id in numbers:
+                market.book.cancel(book_id)
+        prices.clear()
+
+
+def _take_figures(floor: Floor, market: Market, tick: Tick) -> None:
+    first = not market.statistics.outside_seen
+    lots, turnover = market.statistics.show(tick)
+    if lots:
+        # What was traded before the first tick belongs to the day, not to the hour in which the venue began to listen.
+        sessions = market.outside_tape.sessions
+        market.outside_tape.add(sessions[0][0] if first and sessions else floor.now_ns, turnover, lots)
+    if market.statistics.last_ticks:
+        floor.ledger.mark(market.symbol, market.statistics.last_ticks)
+
+
+def _lower_quotes(market: Market, side: Side, levels: tuple[Level, ...]) -> None:
+    """Take away what the outside no longer shows, youngest lots first: who waited behind them moves up, the rest stays."""
+    book, prices = market.book, market.quotes[side]
+    shown = {level.price_ticks: level.lots for level in levels}
+    for price in tuple(prices):
+        numbers = prices[price]
+        excess = -shown.get(price, 0)
+        live = [(number, lots) for number in numbers if (lots := book.remaining(number))]
+        excess += sum(lots for _, lots in live)
+        while live and excess > 0:
+            number, lots = live[-1]
+            if lots > excess:
+                book.reduce(number, excess)
+                break
+            book.cancel(number)
+            live.pop()
+            excess -= lots
+        if live:
+            prices[price] = [number for number, _ in live]
+        else:
+            del prices[price]
+
+
+def _raise_quote(floor: Floor, market: Market, side: Side, level: Level) -> None:
+    """Show what the outside added at a price: it trades with accounts' orders it crosses, and what is left joins behind."""
+    book, prices, price = market.book, market.quotes[side], level.price_ticks
+    numbers = prices.get(price, [])
+    added = level.lots - sum(book.remaining(number) for number in numbers)
+    if added <= 0:
+        return
+    for match in book.match(side, price, added):
+        added -= match[2]
+        book_match(floor, market, side, price, None, match)
+    if added:
+        number = market.next_book_id()
+        book.rest(number, side, price, added)
+        prices[price] = [*numbers, number]

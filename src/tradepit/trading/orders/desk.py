@@ -1,0 +1,115 @@
+"""The order desk: the pure machine behind order management, register and risk exposure folded from the same facts."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+import msgspec
+
+from tradepit.trading.model.errors import DuplicateId
+from tradepit.trading.model.order import Order, OrderIntent
+from tradepit.trading.model.report import DayReport, OrderReport, Report, TradeReport
+from tradepit.trading.model.terms import TradingState
+from tradepit.trading.orders import events as facts
+from tradepit.trading.orders.register import OrderRegister
+from tradepit.trading.risk.exposure import Exposure
+from tradepit.trading.risk.refusal import Refused
+from tradepit.trading.risk.review import Approved, charge, review
+from tradepit.trading.risk.rule import Rule
+
+
+class OrderDesk:
+    """Decides and folds. ``decide`` never changes orders; the facts it returns do, once they are applied.
+
+    Facts are applied in the journal's order. Replaying a journal with ``replayed=True`` rebuilds the same desk, the request
+    buckets included.
+    """
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self.rules = tuple(rules)
+        self.register = OrderRegister()
+        self.exposure = Exposure()
+
+    def known(self, intent: OrderIntent) -> Order | None:
+        """The order this intent already became, None for a new id. Raises DuplicateId when the id was used for another order."""
+        order = self.register.find(intent.account, intent.client_order_id)
+        if order is None:
+            return None
+        if not _same(order.intent, intent):
+            raise DuplicateId(client_order_id=intent.client_order_id)
+        return order
+
+    def decide(self, intent: OrderIntent, now_ns: int, epoch: int) -> tuple[Approved | None, tuple[facts.Fact, ...]]:
+        """Review a new order: the approval and the facts to be journaled before it is sent, or no approval and the refusal."""
+        verdict = review(intent, self.exposure, self.rules, now_ns)
+        if isinstance(verdict, Refused):
+            return None, self._refusal(intent, verdict, now_ns)
+        sending = facts.OrderSending(
+            time_ns=now_ns, account=intent.account, client_order_id=intent.client_order_id, epoch=epoch
+        )
+        return verdict, (facts.OrderAccepted(time_ns=now_ns, intent=intent), sending)
+
+    def _refusal(self, intent: OrderIntent, verdict: Refused, now_ns: int) -> tuple[facts.Fact, ...]:
+        refused = facts.OrderRefused(
+            time_ns=now_ns,
+            intent=intent,
+            code=verdict.code,
+            rule=verdict.rule,
+            limit=verdict.limit,
+            value=verdict.value,
+            message=verdict.message,
+        )
+        scope = f"account:{intent.account}"
+        if verdict.escalate is None or self.exposure.states.get(scope) in (verdict.escalate, TradingState.HALTED):
+            return (refused,)
+        escalation = facts.StateSet(
+            time_ns=now_ns, scope=scope, state=verdict.escalate, who=f"rule {verdict.rule}", reason=verdict.code
+        )
+        return (refused, escalation)
+
+    def apply(self, fact: facts.Fact, *, replayed: bool = False) -> None:
+        """Fold one fact into register and exposure."""
+        if isinstance(fact, facts.ReportApplied):
+            self._apply_report(fact)
+            return
+        self.register.apply(fact)
+        exposure = self.exposure
+        if isinstance(fact, facts.OrderAccepted | facts.OrderRefused):
+            if replayed:
+                charge(fact.intent, exposure, self.rules, fact.time_ns)
+            if isinstance(fact, facts.OrderAccepted):
+                exposure.on_accepted(fact.intent)
+        elif isinstance(fact, facts.OrderUnknown):
+            order = self.register.find(fact.account, fact.client_order_id)
+            if order is not None:
+                exposure.on_order(order)
+        elif isinstance(fact, facts.StateSet):
+            exposure.set_state(fact.scope, fact.state)
+        elif isinstance(fact, facts.InstrumentKnown):
+            exposure.list_instrument(fact.instrument, Decimal(fact.reference))
+        elif isinstance(fact, facts.AccountKnown):
+            exposure.open_account(fact.account, Decimal(fact.equity))
+
+    def is_new(self, report: Report) -> bool:
+        """True when applying the report would change something."""
+        return self.register.is_new(report)
+
+    def _apply_report(self, fact: facts.ReportApplied) -> None:
+        report, exposure = fact.report, self.exposure
+        news = self.register.is_new(report)
+        self.register.apply(fact)
+        if not news:
+            return
+        if isinstance(report, TradeReport):
+            exposure.on_fill(report.trade)
+        elif isinstance(report, OrderReport):
+            if report.order.active:
+                # An order somebody else placed on this account works too, and counts from here on.
+                exposure.on_accepted(report.order.intent)
+            exposure.on_order(report.order)
+        elif isinstance(report, DayReport):
+            exposure.roll_day(report)
+
+
+def _same(known: OrderIntent, told: OrderIntent) -> bool:
+    """A retry carries the same order; its instant may differ, because a sender may stamp each attempt."""
+    return msgspec.structs.replace(known, created_ns=0) == msgspec.structs.replace(told, created_ns=0)

@@ -1,0 +1,177 @@
+"""The register of orders: a pure fold of order management's facts into the state of every order, algorithm and trading state."""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from tradepit.trading.model.instrument import Instrument
+from tradepit.trading.model.order import Order, OrderIntent
+from tradepit.trading.model.report import DayReport, OrderReport, TradeReport
+from tradepit.trading.model.terms import OrderStatus, TradingState
+from tradepit.trading.orders import events as facts
+
+Key = tuple[str, str]
+_IN_DOUBT = (OrderStatus.SENDING, OrderStatus.UNKNOWN)
+
+
+class AlgoRecord(msgspec.Struct, kw_only=True):
+    """What is known of one algorithm order: its request, the last control, and how it ended (empty while it runs)."""
+
+    algo_id: str
+    account: str
+    topic: str
+    body: str
+    state: str = ""
+    filled_lots: int = 0
+    controls: list[str] = []
+
+
+class OrderRegister:
+    """Orders by (account, client_order_id). ``apply`` is idempotent for reports: sequence, trade id and cumulative volume decide."""
+
+    def __init__(self) -> None:
+        self.orders: dict[Key, Order] = {}
+        self.working: dict[Key, Order] = {}
+        self.in_doubt: dict[Key, Order] = {}
+        self.by_order_id: dict[str, Key] = {}
+        self.cancel_wanted: set[Key] = set()
+        self.algos: dict[str, AlgoRecord] = {}
+        self.states: dict[str, TradingState] = {}
+        self.instruments: dict[str, Instrument] = {}
+        self.accounts: set[str] = set()
+        self.epoch = 0
+        self.report_sequence = 0
+        self.trading_day = 0
+        self.trade_lots: dict[Key, int] = {}
+        self._trade_ids: set[tuple[str, str]] = set()
+        self._folds: dict[type, Callable[[Any], None]] = {
+            facts.TermBegan: self._term_began,
+            facts.InstrumentKnown: self._instrument_known,
+            facts.AccountKnown: self._account_known,
+            facts.OrderAccepted: self._accepted,
+            facts.OrderRefused: self._refused,
+            facts.OrderSending: self._sending,
+            facts.OrderUnknown: self._unknown,
+            facts.CancelRequested: self._cancel_requested,
+            facts.ReportApplied: self._reported,
+            facts.StateSet: self._state_set,
+            facts.AlgoAccepted: self._algo_accepted,
+            facts.AlgoControlled: self._algo_controlled,
+            facts.AlgoEnded: self._algo_ended,
+        }
+
+    def apply(self, fact: facts.Fact) -> None:
+        """Fold one fact into the state."""
+        self._folds[type(fact)](fact)
+
+    def find(self, account: str, client_order_id: str) -> Order | None:
+        """The order by its sender's id."""
+        return self.orders.get((account, client_order_id))
+
+    def is_new(self, report: OrderReport | TradeReport | DayReport) -> bool:
+        """True when the report says something not yet known. Sequences do not decide it: an answer may overtake the stream,
+        and a stream read again after a crash repeats what was known."""
+        if isinstance(report, DayReport):
+            return report.trading_day > self.trading_day
+        if isinstance(report, TradeReport):
+            return (report.trade.trade_id, report.trade.side) not in self._trade_ids
+        known = self.find(report.order.intent.account, report.order.client_order_id)
+        return known is None or _is_later(known, report.order)
+
+    def _store(self, order: Order) -> None:
+        key = (order.intent.account, order.client_order_id)
+        self.orders[key] = order
+        if order.order_id:
+            self.by_order_id[order.order_id] = key
+        if order.active:
+            self.working[key] = order
+        else:
+            self.working.pop(key, None)
+            self.cancel_wanted.discard(key)
+        if order.status in _IN_DOUBT:
+            self.in_doubt[key] = order
+        else:
+            self.in_doubt.pop(key, None)
+
+    def _with_status(self, account: str, client_order_id: str, status: OrderStatus, now_ns: int, reason: str = "") -> None:
+        order = self.orders.get((account, client_order_id))
+        if order is not None and order.status in (OrderStatus.PENDING_NEW, *_IN_DOUBT):
+            self._store(msgspec.structs.replace(order, status=status, updated_ns=now_ns, reason=reason))
+
+    def _term_began(self, fact: facts.TermBegan) -> None:
+        self.epoch = max(self.epoch, fact.epoch)
+
+    def _instrument_known(self, fact: facts.InstrumentKnown) -> None:
+        self.instruments[fact.instrument.symbol] = fact.instrument
+
+    def _account_known(self, fact: facts.AccountKnown) -> None:
+        self.accounts.add(fact.account)
+
+    def _accepted(self, fact: facts.OrderAccepted) -> None:
+        self._store(_order_of(fact.intent, OrderStatus.PENDING_NEW, fact.time_ns, left=fact.intent.volume_lots))
+
+    def _refused(self, fact: facts.OrderRefused) -> None:
+        order = _order_of(fact.intent, OrderStatus.RISK_REJECTED, fact.time_ns, left=0)
+        self._store(msgspec.structs.replace(order, reason=fact.code, message=fact.message))
+
+    def _sending(self, fact: facts.OrderSending) -> None:
+        self._with_status(fact.account, fact.client_order_id, OrderStatus.SENDING, fact.time_ns)
+
+    def _unknown(self, fact: facts.OrderUnknown) -> None:
+        self._with_status(fact.account, fact.client_order_id, OrderStatus.UNKNOWN, fact.time_ns, fact.reason)
+
+    def _cancel_requested(self, fact: facts.CancelRequested) -> None:
+        key = (fact.account, fact.client_order_id)
+        if key in self.working:
+            self.cancel_wanted.add(key)
+
+    def _reported(self, fact: facts.ReportApplied) -> None:
+        report = fact.report
+        if isinstance(report, DayReport):
+            self.trading_day = max(self.trading_day, report.trading_day)
+        elif isinstance(report, TradeReport):
+            identity = (report.trade.trade_id, report.trade.side)
+            if identity not in self._trade_ids:
+                self._trade_ids.add(identity)
+                key = (report.trade.account, report.trade.client_order_id)
+                self.trade_lots[key] = self.trade_lots.get(key, 0) + report.trade.volume_lots
+        else:
+            known = self.find(report.order.intent.account, report.order.client_order_id)
+            if known is None or _is_later(known, report.order):
+                self._store(report.order)
+        self.trading_day = max(self.trading_day, report.trading_day)
+        self.report_sequence = max(self.report_sequence, fact.through)
+
+    def _state_set(self, fact: facts.StateSet) -> None:
+        self.states[fact.scope] = fact.state
+
+    def _algo_accepted(self, fact: facts.AlgoAccepted) -> None:
+        self.algos.setdefault(
+            fact.algo_id, AlgoRecord(algo_id=fact.algo_id, account=fact.account, topic=fact.topic, body=fact.body)
+        )
+
+    def _algo_controlled(self, fact: facts.AlgoControlled) -> None:
+        record = self.algos.get(fact.algo_id)
+        if record is not None:
+            record.controls.append(fact.body)
+
+    def _algo_ended(self, fact: facts.AlgoEnded) -> None:
+        record = self.algos.get(fact.algo_id)
+        if record is not None:
+            record.state, record.filled_lots = fact.state, fact.filled_lots
+
+
+def _order_of(intent: OrderIntent, status: OrderStatus, now_ns: int, *, left: int) -> Order:
+    return Order(intent=intent, status=status, left_lots=left, inserted_ns=now_ns, updated_ns=now_ns)
+
+
+def _is_later(known: Order, told: Order) -> bool:
+    """Volume traded never falls and a terminal order never reopens; only a late fill may still raise a finished order's volume."""
+    if told.traded_lots != known.traded_lots:
+        return told.traded_lots > known.traded_lots
+    if known.status.terminal:
+        return False
+    if known.status in (OrderStatus.PENDING_NEW, *_IN_DOUBT):
+        return True
+    return told.status.terminal or told.left_lots < known.left_lots

@@ -1,0 +1,204 @@
+"""What the risk review judges by: positions, working orders, markets, money and trading states, folded from events."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+import msgspec
+
+from tradepit.trading.model.instrument import Instrument
+from tradepit.trading.model.order import Order, OrderIntent
+from tradepit.trading.model.position import Position
+from tradepit.trading.model.report import DayReport
+from tradepit.trading.model.terms import OrderStatus, SessionPhase, Side, TradingState
+from tradepit.trading.model.tick import Tick
+from tradepit.trading.model.trade import Trade
+from tradepit.trading.risk.book import AccountBook
+from tradepit.trading.risk.holding import Holding, Working
+from tradepit.trading.risk.market import Market
+
+GLOBAL = "global"
+
+
+class Exposure(msgspec.Struct):
+    """Plain data and nothing else, so it can be compared, snapshotted and rebuilt by replaying the same events in the same order.
+
+    ``states`` holds the scopes that are not ACTIVE: ``global``, ``account:<a>``, ``symbol:<s>``, ``reference:<r>``.
+    Every method is silent about accounts and contracts it was never told of: the review refuses those.
+    """
+
+    trading_day: int = 0
+    markets: dict[str, Market] = {}
+    books: dict[str, AccountBook] = {}
+    states: dict[str, TradingState] = {}
+
+    def list_instrument(self, instrument: Instrument, reference: Decimal | None = None) -> None:
+        """Admit a contract; ``reference`` (quoted units) gives its first price limits. Listing it again changes nothing."""
+        if instrument.symbol in self.markets:
+            return
+        market = self.markets[instrument.symbol] = Market.of(instrument)
+        if reference is not None:
+            market.lower_ticks, market.upper_ticks = instrument.price_band(reference)
+
+    def open_account(self, account: str, equity: Decimal) -> None:
+        """Admit an account with its equity at the trading day's open. Opening it again changes nothing."""
+        self.books.setdefault(account, AccountBook(opening_equity=equity))
+
+    def transfer(self, account: str, amount: Decimal) -> None:
+        """A deposit (positive) or withdrawal is no profit: it moves the day's baseline."""
+        if account in self.books:
+            self.books[account].opening_equity += amount
+
+    def set_position(self, position: Position, basis: Decimal) -> None:
+        """Take over lots held before the first event; ``basis`` is their price for today's profit (previous settlement)."""
+        holding = self._hold(position.account, position.symbol)
+        if holding is None:
+            return
+        leg = holding.long if position.side is Side.BUY else holding.short
+        leg.today, leg.yesterday = position.today_lots, position.yesterday_lots
+        holding.mark, holding.marked = basis, True
+
+    def holding(self, account: str, symbol: str) -> Holding | None:
+        """What ``account`` has in ``symbol``, None when it never had anything."""
+        book = self.books.get(account)
+        return book.holdings.get(symbol) if book is not None else None
+
+    def reduces(self, intent: OrderIntent) -> bool:
+        """True when the order strictly reduces its account's net position, counting every working order as filled."""
+        holding = self.holding(intent.account, intent.symbol)
+        return holding is not None and holding.reduces(intent.side, intent.offset, intent.volume_lots)
+
+    def on_accepted(self, intent: OrderIntent) -> None:
+        """The order works from now on. Telling it again changes nothing."""
+        holding = self._hold(intent.account, intent.symbol)
+        if holding is None or intent.client_order_id in holding.working:
+            return
+        holding.working[intent.client_order_id] = Working(intent=intent, left=intent.volume_lots)
+        holding.change_working(intent, intent.volume_lots)
+        holding.change_resting(intent, rests=True)
+        self.books[intent.account].working_orders += 1
+
+    def on_order(self, order: Order) -> None:
+        """The order's state is now this. Old news changes nothing: what is left only falls, and a finished order stays finished.
+
+        A finished order whose trades have not all arrived keeps counting with the missing lots until they do: the cancellation
+        of an immediate order may precede its trades.
+        """
+        holding = self.holding(order.intent.account, order.intent.symbol)
+        working = holding.working.get(order.client_order_id) if holding is not None else None
+        if holding is None or working is None:
+            return
+        if order.status is OrderStatus.UNKNOWN:
+            holding.unknown.add(order.client_order_id)
+            return
+        holding.unknown.discard(order.client_order_id)
+        missing = max(0, order.traded_lots - working.filled)
+        if order.status.terminal:
+            self._finish(holding, working)
+            self._leave(holding, working, missing)
+        elif order.status in (OrderStatus.OPEN, OrderStatus.PARTIAL):
+            self._leave(holding, working, order.left_lots + missing)
+
+    def on_fill(self, trade: Trade) -> None:
+        """A trade, told once: the caller drops repeated ones by their id. Late fills of finished orders move the position too."""
+        holding = self._hold(trade.account, trade.symbol)
+        if holding is None:
+            return
+        book, instrument = self.books[trade.account], self.markets[trade.symbol].instrument
+        price = instrument.to_price(trade.price_ticks)
+        if not holding.marked:
+            book.mark(holding, price, instrument.product.multiplier)
+        sign = 1 if trade.side is Side.BUY else -1
+        book.profit += sign * trade.volume_lots * instrument.product.multiplier * (holding.mark - price)
+        book.fees += Decimal(trade.fee)
+        holding.move(trade)
+        working = holding.working.get(trade.client_order_id)
+        if working is not None:
+            working.filled += trade.volume_lots
+            self._leave(holding, working, working.left - trade.volume_lots)
+
+    def on_tick(self, tick: Tick) -> None:
+        """A market snapshot: prices, limits, phase, and every holder's profit."""
+        market = self.markets.get(tick.symbol)
+        if market is None:
+            return
+        self.trading_day = self.trading_day or tick.trading_day
+        before = market.last_ticks
+        market.see(tick)
+        if market.last_ticks == before:
+            return
+        price, multiplier = market.instrument.to_price(market.last_ticks), market.instrument.product.multiplier
+        for account in market.holders:
+            book = self.books[account]
+            book.mark(book.holdings[tick.symbol], price, multiplier)
+
+    def on_phase(self, symbol: str, phase: SessionPhase) -> None:
+        """The session phase of a contract changed."""
+        if symbol in self.markets:
+            self.markets[symbol].phase = phase
+
+    def set_state(self, scope: str, state: TradingState) -> None:
+        """Put a scope into a trading state. It stays, over trading days too, until it is set again."""
+        if state is TradingState.ACTIVE:
+            self.states.pop(scope, None)
+        else:
+            self.states[scope] = state
+
+    def state_of(self, intent: OrderIntent) -> tuple[TradingState, str]:
+        """The strictest state of all scopes the order falls under, and that scope."""
+        found, at = TradingState.ACTIVE, GLOBAL
+        if self.states:
+            for scope in (GLOBAL, f"account:{intent.account}", f"symbol:{intent.symbol}", f"reference:{intent.reference}"):
+                state = self.states.get(scope, TradingState.ACTIVE)
+                if state is TradingState.HALTED:
+                    return state, scope
+                if state is TradingState.REDUCING and found is TradingState.ACTIVE:
+                    found, at = state, scope
+        return found, at
+
+    def roll_day(self, day: DayReport) -> None:
+        """The trading day was settled: profits are marked to settlement, baselines reset, lots become history, expired ones go.
+
+        Trading states stay. Telling the same or an older day again changes nothing.
+        """
+        if day.trading_day <= self.trading_day:
+            return
+        self.trading_day = day.trading_day
+        prices: Mapping[str, Decimal] = {symbol: Decimal(text) for symbol, text in day.settlement_prices.items()}
+        for book in self.books.values():
+            for symbol, holding in book.holdings.items():
+                market = self.markets[symbol]
+                if symbol in prices:
+                    book.mark(holding, prices[symbol], market.instrument.product.multiplier)
+                holding.roll()
+                if market.expiry_day < day.trading_day:
+                    holding.long.yesterday = holding.short.yesterday = 0
+            book.roll()
+        for symbol, market in self.markets.items():
+            market.roll(prices.get(symbol))
+
+    def _hold(self, account: str, symbol: str) -> Holding | None:
+        book, market = self.books.get(account), self.markets.get(symbol)
+        if book is None or market is None:
+            return None
+        holding = book.holdings.get(symbol)
+        if holding is None:
+            holding = book.holdings[symbol] = Holding(close_rule=market.instrument.product.close_rule)
+            market.holders.append(account)
+            if market.last_ticks:
+                book.mark(holding, market.instrument.to_price(market.last_ticks), market.instrument.product.multiplier)
+        return holding
+
+    def _finish(self, holding: Holding, working: Working) -> None:
+        if not working.done:
+            working.done = True
+            holding.change_resting(working.intent, rests=False)
+
+    def _leave(self, holding: Holding, working: Working, left: int) -> None:
+        left = min(working.left, max(0, left))
+        holding.change_working(working.intent, left - working.left)
+        working.left = left
+        if left == 0:
+            self._finish(holding, working)
+            del holding.working[working.intent.client_order_id]
+            holding.unknown.discard(working.intent.client_order_id)
+            self.books[working.intent.account].working_orders -= 1

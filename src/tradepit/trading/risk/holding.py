@@ -1,0 +1,152 @@
+"""One account's lots and working orders in one contract, and what both can become if the working orders fill."""
+
+from decimal import Decimal
+
+import msgspec
+
+from tradepit.trading.model.order import OrderIntent
+from tradepit.trading.model.product import CloseRule
+from tradepit.trading.model.terms import Offset, OrderType, Side
+from tradepit.trading.model.trade import Trade
+from tradepit.trading.risk.resting import RestingPrices
+
+
+class Leg(msgspec.Struct):
+    """Lots held on one side, and the lots of working orders that would add to it (``opening``) or take from it (``closing_*``).
+
+    ``closing_today`` are closes that name today's lots where the exchange tells buckets apart; all others are ``closing_other``.
+    """
+
+    today: int = 0
+    yesterday: int = 0
+    opening: int = 0
+    closing_today: int = 0
+    closing_other: int = 0
+
+    @property
+    def lots(self) -> int:
+        """Today's and history lots together."""
+        return self.today + self.yesterday
+
+    @property
+    def closing(self) -> int:
+        """Lots that working close orders would take."""
+        return self.closing_today + self.closing_other
+
+    def reduce(self, lots: int, *, today_first: bool) -> int:
+        """Take up to ``lots`` out of the named bucket first, then the other; what could not be taken is returned."""
+        first = min(lots, self.today if today_first else self.yesterday)
+        second = min(lots - first, self.yesterday if today_first else self.today)
+        self.today -= first if today_first else second
+        self.yesterday -= second if today_first else first
+        return lots - first - second
+
+
+class Working(msgspec.Struct):
+    """An accepted order that may still trade ``left`` lots. ``filled``: lots of trades seen; ``done``: only trades miss."""
+
+    intent: OrderIntent
+    left: int
+    filled: int = 0
+    done: bool = False
+
+
+class Holding(msgspec.Struct):
+    """Lots, working orders and the last price used for profit, of one account in one contract.
+
+    ``mark`` is in quoted units (a settlement price need not lie on the tick grid); ``marked`` is False before the first price.
+    """
+
+    close_rule: CloseRule
+    long: Leg = msgspec.field(default_factory=Leg)
+    short: Leg = msgspec.field(default_factory=Leg)
+    net_buying: int = 0
+    net_selling: int = 0
+    working: dict[str, Working] = {}
+    unknown: set[str] = set()
+    bids: RestingPrices = msgspec.field(default_factory=lambda: RestingPrices(bids=True))
+    asks: RestingPrices = msgspec.field(default_factory=lambda: RestingPrices(bids=False))
+    mark: Decimal = Decimal(0)
+    marked: bool = False
+
+    @property
+    def net(self) -> int:
+        """Long lots less short lots."""
+        return self.long.lots - self.short.lots
+
+    @property
+    def buying(self) -> int:
+        """Lots all working buy orders may still trade."""
+        return self.long.opening + self.short.closing + self.net_buying
+
+    @property
+    def selling(self) -> int:
+        """Lots all working sell orders may still trade."""
+        return self.short.opening + self.long.closing + self.net_selling
+
+    def worst_after(self, side: Side, offset: Offset, lots: int) -> int:
+        """The most lots there can be on an order's own side if it and all working orders fill.
+
+        Lots that take from the other side but find nothing left there open on their own side.
+        """
+        if side is Side.BUY:
+            own, other, taking = self.long, self.short, self.short.closing + self.net_buying
+        else:
+            own, other, taking = self.short, self.long, self.long.closing + self.net_selling
+        opening = own.opening + lots if offset is Offset.OPEN else own.opening
+        taking = taking if offset is Offset.OPEN else taking + lots
+        return own.lots + opening + max(0, taking - other.lots)
+
+    def reduces(self, side: Side, offset: Offset, lots: int) -> bool:
+        """True when every fill of such an order brings the net position nearer to zero, whichever working orders fill before it.
+
+        An opening order never reduces: it adds lots, even where it hedges.
+        """
+        if offset is Offset.OPEN or lots <= 0:
+            return False
+        if side is Side.SELL:
+            return self.net - self.selling - lots >= 0
+        return self.net + self.buying + lots <= 0
+
+    def change_working(self, intent: OrderIntent, lots: int) -> None:
+        """Count ``lots`` more (or, negative, fewer) of a working order of this kind."""
+        buys = intent.side is Side.BUY
+        if intent.offset is Offset.NET:
+            if buys:
+                self.net_buying += lots
+            else:
+                self.net_selling += lots
+        elif intent.offset is Offset.OPEN:
+            leg = self.long if buys else self.short
+            leg.opening += lots
+        else:
+            leg = self.short if buys else self.long
+            if intent.offset is Offset.CLOSETODAY and self.close_rule is CloseRule.NAMED:
+                leg.closing_today += lots
+            else:
+                leg.closing_other += lots
+
+    def change_resting(self, intent: OrderIntent, *, rests: bool) -> None:
+        """A limit order came to rest, or rests no longer; other order types never rest."""
+        if intent.order_type is not OrderType.LIMIT:
+            return
+        prices = self.bids if intent.side is Side.BUY else self.asks
+        if rests:
+            prices.add(intent.price_ticks)
+        else:
+            prices.remove(intent.price_ticks)
+
+    def move(self, trade: Trade) -> None:
+        """Apply a fill to the lots. A close beyond what is held opens the trade's own side, so the net position stays true."""
+        lots = trade.volume_lots
+        buys = trade.side is Side.BUY
+        if trade.offset is not Offset.OPEN:
+            today_first = trade.offset is Offset.CLOSETODAY and self.close_rule is CloseRule.NAMED
+            lots = (self.short if buys else self.long).reduce(lots, today_first=today_first)
+        leg = self.long if buys else self.short
+        leg.today += lots
+
+    def roll(self) -> None:
+        """A new trading day: today's lots are history lots now."""
+        for leg in (self.long, self.short):
+            leg.yesterday, leg.today = leg.lots, 0

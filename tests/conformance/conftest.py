@@ -1,0 +1,22 @@
+"""Real servers and the table of backends for the conformance suites; a missing server fails, it never skips."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tradepit.runtime.nats_server import NatsServer
+
+
+@pytest.fixture(scope="session")
+def nats_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
+    """A private NATS server shared by the cases that leave it running."""
+    with NatsServer(tmp_path_factory.mktemp("nats")) as server:
+        yield server
+
+
+@pytest.fixture
+def own_nats_server(tmp_path: Path) -> Iterator[NatsServer]:
+    """A private NATS server for a case that kills or freezes it."""
+    with NatsServer(tmp_path / "nats") as server:
+        yield server

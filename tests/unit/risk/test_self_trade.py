@@ -1,0 +1,49 @@
+"""No order meets its own account's."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tradepit.trading.model.order import Order, OrderIntent
+from tradepit.trading.model.terms import OrderStatus, OrderType, Side
+from tradepit.trading.risk.exposure import Exposure
+from tradepit.trading.risk.self_trade import SelfTrade
+
+
+@pytest.mark.parametrize(
+    ("side", "order_type", "price", "meets"),
+    [
+        (Side.SELL, OrderType.LIMIT, 25_000, True),
+        (Side.SELL, OrderType.FAK, 24_990, True),
+        (Side.SELL, OrderType.LIMIT, 25_001, False),
+        (Side.SELL, OrderType.MARKET, 0, True),
+        (Side.BUY, OrderType.LIMIT, 26_000, False),
+    ],
+)
+def test_crossing_the_own_best_price_is_refused(
+    side: Side,
+    order_type: OrderType,
+    price: int,
+    meets: bool,
+    exposure: Exposure,
+    make_intent: Callable[..., OrderIntent],
+    now: int,
+) -> None:
+    resting = make_intent(client_order_id="r")
+    exposure.on_accepted(resting)
+    exposure.on_accepted(make_intent(client_order_id="low", price_ticks=24_000))
+    exposure.on_accepted(make_intent(client_order_id="fak", price_ticks=27_000, order_type=OrderType.FAK))
+    incoming = make_intent(side=side, order_type=order_type, price_ticks=price)
+    refused = SelfTrade().check(incoming, exposure, now)
+    assert (refused is not None) is meets
+    if refused is not None:
+        assert (refused.code, refused.limit) == ("SELF_TRADE", "25000 ticks")
+        exposure.on_order(Order(intent=resting, status=OrderStatus.CANCELLED))
+        again = SelfTrade().check(incoming, exposure, now)
+        assert (again is not None) is (order_type is OrderType.MARKET)
+
+
+def test_other_accounts_may_be_met(exposure: Exposure, make_intent: Callable[..., OrderIntent], now: int) -> None:
+    exposure.on_accepted(make_intent(side=Side.SELL))
+    assert SelfTrade().check(make_intent(account="b"), exposure, now) is None
+    assert SelfTrade().check(make_intent(), exposure, now) is not None

@@ -1,0 +1,30 @@
+"""Which phase takes which order."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tradepit.trading.model.order import OrderIntent
+from tradepit.trading.model.terms import OrderType
+from tradepit.trading.model.terms import SessionPhase as Phase
+from tradepit.trading.risk.exposure import Exposure
+from tradepit.trading.risk.session_phase import SessionPhase
+
+
+@pytest.mark.parametrize("phase", Phase)
+@pytest.mark.parametrize("order_type", OrderType)
+def test_only_limit_orders_go_into_an_auction(
+    phase: Phase, order_type: OrderType, exposure: Exposure, make_intent: Callable[..., OrderIntent], now: int
+) -> None:
+    exposure.on_phase("IF2501", phase)
+    intent = make_intent(order_type=order_type)
+    taken = phase is Phase.CONTINUOUS or (phase is Phase.AUCTION_ORDERING and order_type is OrderType.LIMIT)
+    refused = SessionPhase().check(intent, exposure, now)
+    assert (refused is None) is taken
+    assert refused is None or (refused.code, refused.value) == ("NOT_TRADING_PERIOD", phase)
+    if phase is Phase.AUCTION_ORDERING:
+        assert SessionPhase(auctions=False).check(intent, exposure, now) is not None
+
+
+def test_an_unknown_market_is_closed(exposure: Exposure, make_intent: Callable[..., OrderIntent], now: int) -> None:
+    assert SessionPhase().check(make_intent(symbol="x1"), exposure, now) is not None
