@@ -1,20 +1,21 @@
 """The composition root: the only module that names a backend. From settings to connected services, role by role."""
 
-from collections.abc import Callable, Sequence
-from datetime import datetime
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Literal
 from urllib.parse import parse_qs, urlsplit
 
 from tradepit.backends.broker.simulated import SimulatedBroker
 from tradepit.backends.bus.memory import MemoryBus, MemoryHub
 from tradepit.backends.bus.nats import NatsBus
-from tradepit.backends.cache.memory import MemoryCache
+from tradepit.backends.cache.memory import MemoryCache, MemoryCacheStore
 from tradepit.backends.cache.nats import NatsCache
 from tradepit.backends.journal.file import FileJournal
 from tradepit.backends.journal.jetstream import JetstreamJournal
-from tradepit.backends.journal.memory import MemoryJournal
-from tradepit.backends.lease.memory import MemoryLease
+from tradepit.backends.journal.memory import MemoryJournal, MemoryJournalStore
+from tradepit.backends.lease.memory import MemoryLease, MemoryLeaseStore
 from tradepit.backends.lease.nats import NatsLease
 from tradepit.config import Settings
 from tradepit.ports.bus import Bus
@@ -23,16 +24,22 @@ from tradepit.ports.clock import Clock
 from tradepit.ports.journal import Journal
 from tradepit.ports.lease import Lease
 from tradepit.runtime.clock import ManualClock, ShiftedClock, SystemClock
+from tradepit.profiles.catalogue import roles_of
+from tradepit.runtime.exchange_desk import ExchangeDesk
+from tradepit.runtime.generated_feed import GeneratedFeed, Listed
+from tradepit.runtime.ids import new_id
 from tradepit.runtime.order_client import OrderClient
 from tradepit.runtime.service import Service
+from tradepit.runtime.tick_feed import TickFeed
+from tradepit.services.market_data import MarketDataService, MarketDataSettings
 from tradepit.services.order_management import OrderManagementService
+from tradepit.services.position_tracker import PositionTracker
+from tradepit.services.risk_monitor import RiskMonitor, RiskMonitorSettings
 from tradepit.services.trading_gateway import TradingGateway
 from tradepit.trading.calendar.catalog import load_catalog
 from tradepit.trading.calendar.trading_calendar import load_calendar
 from tradepit.trading.matching.commands import Command, ListInstrument, OpenAccount
-from tradepit.trading.matching.venue import Venue
-from tradepit.trading.model.errors import ConfigError
-from tradepit.trading.model.instrument import Instrument
+from tradepit.trading.model.errors import ConfigError, Unavailable
 from tradepit.trading.risk.rules import load_rules
 from tradepit.wire import simulator as wire
 from tradepit.wire.simulator import CHANNELS
@@ -46,29 +53,31 @@ class Wiring:
     def __init__(self, settings: Settings, *, process: str) -> None:
         self.settings, self.process = settings, process
         self.clock = SystemClock()
-        self._hub = MemoryHub()
-        self._memory_journals: dict[str, MemoryJournal] = {}
-        self._memory_leases: dict[str, MemoryLease] = {}
-        self._memory_cache = MemoryCache(self.clock)
+        self._bus: Bus | None = None
+        self._memory_journals: dict[str, MemoryJournalStore] = {}
+        self._memory_leases = MemoryLeaseStore()
+        self._memory_cache = MemoryCacheStore()
 
-    def bus(self, name: str = "") -> Bus:
-        """A bus connection of its own."""
-        url = self.settings.bus
-        if url.startswith("memory:"):
-            return MemoryBus(self._hub)
-        if url.startswith("nats:"):
-            return NatsBus(url, name=name or self.process, channels=CHANNELS)
-        raise ConfigError("bus must be memory:// or nats://host:port", bus=url)
+    def bus(self) -> Bus:
+        """The process's bus: everything in one process shares one connection. Its owner connects and closes it."""
+        if self._bus is None:
+            url = self.settings.bus
+            if url.startswith("memory:"):
+                self._bus = MemoryBus(MemoryHub(), channels=CHANNELS)
+            elif url.startswith("nats:"):
+                self._bus = NatsBus(url, name=self.process, channels=CHANNELS)
+            else:
+                raise ConfigError("bus must be memory:// or nats://host:port", bus=url)
+        return self._bus
 
     def journal(self, name: str) -> Journal:
         """One of the house's journals (``orders``, ``commands``, ``events``), an instance of its own."""
         kind = urlsplit(self.settings.journal)
         if kind.path == "memory":
             # Instances share one store, as instances of a real journal share a file.
-            store = self._memory_journals.setdefault(name, MemoryJournal())
-            return store.share()
+            return MemoryJournal(self._memory_journals.setdefault(name, MemoryJournalStore()))
         if kind.path == "jetstream":
-            return JetstreamJournal(self.settings.bus, name)
+            return JetstreamJournal(self.settings.bus, f"TP_JOURNAL_{name.upper()}")
         if kind.path == "file":
             sync = parse_qs(kind.query).get("sync", ["always"])[0]
             return FileJournal(self.settings.folder / "journals" / name, sync=_sync(sync))
@@ -77,7 +86,7 @@ class Wiring:
     def lease(self, name: str) -> Lease:
         """The lease called ``name``."""
         if self.settings.lease == "memory":
-            return self._memory_leases.setdefault(name, MemoryLease())
+            return MemoryLease(self._memory_leases, name)
         if self.settings.lease == "nats":
             return NatsLease(self.settings.bus, name)
         raise ConfigError("lease must be nats or memory", lease=self.settings.lease)
@@ -85,7 +94,7 @@ class Wiring:
     def cache(self) -> Cache:
         """The registry's cache."""
         if self.settings.cache == "memory":
-            return self._memory_cache
+            return MemoryCache(self._memory_cache, self.clock)
         if self.settings.cache == "nats":
             return NatsCache(self.settings.bus)
         raise ConfigError("cache must be nats or memory", cache=self.settings.cache)
@@ -99,6 +108,11 @@ class Wiring:
             return SystemClock()
         origin_ns = exchange.origin_ns or self.clock.now_ns()
         return ShiftedClock(starts_at_ns(exchange.starts_at) - origin_ns)
+
+    def house_now_ns(self) -> int:
+        """The instant at which the house's contracts are listed: the exchange's start, or the machine's now."""
+        starts_at = self.settings.exchange.starts_at
+        return starts_at_ns(starts_at) if starts_at else self.clock.now_ns()
 
     def client(self, bus: Bus) -> OrderClient:
         """A client of order management."""
@@ -122,3 +136,185 @@ def _sync(text: str) -> Literal["always", "os"]:
     if text == "os":
         return "os"
     raise ConfigError("sync must be always or os", sync=text)
+
+
+# Roles
+
+OnFailure = Callable[[BaseException], None]
+
+
+def instances_of(settings: Settings, names: Sequence[str]) -> list[str]:
+    """Instance ids for role names and instance ids. Raises ConfigError."""
+    roles = {role.name: role for role in roles_of(settings.profile)}
+    chosen: list[str] = []
+    for name in names:
+        if name in roles:
+            chosen.extend(roles[name].instances())
+        elif any(name in role.instances() for role in roles.values()):
+            chosen.append(name)
+        else:
+            raise ConfigError("no such role or instance", name=name[:64], profile=settings.profile)
+    return chosen
+
+
+def make_service(wiring: Wiring, instance: str, on_failure: OnFailure) -> Service:
+    """One role instance, ready to start; ``on_failure`` is told when it can no longer work."""
+    role, _, number = instance.rpartition("-")
+    return _MAKERS[role](wiring, instance, int(number), on_failure)
+
+
+def opening_commands(wiring: Wiring) -> list[Command]:
+    """What every start of the exchange says first: its contracts and accounts. Saying it again changes nothing."""
+    on = house_day(wiring)
+    catalog = load_catalog()
+    listings: list[Command] = [
+        ListInstrument(
+            instrument=catalog.instrument(contract.symbol, on=on, listing_price=contract.reference), reference=contract.reference
+        )
+        for contract in wiring.settings.exchange.contracts
+    ]
+    accounts = [
+        OpenAccount(account=account.account, deposit=account.deposit, currency=account.currency)
+        for account in wiring.settings.exchange.accounts
+    ]
+    return [*listings, *accounts]
+
+
+def house_day(wiring: Wiring) -> date:
+    """The calendar day, in China, on which the house opens."""
+    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=wiring.house_now_ns() // 1_000_000_000, hours=8)).date()
+
+
+def _gateway(wiring: Wiring, instance: str, number: int, on_failure: OnFailure) -> Service:
+    del number
+    exchange = wiring.settings.exchange
+    return TradingGateway(
+        bus=wiring.bus(),
+        commands=wiring.journal("commands"),
+        events=wiring.journal("events"),
+        calendar=load_calendar(),
+        clock=wiring.exchange_clock(),
+        instance=instance,
+        settings=exchange.gateway,
+        opening=opening_commands(wiring),
+        on_failure=on_failure,
+    )
+
+
+def _order_management(wiring: Wiring, instance: str, number: int, on_failure: OnFailure) -> Service:
+    del number, on_failure
+    orders = wiring.settings.orders
+    bus = wiring.bus()
+    return OrderManagementService(
+        instance=instance,
+        bus=bus,
+        journal=wiring.journal("orders"),
+        lease=wiring.lease(wire.ORDER_MANAGEMENT),
+        broker=SimulatedBroker(bus, wire.ORDER_MANAGEMENT, timeout_s=orders.broker_timeout_s),
+        rules=load_rules(orders.risk),
+        clock=wiring.clock,
+        timing=orders.lease,
+        default_account=orders.default_account,
+    )
+
+
+def _market_data(wiring: Wiring, instance: str, number: int, on_failure: OnFailure) -> Service:
+    del on_failure
+    market = wiring.settings.market
+    bus = wiring.bus()
+    symbols = market.symbols or tuple(contract.symbol for contract in wiring.settings.exchange.contracts)
+    feed: TickFeed
+    if market.source not in ("generator", "replay"):
+        raise ConfigError("source must be generator or replay", source=market.source)
+    # One recording holds every symbol in the order of time: the first instance plays it, the others have nothing to do.
+    replays = market.source == "replay"
+    if replays and number == 1:
+        from tradepit.runtime.replayed_feed import ReplayedFeed  # noqa: PLC0415 - polars is heavy
+
+        feed = ReplayedFeed(Path(market.file), load_catalog(), wiring.clock, speed=market.speed)
+    else:
+        chosen = () if replays else symbols[number - 1 : number]
+        clock = wiring.clock if replays else wiring.exchange_clock()
+        look_up = _listing_of(ExchangeDesk(bus))
+        feed = GeneratedFeed(chosen, look_up, load_calendar(), clock, seed=market.seed, cadence_ms=market.cadence_ms)
+    return MarketDataService(bus, wiring.clock, feed, MarketDataSettings(), instance, new_id("R"))
+
+
+def _listing_of(desk: ExchangeDesk) -> Callable[[str], Awaitable[Listed]]:
+    async def look_up(symbol: str) -> Listed:
+        reply = await desk.instruments()
+        for state in reply.instruments:
+            if state.instrument.symbol == symbol:
+                reference = Decimal(state.pre_settlement)
+                return Listed(instrument=state.instrument, reference=reference, trading_day=reply.trading_day)
+        raise Unavailable("the exchange does not list this contract (yet)", symbol=symbol)
+
+    return look_up
+
+
+def _risk_monitor(wiring: Wiring, instance: str, number: int, on_failure: OnFailure) -> Service:
+    del number, on_failure
+    return RiskMonitor(wiring.bus(), wiring.clock, load_catalog(), RiskMonitorSettings(), instance)
+
+
+def _position_tracker(wiring: Wiring, instance: str, number: int, on_failure: OnFailure) -> Service:
+    del number, on_failure
+    return PositionTracker(wiring.bus(), wiring.clock, load_catalog(), instance)
+
+
+def _execution_algo(wiring: Wiring, instance: str, number: int, on_failure: OnFailure) -> Service:
+    del number, on_failure
+    from tradepit.services.execution_algo import ExecutionAlgo  # noqa: PLC0415 - only its own process needs it
+
+    bus = wiring.bus()
+    return ExecutionAlgo(
+        bus=bus,
+        clock=wiring.clock,
+        instance=instance,
+        client=wiring.client(bus),
+        lease_for=lambda algo_id: wiring.lease(f"algo-{algo_id}"),
+    )
+
+
+def _market_recorder(wiring: Wiring, instance: str, number: int, on_failure: OnFailure) -> Service:
+    del number, on_failure
+    from tradepit.services.market_recorder import MarketRecorder, RecorderSettings  # noqa: PLC0415 - polars is heavy
+
+    settings = RecorderSettings(directory=wiring.settings.folder / "recordings" / instance)
+    return MarketRecorder(wiring.bus(), wiring.clock, settings, instance)
+
+
+def _monitor_api(wiring: Wiring, instance: str, number: int, on_failure: OnFailure) -> Service:
+    del number, on_failure
+    from tradepit.web.monitor_api import MonitorApi  # noqa: PLC0415 - a web server is heavy
+
+    monitor = wiring.settings.monitor
+    return MonitorApi(wiring.bus(), wiring.clock, host=monitor.host, port=monitor.port, instance=instance)
+
+
+def _trading_agents(wiring: Wiring, instance: str, number: int, on_failure: OnFailure) -> Service:
+    del number, on_failure
+    from tradepit.services.trading_agents import TradingAgents, TradingAgentsSettings  # noqa: PLC0415 - only its own process needs it
+
+    agents, bus = wiring.settings.agents, wiring.bus()
+    run = new_id("")[-8:]
+    settings = TradingAgentsSettings(
+        agents=agents.rows,
+        orders_per_second=agents.orders_per_s,
+        seed=agents.seed,
+        intents=wiring.settings.folder / "intents" / f"{instance}-{run}.jsonl",
+    )
+    return TradingAgents(bus, wiring.clock, load_catalog(), wiring.client(bus), settings, instance, run)
+
+
+_MAKERS: dict[str, Callable[[Wiring, str, int, OnFailure], Service]] = {
+    wire.TRADING_GATEWAY: _gateway,
+    wire.ORDER_MANAGEMENT: _order_management,
+    wire.MARKET_DATA: _market_data,
+    wire.RISK_MONITOR: _risk_monitor,
+    wire.POSITION_TRACKER: _position_tracker,
+    wire.EXECUTION_ALGO: _execution_algo,
+    wire.MARKET_RECORDER: _market_recorder,
+    wire.MONITOR_API: _monitor_api,
+    wire.TRADING_AGENTS: _trading_agents,
+}

@@ -12,7 +12,7 @@ import yaml
 from tradepit.runtime.order_client import RetryPolicy
 from tradepit.runtime.single_active import LeaseTiming
 from tradepit.services.gateway_settings import GatewaySettings
-from tradepit.trading.matching.venue_settings import VenueSettings
+from tradepit.services.trading_agents import AgentRow
 from tradepit.trading.model.errors import ConfigError
 
 ENVIRONMENT_PREFIX = "TRADEPIT_"
@@ -50,7 +50,6 @@ class ExchangeSettings(_Settings, frozen=True, kw_only=True):
     starts_at: str = ""
     origin_ns: int = 0
     time: str = "clock"
-    venue: VenueSettings = VenueSettings()
     gateway: GatewaySettings = GatewaySettings()
 
 
@@ -79,11 +78,9 @@ class MarketSettings(_Settings, frozen=True, kw_only=True):
 
 
 class AgentSettings(_Settings, frozen=True, kw_only=True):
-    """Background agents: how many of each kind, how many orders a second together, and the seed of their chance."""
+    """Background agents: who they are, how many orders and cancels a second they send together, the seed of their chance."""
 
-    market_makers: int = 2
-    noise: int = 4
-    momentum: int = 2
+    rows: tuple[AgentRow, ...] = ()
     orders_per_s: float = 20.0
     seed: int = 1
 
@@ -132,7 +129,7 @@ def load(path: Path | None = None, environment: Mapping[str, str] | None = None)
     """Settings from a YAML file (or none) with ``TRADEPIT_<KEY>__<KEY>=value`` laid over it. Raises ConfigError."""
     tree = _read(path) if path is not None else {}
     for name, value in sorted((os.environ if environment is None else environment).items()):
-        if name.startswith(ENVIRONMENT_PREFIX) and name != "TRADEPIT_CONFIG":
+        if name.startswith(ENVIRONMENT_PREFIX) and name != "TRADEPIT_LAUNCHER_PID":
             _put(tree, name.removeprefix(ENVIRONMENT_PREFIX).lower().split("__"), _parse(value))
     try:
         return msgspec.convert(tree, Settings, strict=False)

@@ -177,19 +177,21 @@ async def test_a_subscriber_hears_only_subjects_of_its_channel(world: World) -> 
 async def test_each_competed_message_goes_to_one_worker(world: World, kind: str) -> None:
     channel: Channel = getattr(world, kind)
     publisher, *workers = [await world.join() for _ in range(4)]
-    inboxes = [Inbox() for _ in workers]
+    together, inboxes = Inbox(), [Inbox() for _ in workers]
+
+    async def work(worker: Bus, inbox: Inbox) -> None:
+        async def handler(message: Message) -> None:
+            await inbox(message)
+            await together(message)
+
+        await worker.subscribe(channel, handler, group="desk", max_in_flight=4)
+
     for worker, inbox in zip(workers, inboxes, strict=True):
-        await worker.subscribe(channel, inbox, group="desk", max_in_flight=4)
+        await work(worker, inbox)
     for payload in numbers(90):
         await publisher.publish(world.subject(channel), payload)
 
-    def done() -> list[bytes]:
-        return sorted(payload for inbox in inboxes for payload in inbox.payloads)
-
-    async with asyncio.timeout(DEADLINE_S):
-        while len(done()) < 90:
-            await asyncio.sleep(0.01)
-    assert done() == sorted(numbers(90))
+    assert sorted(await together.until(90)) == sorted(numbers(90))
     assert all(inbox.payloads for inbox in inboxes)
 
 
@@ -328,7 +330,13 @@ async def test_a_request_past_its_deadline_times_out_and_its_work_goes_on(world:
 
 
 async def test_a_client_that_goes_away_does_not_cancel_the_work(world: World) -> None:
-    server, client, begun, go, finished = await world.join(), await world.join(), asyncio.Event(), asyncio.Event(), asyncio.Event()
+    server, client, begun, go, finished = (
+        await world.join(),
+        await world.join(),
+        asyncio.Event(),
+        asyncio.Event(),
+        asyncio.Event(),
+    )
 
     async def slow(_: Message) -> bytes:
         begun.set()

@@ -1,0 +1,1 @@
+"""The world itself: one file per vendor and port."""

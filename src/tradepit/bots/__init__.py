@@ -1,0 +1,1 @@
+"""What a bot author writes, and the background agents."""

@@ -1,0 +1,1 @@
+"""How a service lives: lifecycle, election, clock, ids, logs, links."""

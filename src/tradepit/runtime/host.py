@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import os
 import signal
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -15,17 +16,24 @@ from tradepit.runtime.service import Service
 from tradepit.runtime.tasks import TaskGroup
 
 _STOP_S = 10.0
+PARENT_VARIABLE = "TRADEPIT_LAUNCHER_PID"
 
 
 class Host:
     """Starts services in order, beats their hearts, stops them in reverse order on SIGTERM or SIGINT."""
 
-    def __init__(self, services: Sequence[Service], bus: Bus, cache: Cache, clock: Clock) -> None:
-        self._services, self._bus, self._cache, self._clock = list(services), bus, cache, clock
+    def __init__(self, bus: Bus, cache: Cache, clock: Clock) -> None:
+        self._bus, self._cache, self._clock = bus, cache, clock
+        self._services: list[Service] = []
+        self._hearts: list[Heartbeat] = []
         self._ended = asyncio.Event()
         self._tasks = TaskGroup("host")
-        self._hearts = [Heartbeat(service, bus, cache, clock) for service in self._services]
         self.failure: BaseException | None = None
+
+    def add(self, service: Service) -> None:
+        """Host one more service; before ``run``."""
+        self._services.append(service)
+        self._hearts.append(Heartbeat(service, self._bus, self._cache, self._clock))
 
     def fail(self, error: BaseException) -> None:
         """A service can no longer work: end the process, so that whoever runs it starts it again."""
@@ -47,6 +55,7 @@ class Host:
                 logger.info("{} started", service.instance)
             for heart in self._hearts:
                 self._tasks.spawn(heart.run(), "heartbeat")
+            self._tasks.spawn(self._watch_parent(), "parent")
             # What was made while starting lives as long as the process: no collection needs to look at it again.
             gc.collect()
             gc.freeze()
@@ -56,6 +65,14 @@ class Host:
         finally:
             await self._stop(started)
         return 1 if self.failure is not None else 0
+
+    async def _watch_parent(self) -> None:
+        """A launcher that was killed cannot stop its processes: they notice that they were orphaned and stop by themselves."""
+        launcher = int(os.environ.get(PARENT_VARIABLE, "0"))
+        while not launcher or os.getppid() == launcher:
+            await asyncio.sleep(1.0)
+        logger.warning("the launcher {} is gone, stopping", launcher)
+        self._ended.set()
 
     async def _stop(self, started: Sequence[Service]) -> None:
         await self._tasks.stop()

@@ -122,7 +122,7 @@ async def create_consumer(link: NatsLink, stream: str, name: str, config: Mappin
 
 
 async def stored(link: NatsLink, stream: str, *, timeout_s: float = 3.0, **which: object) -> Stored | None:
-    """The stored message chosen by ``seq=`` or ``last_by_subj=``, read from the leader (linearizable); None when there is none."""
+    """The stored message chosen by ``seq=`` or ``last_by_subj=``, read from the leader; None when there is none."""
     try:
         answer = await call(link, f"STREAM.MSG.GET.{stream}", which, timeout_s=timeout_s)
     except StreamRefused as error:

@@ -146,23 +146,37 @@ class NatsLink:
         except _FAILURES as error:
             raise Unavailable("the NATS server cannot be reached", url=self._url, cause=str(error)) from error
 
-    async def ask(self, subject: str, payload: bytes, *, timeout_s: float, headers: Mapping[str, str] | None = None) -> Msg:
-        """Send a question and wait for one answer. Raises Unavailable (nobody listens, or not sent), TimedOut."""
+    async def begin(
+        self, subject: str, payload: bytes, *, timeout_s: float, headers: Mapping[str, str] | None = None
+    ) -> "asyncio.Future[Msg]":
+        """Send a question, in order of the calls; the future gives its one answer or TimedOut. Raises Unavailable (not sent)."""
         self._asked += 1
         token = str(self._asked)
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Msg] = loop.create_future()
         self._questions[token] = answer
         timer = loop.call_later(timeout_s, _expire, answer, subject, timeout_s)
+
+        def settle(done: "asyncio.Future[Msg]") -> None:
+            timer.cancel()
+            self._questions.pop(token, None)
+            if not done.cancelled():
+                done.exception()  # nobody may be waiting any more
+
+        answer.add_done_callback(settle)
         try:
             await self.send(subject, payload, reply=f"{self._inbox}.{token}", headers=headers)
-            reply = await answer
-        finally:
-            timer.cancel()
-            del self._questions[token]
-        if reply.headers and reply.headers.get("Status") == _NO_RESPONDERS and not reply.data:
-            raise Unavailable("nobody answers on this subject", subject=subject)
-        return reply
+        except BaseException:
+            answer.cancel()
+            raise
+        return answer
+
+    async def ask(self, subject: str, payload: bytes, *, timeout_s: float, headers: Mapping[str, str] | None = None) -> Msg:
+        """Send a question and wait for one answer. Raises Unavailable (nobody listens, or not sent), TimedOut.
+
+        Questions under way when the connection is lost time out at once: their answers would not find the way back.
+        """
+        return await (await self.begin(subject, payload, timeout_s=timeout_s, headers=headers))
 
     async def close(self) -> None:
         """Send what was handed over, then disconnect. Idempotent."""
@@ -179,14 +193,21 @@ class NatsLink:
                     await client.flush(timeout=2)
             await _end(client)
         self._subscriptions.clear()
-        for question in self._questions.values():
-            if not question.done():
-                question.set_exception(TimedOut("the link was closed before an answer came"))
+        self._give_up_questions()
 
     async def _answered(self, message: Msg) -> None:
         future = self._questions.get(message.subject[len(self._inbox) + 1 :])
-        if future is not None and not future.done():
+        if future is None or future.done():
+            return
+        if not message.data and message.headers and message.headers.get("Status") == _NO_RESPONDERS:
+            future.set_exception(Unavailable("nobody answers on this subject"))
+        else:
             future.set_result(message)
+
+    def _give_up_questions(self) -> None:
+        for question in tuple(self._questions.values()):
+            if not question.done():
+                question.set_exception(TimedOut("the connection was lost before an answer came"))
 
     async def _open(self) -> Client:
         client = Client()
@@ -233,6 +254,7 @@ class NatsLink:
             await self._broken.wait()
             self._up.clear()
             lost = self._client
+            self._give_up_questions()
             logger.warning("{}: connection to the NATS server {} lost", self._name, self._url)
             ending = asyncio.get_running_loop().create_task(_end(lost)) if lost is not None else None
             self._broken.clear()

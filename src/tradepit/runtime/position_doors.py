@@ -30,8 +30,8 @@ class StateReply(DigestReply, frozen=True, kw_only=True, omit_defaults=True):
     """Reply of positions (of one account, or of all without one), and of an instance's own state (with every account's money)."""
 
     ready: bool = False
-    positions: list[Position] = []
-    accounts: list[Account] = []
+    positions: tuple[Position, ...] = ()
+    accounts: tuple[Account, ...] = ()
 
 
 class PositionDoors:
@@ -90,8 +90,8 @@ class PositionDoors:
             trades=book.trades,
             digest=book.digest(),
             ready=self._follower.ready,
-            positions=positions,
-            accounts=accounts,
+            positions=tuple(positions),
+            accounts=tuple(accounts),
         )
 
     def _require_ready(self) -> None:

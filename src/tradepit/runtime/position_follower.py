@@ -55,7 +55,7 @@ class PositionFollower:
         self._days: dict[int, DayReport] = {}
         self._funded: dict[str, int] = {}
         self._anchored = self._asked = self._caught_up = False
-        self._trade_ns = self._goal = 0
+        self._trade_ns = self._goal = self._place = 0
         self.book = PositionBook()
         self.repeated = self.refused = self.rebuilds = self._turn = 0
         self.lag_ms = 0.0
@@ -105,6 +105,9 @@ class PositionFollower:
         try:
             data = read_trade_event(message.payload)
             async with self._lock:
+                former, self._place = self._place, max(self._place, message.sequence)
+                if former and message.sequence > former + 1:
+                    await self._rebuild(f"the stream lacks messages {former + 1} to {message.sequence - 1}")
                 await self._take(data)
         except BadRequest as error:
             self.refused += 1

@@ -92,7 +92,7 @@ class SingleActive:
                 await self._try_to_lead(vacant)
             except TradepitError as error:
                 logger.warning("{}: election interrupted: {}", self._instance, error)
-                await self._step_down()
+                await self.resign()
                 await self._clock.sleep(self._timing.poll_s)
 
     async def resign(self) -> None:
@@ -145,21 +145,19 @@ class SingleActive:
         self.elections += 1
         logger.info("{}: took the lease, epoch {}", self._instance, grant.epoch)
         keeper = asyncio.get_running_loop().create_task(self._keep())
+        taking_over = asyncio.get_running_loop().create_task(self._candidate.become_active(grant.epoch))
         try:
-            taking_over = asyncio.ensure_future(self._candidate.become_active(grant.epoch))
+            # wait() leaves both tasks alone when we are cancelled, so a shutdown is never mistaken for a lost lease.
             await asyncio.wait({keeper, taking_over}, return_when=asyncio.FIRST_COMPLETED)
-            if not taking_over.done():
-                taking_over.cancel()
-            await taking_over
-            self.standing = Standing.ACTIVE
-            logger.info("{}: active under epoch {}", self._instance, grant.epoch)
-            await keeper
-        except asyncio.CancelledError:
-            if not keeper.done():
-                raise
+            if taking_over.done():
+                taking_over.result()
+                self.standing = Standing.ACTIVE
+                logger.info("{}: active under epoch {}", self._instance, grant.epoch)
+                await asyncio.wait({keeper})
         finally:
             keeper.cancel()
-            await asyncio.gather(keeper, return_exceptions=True)
+            taking_over.cancel()
+            await asyncio.gather(keeper, taking_over, return_exceptions=True)
         await self._step_down()
 
     async def _keep(self) -> None:

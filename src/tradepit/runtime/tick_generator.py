@@ -137,7 +137,8 @@ class TickGenerator:
         self._bid, self._ask = bid, ask
 
     def _levels(self, best: int, step: int) -> tuple[Level, ...]:
-        levels, price = [], best
+        levels: list[Level] = []
+        price = best
         while price and len(levels) < self._habits.levels and self._low <= price <= self._high:
             mean = self._habits.depth_lots * (1 + 0.35 * len(levels))
             levels.append(Level(price, 1 + int(self._depth.expovariate(1 / mean))))

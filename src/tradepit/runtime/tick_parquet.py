@@ -55,7 +55,7 @@ class TickFile:
     def __init__(self, path: Path, catalog: Catalog) -> None:
         self._path, self._catalog = path, catalog
         self._instruments: dict[tuple[str, str], Instrument | str] = {}
-        self._window: dict[str, PhaseWindow] = {}
+        self._window: dict[tuple[str, str], PhaseWindow] = {}
         self._newest: dict[str, int] = {}
         try:
             schema = pl.read_parquet_schema(path)
@@ -128,13 +128,13 @@ class TickFile:
         symbol, day, time_ns = row["symbol"], row["trading_day"], row["datetime"]
         instrument = self._instruments[symbol, day]
         assert isinstance(instrument, Instrument)  # noqa: S101 - rows without one were refused before
-        window = self._window.get(symbol)
+        window = self._window.get((symbol, day))
         group = instrument.product.session_group
         if window is None or not window.start_ns <= time_ns < window.end_ns:
             calendar = self._catalog.calendar
             if calendar.trading_day_of(time_ns, group) != date.fromisoformat(day):
                 raise RecordingRefused("TRADING_DAY_MISMATCH", column="trading_day")
-            window = self._window[symbol] = calendar.window_at(time_ns, group)
+            window = self._window[symbol, day] = calendar.window_at(time_ns, group)
         if time_ns < self._newest.get(symbol, 0):
             raise RecordingRefused("TIME_BACKWARDS", column="datetime")
         self._newest[symbol] = time_ns

@@ -31,8 +31,8 @@ def _field(name: str) -> tuple[str, object] | tuple[str, object, object]:
     return (name, kind)
 
 
-_ROW = msgspec.defstruct("TickRow", [_field(name) for name in COLUMNS], frozen=True, gc=False)  # type:
-ignore[list-item,misc,arg-type]  # fields made in a loop _DECODER = msgspec.json.Decoder(_ROW)
+_ROW = msgspec.defstruct("TickRow", [_field(name) for name in COLUMNS], frozen=True, gc=False)
+_DECODER = msgspec.json.Decoder(_ROW)
 
 Row = tuple[object, ...]
 

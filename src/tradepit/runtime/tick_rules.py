@@ -21,6 +21,8 @@ def first_fault(levels: int) -> pl.Expr:
     faults: list[pl.Expr] = []
     names = columns(levels)
     faults += [_fault(pl.col(name).is_null(), "VALUE_MISSING", name) for name in names]
+    no_day = pl.col("trading_day").str.to_date("%Y%m%d", strict=False).is_null()
+    faults.append(_fault(no_day, "TRADING_DAY_NOT_VALID", "trading_day"))
     faults.append(_fault(pl.col(LISTED_ON).is_null(), "INSTRUMENT_NOT_FOUND", "symbol"))
     faults.append(_fault(pl.col("exchange") != pl.col(LISTED_ON), "EXCHANGE_MISMATCH", "exchange"))
     for name in names:

@@ -74,8 +74,8 @@ def _number(path: Path) -> int:
 def _frame(rows: Sequence[Row]) -> pl.DataFrame:
     values = dict(zip(COLUMNS, zip(*rows, strict=True), strict=True))
     depth = max((number for number in range(1, MAX_LEVELS + 1) if _used(values, number)), default=1)
-    micros = [(moment - _EPOCH) // _MICROSECOND for moment in values["datetime"]]  # type: ignore[operator]  # the decoder made
-    it a datetime fine = any(value % 1000 for value in micros)
+    micros = [(moment - _EPOCH) // _MICROSECOND for moment in values["datetime"]]
+    fine = any(value % 1000 for value in micros)
     series = [pl.Series("datetime", micros, dtype=pl.Int64).cast(pl.Datetime("us", TIME_ZONE))]
     if not fine:
         series = [series[0].dt.cast_time_unit("ms")]

@@ -37,8 +37,7 @@ class TickStore:
 
     async def open(self) -> dict[str, Seen]:
         """Make the directory, clear what a killed life left unfinished; per symbol, where the recorded stream stands."""
-        # Imported here because polars takes a fifth of a second that no other role should pay for.
-        from tradepit.runtime.tick_segments import clear_unfinished, last_seen
+        from tradepit.runtime.tick_segments import clear_unfinished, last_seen  # noqa: PLC0415 - polars loads slowly
 
         self._directory.mkdir(parents=True, exist_ok=True)
         await asyncio.to_thread(clear_unfinished, self._directory, self._writer)
@@ -97,7 +96,7 @@ class TickStore:
         self._refused[:0] = notes
 
     def _write(self, key: tuple[str, str], waiting: _Waiting) -> None:
-        from tradepit.runtime.tick_segments import write_segment
+        from tradepit.runtime.tick_segments import write_segment  # noqa: PLC0415 - polars loads slowly
 
         symbol, day = key
         write_segment(self._directory / symbol / day, waiting.rows, waiting.seen, self._writer)

@@ -1,0 +1,1 @@
+"""Long-running roles: each turns channels into channels."""

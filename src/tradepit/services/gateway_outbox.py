@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from loguru import logger
 
 from tradepit.ports.bus import Bus
+from tradepit.runtime.eager import Started
 from tradepit.runtime.journal_writer import JournalWriter
 from tradepit.services.gateway_reports import ReportLog
 from tradepit.services.gateway_topics import Publication
@@ -18,15 +19,19 @@ from tradepit.wire.simulator import BROKER_REPORTS
 _RETRY_S = 0.1
 _NEWS_KEPT = 10_000
 
-# After a restart this many of the last reports are published again: at most so many were in the journal and not yet published,
-# because one chunk is published before the next is written.
-CHUNK_REPORTS = 1_000
+# One chunk may wait for its confirmations while the next is written: so many reports are in the journal and not yet published
+# at most, and so many of the last ones are published again after a restart.
+_CHUNK_REPORTS = 500
+AGAIN_REPORTS = 2 * _CHUNK_REPORTS
 
 _Told = tuple[Report, bytes]
 
 
 class Outbox:
-    """One task publishes reports, another the news (ticks, phases); the oldest news are dropped when the bus does not keep up."""
+    """Three tasks: reports are written and announced (``broker.reports``), kept on the contract's durable topics, news are told.
+
+    News (ticks, phases) are of passing interest: the oldest are dropped when the bus does not keep up.
+    """
 
     def __init__(
         self,
@@ -40,8 +45,9 @@ class Outbox:
     ) -> None:
         self._bus, self._log, self._writer, self._to_topic, self._dice, self._limit = bus, log, writer, to_topic, dice, limit
         self._waiting: deque[_Told] = deque()
+        self._written: deque[_Told] = deque()
         self._news: deque[Publication] = deque()
-        self._wake, self._news_wake = asyncio.Event(), asyncio.Event()
+        self._wake, self._written_wake, self._news_wake = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._progress = asyncio.Event()
         self._line = asyncio.Event()
         self._line.set()
@@ -51,7 +57,7 @@ class Outbox:
     @property
     def lag(self) -> int:
         """Reports not yet published."""
-        return len(self._waiting)
+        return len(self._waiting) + len(self._written)
 
     def put(self, report: Report, record: bytes) -> None:
         """The next report, and its JSON."""
@@ -68,7 +74,7 @@ class Outbox:
 
     async def room(self) -> None:
         """Wait until fewer than the limit are unpublished."""
-        while len(self._waiting) >= self._limit:
+        while self.lag >= self._limit:
             await self._next_progress()
 
     async def written(self, number: int) -> None:
@@ -78,7 +84,7 @@ class Outbox:
 
     async def drained(self) -> None:
         """Wait until everything is published."""
-        while self._waiting:
+        while self.lag:
             await self._next_progress()
 
     def cut(self) -> None:
@@ -90,14 +96,29 @@ class Outbox:
         self._line.set()
 
     async def run(self, again: Sequence[_Told]) -> None:
-        """Publish the reports of ``again``, which are in the journal, and then for ever what is put. Ends when fenced."""
-        for begin in range(0, len(again), CHUNK_REPORTS):
-            await self._publish(again[begin : begin + CHUNK_REPORTS])
+        """Tell the reports of ``again``, which are in the journal, and then for ever what is put. Raises StaleEpoch."""
+        for begin in range(0, len(again), _CHUNK_REPORTS):
+            await self._until_kept()
+            await self._announce(again[begin : begin + _CHUNK_REPORTS])
         while True:
             await self._wake.wait()
             self._wake.clear()
             while self._waiting:
-                await self._send_chunk()
+                await self._until_kept()
+                await self._write_chunk()
+
+    async def run_topics(self) -> None:
+        """Keep what was announced on the durable topics, for ever."""
+        while True:
+            await self._written_wake.wait()
+            self._written_wake.clear()
+            while self._written:
+                chunk = [self._written[index] for index in range(min(len(self._written), _CHUNK_REPORTS))]
+                await self._keep(chunk)
+                for _ in chunk:
+                    self._written.popleft()
+                self.published += len(chunk)
+                self._moved()
 
     async def run_news(self) -> None:
         """Publish the news for ever."""
@@ -113,44 +134,43 @@ class Outbox:
                     self.news_dropped += 1
                     await asyncio.sleep(_RETRY_S)
 
-    async def _send_chunk(self) -> None:
-        count = min(len(self._waiting), CHUNK_REPORTS)
+    async def _until_kept(self) -> None:
+        while len(self._written) >= _CHUNK_REPORTS:
+            await self._next_progress()
+
+    async def _write_chunk(self) -> None:
+        count = min(len(self._waiting), _CHUNK_REPORTS)
         chunk = [self._waiting[index] for index in range(count)]
         entry = await self._writer.put([record for _, record in chunk])
         self._log.wrote(entry, count)
         self._moved()
-        await self._publish(chunk)
+        await self._announce(chunk)
         for _ in chunk:
             self._waiting.popleft()
-        self._moved()
 
-    async def _publish(self, chunk: Sequence[_Told]) -> None:
+    async def _announce(self, chunk: Sequence[_Told]) -> None:
         await self._line.wait()
-        told = [Publication(BROKER_REPORTS.subject, record) for _, record in self._dice().arrange(chunk)]
-        kept = [found for report, _ in chunk if (found := self._to_topic(report)) is not None]
-        await self._announce(told)
-        await self._deliver(kept)
-        self.published += len(chunk)
-
-    async def _announce(self, publications: Sequence[Publication]) -> None:
-        for item in publications:
+        for _, record in self._dice().arrange(chunk):
             while True:
                 try:
-                    await self._bus.publish(item.subject, item.payload)
+                    await self._bus.publish(BROKER_REPORTS.subject, record)
                     break
                 except Unavailable:
                     await asyncio.sleep(_RETRY_S)
+        self._written.extend(chunk)
+        self._written_wake.set()
 
-    async def _deliver(self, publications: Sequence[Publication]) -> None:
-        # Started in order and awaited together: the bus keeps the order of publishing, the confirmations overlap.
-        left = list(publications)
+    async def _keep(self, chunk: Sequence[_Told]) -> None:
+        left = [found for report, _ in chunk if (found := self._to_topic(report)) is not None]
         while left:
-            sends = (self._bus.publish(item.subject, item.payload, message_id=item.message_id) for item in left)
-            results = await asyncio.gather(*sends, return_exceptions=True)
-            failed = [item for item, result in zip(left, results, strict=True) if isinstance(result, Unavailable)]
-            for result in results:
-                if isinstance(result, BaseException) and not isinstance(result, Unavailable):
-                    raise result
+            await self._line.wait()
+            # Started in order and then awaited: the bus keeps the order of the calls, the confirmations overlap.
+            sends = [Started(self._bus.publish(item.subject, item.payload, message_id=item.message_id)) for item in left]
+            try:
+                failed = [item for item, send in zip(left, sends, strict=True) if not await _done(send)]
+            finally:
+                for send in sends:
+                    send.task.cancel()
             if failed:
                 logger.warning("{} of {} reports not published, trying again", len(failed), len(left))
                 await asyncio.sleep(_RETRY_S)
@@ -162,3 +182,14 @@ class Outbox:
 
     def _moved(self) -> None:
         self._progress.set()
+
+
+async def _done(send: Started[None]) -> bool:
+    try:
+        if send.finished:
+            send.result()
+        else:
+            await send.task
+    except Unavailable:
+        return False
+    return True

@@ -7,7 +7,7 @@ from loguru import logger
 
 from tradepit.ports.journal import Journal
 from tradepit.services.gateway_machine import GatewayMachine, read_founding, read_snapshot, write_founding, write_record
-from tradepit.services.gateway_outbox import CHUNK_REPORTS
+from tradepit.services.gateway_outbox import AGAIN_REPORTS
 from tradepit.services.gateway_reports import ReportLog
 from tradepit.services.gateway_time import ExchangeTime
 from tradepit.trading.calendar.trading_calendar import TradingCalendar
@@ -19,6 +19,7 @@ from tradepit.trading.model.report import Report
 from tradepit.wire.gateway import encode, read_report
 
 _TRIES = 100
+_CHUNK_REPORTS = 1_000
 
 
 class Recovered(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,7 +73,7 @@ class Recovery:
             )
         first_missing = self._missing[0].sequence if self._missing else self._log.last + 1
         await self._keep_missing(epoch)
-        again = await self._log.read(max(0, first_missing - 1 - CHUNK_REPORTS), self._log.last, 2**62)
+        again = await self._log.read(max(0, first_missing - 1 - AGAIN_REPORTS), self._log.last, 2**62)
         return Recovered(
             machine=self._machine,
             log=self._log,
@@ -143,8 +144,8 @@ class Recovery:
         raise JournalConflict("another gateway keeps telling reports")
 
     async def _append(self, records: Sequence[bytes], epoch: int) -> None:
-        for begin in range(0, len(records), CHUNK_REPORTS):
-            chunk = records[begin : begin + CHUNK_REPORTS]
+        for begin in range(0, len(records), _CHUNK_REPORTS):
+            chunk = records[begin : begin + _CHUNK_REPORTS]
             entry = await self._events.append(chunk, expected=self._log.entry, epoch=epoch)
             for record in chunk:
                 self._log.add(record)

@@ -7,9 +7,16 @@ from tradepit.trading.matching.events import PhaseChanged, TickPublished
 from tradepit.trading.model.instrument import Instrument
 from tradepit.trading.model.order import Order
 from tradepit.trading.model.report import DayReport, OrderReport, Report
-from tradepit.trading.model.terms import OrderStatus
-from tradepit.wire import gateway as wire
-from tradepit.wire.simulator import ORDERS_CANCELLED, ORDERS_FILLED, ORDERS_NEW, TRADES_EXECUTED, depth_topic, phase_topic
+from tradepit.trading.model.terms import OrderStatus, SessionPhase
+from tradepit.wire.simulator import (
+    ORDERS_CANCELLED,
+    ORDERS_FILLED,
+    ORDERS_NEW,
+    TRADES_EXECUTED,
+    PhaseData,
+    depth_topic,
+    phase_topic,
+)
 from tradepit.wire.simulator_codec import encode, order_data, tick_data, trade_data
 
 _ORDER_TOPICS = {
@@ -58,10 +65,16 @@ def _reduced(order: Order) -> bool:
 
 
 def news(event: PhaseChanged | TickPublished, find: Callable[[str], Instrument | None]) -> Publication | None:
-    """A phase change (the model's JSON) or a tick of the exchange's own book (TickData)."""
+    """A phase change or a tick of the exchange's own book."""
     if isinstance(event, PhaseChanged):
-        return Publication(phase_topic(event.symbol), wire.encode(event))
+        return phase_news(event.symbol, event.phase, event.time_ns, event.trading_day)
     instrument = find(event.tick.symbol)
     if instrument is None:
         return None
     return Publication(depth_topic(event.tick.symbol), encode(tick_data(event.tick, instrument)))
+
+
+def phase_news(symbol: str, phase: SessionPhase, time_ns: int, trading_day: int) -> Publication:
+    """An instrument's phase, as of ``time_ns`` (UTC)."""
+    data = PhaseData(symbol=symbol, phase=phase.value, time_ns=time_ns, trading_day=trading_day)
+    return Publication(phase_topic(symbol), encode(data))

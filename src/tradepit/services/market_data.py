@@ -138,9 +138,7 @@ class MarketDataService:
         while True:
             try:
                 answer = await self._bus.request(subject, body, timeout_s=self._settings.timeout_s)
-                reply = msgspec.json.decode(answer, type=TicksReply)
-                if reply.error in _TRY_AGAIN:
-                    raise Unavailable(reply.message, code=reply.error)
+                reply = _read(answer)
             except Unavailable as error:
                 self._unreachable += 1
                 again = True
@@ -162,6 +160,17 @@ class MarketDataService:
             if code not in self._refusals:
                 logger.warning("{}: the exchange refuses ticks: {} {}", self.name, code, reply.refused[:1] or reply.message)
             self._refusals[code] = self._refusals.get(code, 0) + 1
+
+
+def _read(answer: bytes) -> TicksReply:
+    """Raises Unavailable when the exchange says that it cannot take ticks now, or says something unreadable."""
+    try:
+        reply = msgspec.json.decode(answer, type=TicksReply)
+    except msgspec.MsgspecError as error:
+        raise Unavailable("the exchange's answer cannot be read") from error
+    if reply.error in _TRY_AGAIN:
+        raise Unavailable(reply.message, code=reply.error)
+    return reply
 
 
 def _cut(ticks: Sequence[Tick]) -> Iterator[Sequence[Tick]]:

@@ -21,11 +21,12 @@ from tradepit.services.gateway_recovery import Recovered, Recovery
 from tradepit.services.gateway_rpc import Doors, serve
 from tradepit.services.gateway_settings import GatewaySettings
 from tradepit.services.gateway_time import ExchangeTime
-from tradepit.services.gateway_topics import news, publication
+from tradepit.services.gateway_topics import news, phase_news, publication
 from tradepit.trading.calendar.trading_calendar import TradingCalendar
 from tradepit.trading.matching.commands import AdvanceTime, Command
 from tradepit.trading.matching.events import CommandRefused, Event, PhaseChanged, TickPublished
 from tradepit.trading.model.errors import StaleEpoch, Unavailable
+from tradepit.trading.model.report import DayReport
 from tradepit.wire import gateway as wire
 
 _TIMER_S = 0.1
@@ -101,6 +102,7 @@ class TradingGateway:
         self._command_writer.start()
         self._event_writer.start()
         self._tasks.spawn(self._outbox.run(recovered.again), "outbox")
+        self._tasks.spawn(self._outbox.run_topics(), "topics")
         self._tasks.spawn(self._outbox.run_news(), "news")
         self._working = self._tasks.spawn(self._loop.run(), "commands")
         self._started = True
@@ -110,6 +112,7 @@ class TradingGateway:
         self._tasks.spawn(self._watch(), "fence")
         self._venue_doors = await serve(self._bus, self._doors.venue_methods)
         self._desk_doors = await serve(self._bus, self._doors.desk_methods)
+        self._tell_phases()
 
     async def stop(self) -> None:
         """Answer what was received, publish what is left, keep a snapshot. Idempotent."""
@@ -135,7 +138,13 @@ class TradingGateway:
         figures = self._figures()
         if self.failure is not None:
             return Health(status="UNHEALTHY", ready=False, reason=str(self.failure)[:200], figures=figures)
-        return Health(ready=not (self._stopping or self._cut), figures=figures)
+        # With a full outbox no command is applied: that the loop runs is no progress.
+        blocked = self._outbox.lag >= self.settings.outbox_reports
+        return Health(
+            ready=not (self._stopping or self._cut or blocked),
+            reason="reports cannot be published" if blocked else "",
+            figures=figures,
+        )
 
     @property
     def machine(self) -> GatewayMachine:
@@ -228,11 +237,21 @@ class TradingGateway:
         self._snapshot_at = self._machine.commands + self.settings.snapshot_commands
         await self._commands.save_snapshot(Snapshot(sequence=self._command_writer.last, state=self._machine.snapshot()))
 
+    def _tell_phases(self) -> None:
+        # What changed while no gateway ran was told to nobody.
+        venue = self._machine.venue
+        for instrument in venue.instruments():
+            phase = venue.phase(instrument.symbol)
+            self._outbox.tell(phase_news(instrument.symbol, phase, self._time.now_ns(), venue.trading_day))
+
     def _tell(self, event: Event) -> None:
         if isinstance(event, REPORTS):
             record = wire.encode(event)
             self._log.add(record)
             self._outbox.put(event, record)
+            if isinstance(event, DayReport):
+                # The orders of two days ago are forgotten and the market is closed: a good moment for a snapshot.
+                self._snapshot_at = self._machine.commands
         elif isinstance(event, PhaseChanged | TickPublished):
             item = news(event, self._machine.instruments.get)
             if item is not None:
@@ -248,9 +267,12 @@ class TradingGateway:
     async def _stay_away(self, seconds: float) -> None:
         logger.warning("fault: leaving the bus for {} s", seconds)
         self._outbox.cut()
-        self._seam.release()
         doors, self._venue_doors = self._venue_doors, []
-        await self._close_doors(doors)
+        leaving = asyncio.gather(*(door.stop() for door in doors))
+        # Out of reach first; then let go of the withheld answers, for a door does not close while one is in hand.
+        await asyncio.sleep(0)
+        self._seam.release()
+        await leaving
         await asyncio.sleep(seconds)
         self._outbox.mend()
         if not self._stopping and self.failure is None:
@@ -258,8 +280,7 @@ class TradingGateway:
         self._cut = False
 
     async def _close_doors(self, doors: Sequence[Subscription]) -> None:
-        for door in doors:
-            await door.stop()
+        await asyncio.gather(*(door.stop() for door in doors))
 
     def _fenced(self) -> None:
         logger.error("fenced: another gateway writes the journals, or they failed")
@@ -268,6 +289,7 @@ class TradingGateway:
         if self.failure is not None:
             return
         self.failure = error
+        self._loop.closed = True
         self._working.cancel()
         self._tasks.spawn(self._leave(), "leave")
         if self._on_failure is not None:

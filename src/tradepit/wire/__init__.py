@@ -1,0 +1,1 @@
+"""What the world sees of the house: one module per contract."""

@@ -225,10 +225,14 @@ class CancelRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AlgoOrder(msgspec.Struct, frozen=True, kw_only=True):
-    """Body of ``rpc.order-management.algo_order`` and of ``orders.algo.twap|vwap``.
+    """Body of ``rpc.order-management.algo_order``; an accepted one goes to ``orders.algo.twap|vwap`` with what a worker needs besides.
 
-    ``action``: start, pause, resume, amend, cancel or status. ``duration`` and ``interval`` are trading seconds. ``price`` is the hard limit,
-    none means the daily limit. ``algo_id`` makes a repeated start harmless. ``participation``: share of market volume (VWAP without curve).
+    ``action``: start, pause, resume, amend (price, volume, duration; what is left out stays), cancel, status (of all algorithms
+    without an ``algo_id``), children (``page`` of its orders, oldest first). ``algo_id`` makes a repeated start harmless.
+    ``duration`` (60 when left out) and ``interval`` are trading seconds, ``passive`` is how many seconds a passive child rests.
+    ``price`` is the hard limit, none means the daily limit. ``participation``: share (0 to 1) of the market's volume never
+    exceeded, 0 = no cap; a VWAP without ``curve`` follows it, 0.1 when left out. ``curve``: cumulative market volume at the ends
+    of equal parts of the duration. ``randomise`` (volume) and ``jitter`` (time) are shares too and follow from ``seed``.
     """
 
     algo: str = "TWAP"
@@ -237,16 +241,21 @@ class AlgoOrder(msgspec.Struct, frozen=True, kw_only=True):
     direction: str = "LONG"
     offset: str = "OPEN"
     price: Decimal | None = None
-    duration: float = 60.0
+    duration: float | None = None
     interval: float = 3.0
     algo_id: str = ""
     account: str = ""
     exchange: str = ""
     style: str = "aggressive"
+    passive: float = 2.0
     participation: float = 0.0
+    curve: tuple[int, ...] = ()
     randomise: float = 0.0
+    jitter: float = 0.0
+    seed: int = 0
     end_policy: str = "CANCEL_REMAINDER"
     action: str = "start"
+    page: int = 0
     epoch: int = 0
 
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 
 from tradepit.trading.calendar.catalog import load_catalog
@@ -19,12 +20,12 @@ from tradepit.trading.matching.commands import (
     ReduceOrder,
     SubmitOrder,
 )
-from tradepit.trading.matching.events import CommandRefused, Event
+from tradepit.trading.matching.events import CommandRefused, Event, PhaseChanged
 from tradepit.trading.matching.venue import Venue
 from tradepit.trading.matching.venue_settings import VenueSettings
 from tradepit.trading.model.instrument import Instrument
 from tradepit.trading.model.order import OrderIntent
-from tradepit.trading.model.report import OrderReport, TradeReport
+from tradepit.trading.model.report import DayReport, OrderReport, TradeReport
 from tradepit.trading.model.terms import Offset, OrderType, SessionPhase, Side
 from tradepit.trading.model.tick import Level, Tick
 
@@ -37,11 +38,13 @@ REFERENCES = {"IF2501": "3800", "IF2502": "3810", "rb2505": "3300", "au2502": "6
 class Pit:
     """A venue and its clock. ``settings`` are the venue's; snapshots are off unless asked for."""
 
-    def __init__(self, *symbols: str, start: str = f"{MONDAY} 08:00", **settings: Any) -> None:
+    def __init__(self, *symbols: str, start: str = f"{MONDAY} 08:00", **settings: object) -> None:
         catalog = load_catalog()
         self.calendar = catalog.calendar
         group = "hnx" if "VN30F2501" in symbols else "cn_day"
-        self.venue = Venue(VenueSettings(**{"snapshot_ns": 0, "session_group": group, **settings}), calendar=self.calendar)
+        self.venue = Venue(
+            msgspec.convert({"snapshot_ns": 0, "session_group": group, **settings}, VenueSettings), calendar=self.calendar
+        )
         self.now_ns = 0
         self.events: list[Event] = []
         self.instruments: dict[str, Instrument] = {}
@@ -115,13 +118,13 @@ class Pit:
         """Reduce an order."""
         return self.do(ReduceOrder(reduce_id=reduce_id, account=account, client_order_id=name, by_lots=by_lots))
 
-    def show(self, bids: dict[int, int], asks: dict[int, int], **changes: Any) -> list[Event]:
+    def show(self, bids: dict[int, int], asks: dict[int, int], **changes: object) -> list[Event]:
         """An outside tick with these levels."""
         return self.do(ApplyTick(tick=self.tick(bids, asks, **changes)))
 
-    def tick(self, bids: dict[int, int], asks: dict[int, int], **changes: Any) -> Tick:
+    def tick(self, bids: dict[int, int], asks: dict[int, int], **changes: object) -> Tick:
         """An outside tick with these levels (price in ticks: lots); any field may be changed."""
-        symbol = changes.pop("symbol", self.symbol)
+        symbol = str(changes.pop("symbol", self.symbol))
         fields: dict[str, Any] = {
             "symbol": symbol,
             "exchange": self.instruments[symbol].product.exchange,
@@ -154,6 +157,28 @@ class Pit:
         order = self.venue.order(account, name)
         assert order is not None
         return order.status.value, order.traded_lots, order.left_lots, order.reason
+
+    def trade(self, name: str, price: int, lots: int, symbol: str = "") -> None:
+        """Ann buys from bob: orders ``a-name`` and ``b-name``."""
+        self.order("ann", f"a-{name}", BUY, price, lots, symbol=symbol)
+        self.order("bob", f"b-{name}", SELL, price, lots, symbol=symbol)
+
+    def days(self) -> list[DayReport]:
+        """The day reports so far."""
+        return [event for event in self.events if isinstance(event, DayReport)]
+
+    def phases(self) -> list[tuple[str, str]]:
+        """The phase changes so far, with their local times."""
+        return [(self.clock(event.time_ns), event.phase.value) for event in self.events if isinstance(event, PhaseChanged)]
+
+    def twin(self) -> Venue:
+        """Another venue, made of this one's snapshot."""
+        return Venue.restore(self.venue.snapshot(), calendar=self.calendar)
+
+    @staticmethod
+    def clock(instant_ns: int) -> str:
+        """An instant as local day of the month and time."""
+        return f"{datetime.fromtimestamp(instant_ns / 1e9, SHANGHAI):%d %H:%M}"
 
     @staticmethod
     def told(events: list[Event]) -> list[str]:

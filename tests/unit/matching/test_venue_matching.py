@@ -40,7 +40,7 @@ def test_both_sides_of_a_trade_share_its_id_and_pay_their_own_fee(pit: Pits) -> 
     assert maker.trade_id == taker.trade_id == "IF2501-20250106-T1"
     assert (maker.side, maker.account, taker.side, taker.account) == (SELL, "ann", BUY, "bob")
     # 3800 * 300 * 0.000023
-    assert maker.fee == taker.fee == "26.2200000"
+    assert maker.fee == taker.fee == "26.22"
 
 
 def test_a_limit_order_rests_with_what_is_left(pit: Pits) -> None:

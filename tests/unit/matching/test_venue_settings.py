@@ -19,7 +19,9 @@ def test_settings_are_read_strictly() -> None:
         msgspec.convert({"pricerule": "maker"}, VenueSettings)
 
 
-@pytest.mark.parametrize("changes", [{"settle_minute": 900}, {"settle_minute": 1080}, {"snapshot_ns": -1}, {"max_outside_levels": -1}])
+@pytest.mark.parametrize(
+    "changes", [{"settle_minute": 900}, {"settle_minute": 1080}, {"snapshot_ns": -1}, {"max_outside_levels": -1}]
+)
 def test_settings_out_of_range_are_refused(changes: dict[str, int]) -> None:
     with pytest.raises(ConfigError):
         VenueSettings(**changes)  # type: ignore[arg-type]  # any field, by name

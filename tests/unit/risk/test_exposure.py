@@ -57,6 +57,18 @@ def test_a_cancellation_may_precede_its_trades(exposure: Exposure, make_intent: 
     assert (held(exposure).net, held(exposure).buying, held(exposure).working) == (3, 0, {})
 
 
+def test_a_filled_order_is_remembered_until_its_end_is_told(exposure: Exposure, make_intent: Make, make_trade: MakeTrade) -> None:
+    intent = make_intent(volume_lots=5)
+    exposure.on_accepted(intent)
+    exposure.on_fill(make_trade(intent, 5))
+    assert (held(exposure).buying, held(exposure).bids.best) == (0, 0)
+    exposure.on_accepted(intent)
+    exposure.on_order(Order(intent=intent, status=OrderStatus.PARTIAL, traded_lots=2, left_lots=3))
+    assert (held(exposure).net, held(exposure).buying) == (5, 0)
+    exposure.on_order(Order(intent=intent, status=OrderStatus.FILLED, traded_lots=5))
+    assert (held(exposure).working, exposure.books["a"].working_orders) == ({}, 0)
+
+
 def test_a_reduced_order_counts_with_what_is_left(exposure: Exposure, make_intent: Make, make_trade: MakeTrade) -> None:
     intent = make_intent(volume_lots=9)
     exposure.on_accepted(intent)
@@ -70,9 +82,9 @@ def test_an_order_in_doubt_is_counted_and_remembered(exposure: Exposure, make_in
     intent = make_intent()
     exposure.on_accepted(intent)
     exposure.on_order(Order(intent=intent, status=OrderStatus.UNKNOWN, left_lots=1))
-    assert (held(exposure).unknown, held(exposure).buying) == ({"o1"}, 1)
+    assert (held(exposure).unknown, held(exposure).buying) == (["o1"], 1)
     exposure.on_order(Order(intent=intent, status=OrderStatus.REJECTED))
-    assert (held(exposure).unknown, held(exposure).buying) == (set(), 0)
+    assert (held(exposure).unknown, held(exposure).buying) == ([], 0)
 
 
 def test_a_late_fill_still_moves_the_position(exposure: Exposure, make_intent: Make, make_trade: MakeTrade) -> None:

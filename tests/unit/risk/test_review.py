@@ -9,6 +9,7 @@ import pytest
 
 from tradepit.trading.model.order import OrderIntent
 from tradepit.trading.model.terms import Offset, Side, TradingState
+from tradepit.trading.model.trade import Trade
 from tradepit.trading.risk.exposure import Exposure
 from tradepit.trading.risk.refusal import Refused
 from tradepit.trading.risk.review import Approved, charge, reinstate, review, review_cancel
@@ -155,11 +156,15 @@ def test_no_broken_rule_stands_in_the_way_of_a_cancel(exposure: Exposure, now: i
     assert review_cancel("nobody", exposure, default_rules(), now) == 0
 
 
-def test_an_accepted_order_is_reinstated_unchanged_only(exposure: Exposure, make_intent: Make) -> None:
+def test_an_accepted_order_is_reinstated_unchanged_and_untraded_only(
+    exposure: Exposure, make_intent: Make, make_trade: Callable[..., Trade]
+) -> None:
     assert refused(reinstate(make_intent(), exposure)).code == "NOT_REVIEWED"
     exposure.on_accepted(make_intent())
     assert isinstance(reinstate(make_intent(), exposure), Approved)
     assert refused(reinstate(make_intent(volume_lots=2), exposure)).code == "NOT_REVIEWED"
+    exposure.on_fill(make_trade(make_intent(), 1))
+    assert refused(reinstate(make_intent(), exposure)).code == "NOT_REVIEWED"
 
 
 def test_replaying_recorded_requests_rebuilds_the_same_exposure(exposure: Exposure, make_intent: Make, now: int) -> None:

@@ -6,21 +6,20 @@ would turn the order of events round for the others.
 
 import asyncio
 import re
-import sys
 from collections import OrderedDict, deque
 from collections.abc import Coroutine, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 from loguru import logger
 
 from tradepit.ports.bus import Channel, Delivery, Handler, Message, Responder, Subscription
+from tradepit.runtime.eager import Started
 from tradepit.trading.model.errors import ConfigError, InternalError, TimedOut, TradepitError, Unavailable
 
 _BACKLOG = 65_536
 _WINDOW = 100_000
 _AGAIN_S, _MAX_AGAIN_S = 0.05, 5.0
-_T = TypeVar("_T")
 
 
 class MemoryHub:
@@ -123,18 +122,15 @@ class MemoryBus:
         message = Message(subject=subject, payload=payload)
         route.turn += 1
         first, *others = (group[route.turn % len(group)] for group in route.servings)
-        task = first.start(message)
+        answer = first.start(message)
         for serving in others:  # as on a network: every responder outside a shared group gets it, the first one answers
             serving.start(message)
-        if not task.done() and not await _ends_within(task, timeout_s):
+        if not answer.finished and not await _ends_within(answer.task, timeout_s):
             raise TimedOut(subject=subject, timeout_s=timeout_s)
-        if task.cancelled():
-            raise TimedOut("the responder was ended before it answered", subject=subject)
-        error = task.exception()
-        if error is not None:
-            code = error.reason_code if isinstance(error, TradepitError) else InternalError.code
-            raise InternalError(code, subject=subject)
-        return task.result()
+        try:
+            return answer.result()
+        except asyncio.CancelledError:
+            raise TimedOut("the responder was ended before it answered", subject=subject) from None
 
     async def serve(self, subject: str, responder: Responder, *, group: str = "") -> Subscription:
         self._check_connected()
@@ -220,12 +216,13 @@ class _Member:
         self.running: set[asyncio.Task[Any]] = set()
         self.stopped = False
 
-    def spawn(self, work: Coroutine[Any, Any, _T]) -> asyncio.Task[_T]:
-        task = _start(work)
-        if not task.done():
-            self.running.add(task)
-            task.add_done_callback(self.running.discard)
-        return task
+    def watch(self, task: asyncio.Task[Any]) -> None:
+        """Wait for ``task`` when stopping."""
+        self.running.add(task)
+        task.add_done_callback(self.running.discard)
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        self.watch(asyncio.get_running_loop().create_task(work))
 
     def leave(self) -> None:
         """Take no new message."""
@@ -379,8 +376,11 @@ class _Serving(_Member):
         hub.servings.append(self)
         hub.changed()
 
-    def start(self, message: Message) -> asyncio.Task[bytes]:
-        return self.spawn(self._answer(message))
+    def start(self, message: Message) -> Started[bytes]:
+        started = Started(self._answer(message))
+        if not started.finished:
+            self.watch(started.task)
+        return started
 
     def leave(self) -> None:
         self._hub.servings.remove(self)
@@ -391,15 +391,8 @@ class _Serving(_Member):
             return await self._responder(message)
         except Exception as error:
             logger.opt(exception=error).error("answering {} failed", message.subject)
-            raise
-
-
-def _start(work: Coroutine[Any, Any, _T]) -> asyncio.Task[_T]:
-    loop = asyncio.get_running_loop()
-    if sys.version_info >= (3, 12):
-        # Runs at once up to its first wait: a responder that does not wait costs no turn of the loop.
-        return asyncio.Task(work, loop=loop, eager_start=True)
-    return loop.create_task(work)
+            code = error.reason_code if isinstance(error, TradepitError) else InternalError.code
+            raise InternalError(code, subject=message.subject) from error
 
 
 async def _ends_within(task: asyncio.Task[bytes], timeout_s: float) -> bool:

@@ -12,6 +12,7 @@ from loguru import logger
 from nats.aio.msg import Msg
 
 from tradepit.ports.bus import Channel, Delivery, Handler, Message, Responder, Subscription
+from tradepit.runtime.eager import Started
 from tradepit.runtime.nats_api import ensure_stream, nanoseconds, stream_state
 from tradepit.runtime.nats_follow import StreamFollower
 from tradepit.runtime.nats_link import LinkSubscription, NatsLink
@@ -152,10 +153,11 @@ class NatsBus:
                 max_bytes=self._max_bytes,
                 discard="old",
                 duplicate_window=nanoseconds(120.0),
+                allow_atomic=True,
             )
             if channel.name not in self._lanes:
                 lane = OrderedPublisher(self._link, timeout_s=self._publish_timeout_s)
-                await lane.start()
+                lane.start()
                 self._lanes[channel.name] = lane
 
     def _stream(self, channel: str) -> str:
@@ -253,9 +255,10 @@ class _Serving:
         await asyncio.gather(*(task for task in self._running if task is not asyncio.current_task()), return_exceptions=True)
 
     async def _receive(self, message: Msg) -> None:
-        task = asyncio.get_running_loop().create_task(self._answer(message))
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        started = Started(self._answer(message))
+        if not started.finished:
+            self._running.add(started.task)
+            started.task.add_done_callback(self._running.discard)
 
     async def _answer(self, message: Msg) -> None:
         headers = None

@@ -39,6 +39,7 @@ import tempfile
 import zlib
 from bisect import bisect_right
 from collections.abc import AsyncIterator, Sequence
+from copy import copy
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -69,9 +70,6 @@ class _Cursor:
 
     def __init__(self, path: Path, offset: int = 0, sequence: int = 0, epoch: int = 0, crc: int = 0) -> None:
         self.path, self.offset, self.sequence, self.epoch, self.crc = path, offset, sequence, epoch, crc
-
-    def copy(self) -> "_Cursor":
-        return _Cursor(self.path, self.offset, self.sequence, self.epoch, self.crc)
 
     def advance(self, fd: int) -> list[Entry]:
         """The next entries, about a chunk of them; [] at the end or at a torn tail. Raises JournalCorrupted."""
@@ -168,8 +166,7 @@ class FileJournal:
         if self._failed:
             raise JournalError("the disk failed", path=str(self._path))
         tail = self._tail
-        if os.fstat(fd).st_size != tail.offset:
-            self._catch_up()
+        self._catch_up()
         self._check(expected, epoch)
         frame, crc = _frame(records, expected + 1, epoch, tail.crc)
         try:
@@ -279,15 +276,22 @@ class FileJournal:
         raise JournalConflict(expected=expected, found=tail.sequence)
 
     def _catch_up(self) -> None:
+        state = os.fstat(self._fd)
+        if state.st_size == self._tail.offset and state.st_nlink:
+            return
+        if state.st_size < self._tail.offset or not state.st_nlink:
+            raise JournalCorrupted(
+                "the journal file was cut short or removed", path=str(self._path), sequence=self._tail.sequence
+            )
         while self._tail.advance(self._fd):
             self._mark()
 
     def _mark(self) -> None:
         if self._tail.sequence - self._index[-1].sequence >= _INDEX_EVERY or self._tail.offset - self._index[-1].offset >= _CHUNK:
-            self._index.append(self._tail.copy())
+            self._index.append(copy(self._tail))
 
     def _from(self, after: int) -> _Cursor:
-        return self._index[bisect_right(self._index, after, key=lambda mark: mark.sequence) - 1].copy()
+        return copy(self._index[bisect_right(self._index, after, key=lambda mark: mark.sequence) - 1])
 
     def _wake_followers(self) -> None:
         followers = self._followers.get(self._path)

@@ -1,0 +1,1 @@
+"""Background agents: pure decisions of simulated market participants."""

@@ -10,9 +10,11 @@ from tradepit.trading.model.terms import Side
 
 
 class MarketMakerHabits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``half_spread_ticks`` from the fair price on each side; per held lot the fair price is shifted by ``lean_ticks`` against it.
+    """``half_spread_ticks`` from the fair price on each side; per held lot the fair price is shifted by ``lean_ticks`` against
+    it.
 
-    A quote is replaced when it is ``tolerance_ticks`` or more from where it should be. Beyond ``max_lots`` only the reducing side quotes.
+    A quote is replaced when it is ``tolerance_ticks`` or more from where it should be. Beyond ``max_lots`` only the reducing
+    side quotes.
     """
 
     lots: int = 5

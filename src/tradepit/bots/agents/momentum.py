@@ -9,7 +9,7 @@ from tradepit.trading.model.terms import OrderType, Side
 
 
 class MomentumHabits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Averages are exponential over quotes seen. It enters when they are ``enter_ticks`` apart and leaves below ``leave_ticks``."""
+    """Averages are exponential over quotes seen. It enters when they are ``enter_ticks`` apart, leaves below ``leave_ticks``."""
 
     fast: float = 0.2
     slow: float = 0.02

@@ -9,10 +9,11 @@ from tradepit.trading.model.terms import OrderType, Side
 
 
 class NoiseHabits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Chances per decision: ``acts``, and then ``crosses`` the spread, and of those ``immediate`` ones cancel what does not trade.
+    """Chances per decision: ``acts``, and then ``crosses`` the spread, and of those ``immediate`` ones cancel what does not
+    trade.
 
-    ``keeps`` is the chance to trade in the former direction again. Orders older than ``patience_s`` are cancelled; an inventory of
-    ``max_lots`` turns the direction round.
+    ``keeps`` is the chance to trade in the former direction again. Orders older than ``patience_s`` are cancelled; an inventory
+    of ``max_lots`` turns the direction round.
     """
 
     acts: float = 0.5

@@ -86,13 +86,19 @@ class Agent(Protocol):
 def trade(view: View, side: Side, price_ticks: int, lots: int, order_type: OrderType = OrderType.LIMIT) -> Place | None:
     """An order of ``side`` that closes what is held on the other side first, and opens otherwise.
 
-    Never more than one offset per order: lots beyond what can be closed wait for another order. SHFE and INE close today's lots by
-    name, history lots first; exchanges without offsets get NET. None when the price is outside the day's limits.
+    Never more than one offset per order: lots beyond what can be closed wait for another order. SHFE and INE close today's lots
+    by name, history lots first; exchanges without offsets get NET. None when the price is outside the day's limits or would
+    meet an own order.
     """
     if not view.quote.lower_ticks <= price_ticks <= view.quote.upper_ticks or lots <= 0:
         return None
+    sign = 1 if side is Side.BUY else -1
+    if any(order.side is not side and (price_ticks - order.price_ticks) * sign >= 0 for order in view.resting):
+        return None
+    product = view.instrument.product
     offset, most = _offset(view, side)
-    lots = min(lots, most, view.instrument.product.max_limit_lots)
+    least = product.min_open_lots if offset in (Offset.OPEN, Offset.NET) else 1
+    lots = min(max(lots, least), most, product.max_limit_lots)
     return Place(side=side, offset=offset, price_ticks=price_ticks, lots=lots, order_type=order_type)
 
 

@@ -14,6 +14,7 @@ def recover(params: AlgoParams, orders: Sequence[Order], *, trades: Sequence[Tra
 
     Without ``trades`` the volume is right all the same, only the average price covers what is traded from here on. A child that
     was sent but never acknowledged is not among ``orders``: its id is the next one used, so at most one of the copies exists.
+    One that still works is cancelled first, then the plan goes on from what is traded.
     Earlier controls (amend, pause, cancel) are applied again by the caller, in their order. Raises as ``start`` does.
     """
     state = start(params)

@@ -1,0 +1,1 @@
+"""The order book kernel, the call auction, and the venue built on them."""

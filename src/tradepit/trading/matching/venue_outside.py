@@ -23,29 +23,26 @@ def apply_tick(floor: Floor, command: ApplyTick) -> None:
         raise InstrumentNotFound(symbol=tick.symbol)
     quoting = market.phase is SessionPhase.CONTINUOUS and tick.phase is SessionPhase.CONTINUOUS
     check_outside_tick(market, tick, floor.trading_day, floor.settings.max_outside_levels, quoting=quoting)
-    _take_figures(floor, market, tick)
-    if quoting:
-        for side, levels in ((Side.BUY, tick.bids), (Side.SELL, tick.asks)):
-            _lower_quotes(market, side, levels)
-        for side, levels in ((Side.BUY, tick.bids), (Side.SELL, tick.asks)):
-            for level in levels:
-                _raise_quote(floor, market, side, level)
-    else:
-        withdraw_quotes(market)
-    touch(floor, market)
+    changed = _take_figures(floor, market, tick)
+    sides = ((Side.BUY, tick.bids if quoting else ()), (Side.SELL, tick.asks if quoting else ()))
+    for side, levels in sides:
+        changed |= _lower_quotes(market, side, levels)
+    for side, levels in sides:
+        for level in levels:
+            changed |= _raise_quote(floor, market, side, level)
+    if changed:
+        touch(floor, market)
 
 
 def withdraw_quotes(market: Market) -> None:
     """Take every quote of the outside out of the book."""
-    for prices in market.quotes.values():
-        for numbers in prices.values():
-            for book_id in numbers:
-                market.book.cancel(book_id)
-        prices.clear()
+    for side in (Side.BUY, Side.SELL):
+        _lower_quotes(market, side, ())
 
 
-def _take_figures(floor: Floor, market: Market, tick: Tick) -> None:
+def _take_figures(floor: Floor, market: Market, tick: Tick) -> bool:
     first = not market.statistics.outside_seen
+    before = market.statistics.visible()
     lots, turnover = market.statistics.show(tick)
     if lots:
         # What was traded before the first tick belongs to the day, not to the hour in which the venue began to listen.
@@ -53,17 +50,20 @@ def _take_figures(floor: Floor, market: Market, tick: Tick) -> None:
         market.outside_tape.add(sessions[0][0] if first and sessions else floor.now_ns, turnover, lots)
     if market.statistics.last_ticks:
         floor.ledger.mark(market.symbol, market.statistics.last_ticks)
+    return market.statistics.visible() != before
 
 
-def _lower_quotes(market: Market, side: Side, levels: tuple[Level, ...]) -> None:
+def _lower_quotes(market: Market, side: Side, levels: tuple[Level, ...]) -> bool:
     """Take away what the outside no longer shows, youngest lots first: who waited behind them moves up, the rest stays."""
     book, prices = market.book, market.quotes[side]
+    changed = False
     shown = {level.price_ticks: level.lots for level in levels}
     for price in tuple(prices):
         numbers = prices[price]
         excess = -shown.get(price, 0)
         live = [(number, lots) for number in numbers if (lots := book.remaining(number))]
         excess += sum(lots for _, lots in live)
+        changed |= excess > 0
         while live and excess > 0:
             number, lots = live[-1]
             if lots > excess:
@@ -76,15 +76,16 @@ def _lower_quotes(market: Market, side: Side, levels: tuple[Level, ...]) -> None
             prices[price] = [number for number, _ in live]
         else:
             del prices[price]
+    return changed
 
 
-def _raise_quote(floor: Floor, market: Market, side: Side, level: Level) -> None:
+def _raise_quote(floor: Floor, market: Market, side: Side, level: Level) -> bool:
     """Show what the outside added at a price: it trades with accounts' orders it crosses, and what is left joins behind."""
     book, prices, price = market.book, market.quotes[side], level.price_ticks
     numbers = prices.get(price, [])
     added = level.lots - sum(book.remaining(number) for number in numbers)
     if added <= 0:
-        return
+        return False
     for match in book.match(side, price, added):
         added -= match[2]
         book_match(floor, market, side, price, None, match)
@@ -92,3 +93,4 @@ def _raise_quote(floor: Floor, market: Market, side: Side, level: Level) -> None
         number = market.next_book_id()
         book.rest(number, side, price, added)
         prices[price] = [*numbers, number]
+    return True

@@ -2,11 +2,17 @@
 
 from datetime import date
 from decimal import Decimal
+from typing import TypeVar
 
+from msgspec import Struct, structs
+
+from tradepit.trading.ledger.statement import SettlementStatement
 from tradepit.trading.matching.events import StatementIssued
 from tradepit.trading.matching.venue_floor import Floor, as_number
 from tradepit.trading.matching.venue_market import Market
 from tradepit.trading.model.report import DayReport
+
+T = TypeVar("T", bound=Struct)
 
 
 def settle_day(floor: Floor, following: date, settle_at_ns: int) -> None:
@@ -19,7 +25,7 @@ def settle_day(floor: Floor, following: date, settle_at_ns: int) -> None:
     prices = {symbol: settlement_price(market) for symbol, market in floor.markets.items()}
     settled_day = floor.trading_day
     statements = floor.ledger.settle(as_number(following), prices)
-    floor.events.extend(StatementIssued(statement=statement) for statement in statements)
+    floor.events.extend(StatementIssued(statement=_written(statement)) for statement in statements)
     for symbol in tuple(floor.markets):
         market = floor.markets[symbol]
         if as_number(market.instrument.expiry) <= settled_day:
@@ -34,7 +40,7 @@ def settle_day(floor: Floor, following: date, settle_at_ns: int) -> None:
             time_ns=floor.now_ns,
             trading_day=floor.trading_day,
             settled_day=settled_day,
-            settlement_prices={symbol: format(price, "f") for symbol, price in prices.items()},
+            settlement_prices={symbol: format(plain(price), "f") for symbol, price in prices.items()},
         )
     )
 
@@ -49,3 +55,19 @@ def settlement_price(market: Market) -> Decimal:
     price = tape.price(market.product, market.reference)
     tick = market.product.tick_size
     return min(max(price, market.low * tick), market.high * tick)
+
+
+def plain(amount: Decimal) -> Decimal:
+    """The same amount, written in one way only: 1.50, 1.5 and 15E-1 become 1.5, whatever sum they came from."""
+    return Decimal(format(amount.normalize() + 0, "f"))
+
+
+def _written(statement: SettlementStatement) -> SettlementStatement:
+    # How many zeros a sum carries depends on its path, and a restart takes another path; events must be the same bytes.
+    positions = tuple(_plain_fields(position) for position in statement.positions)
+    return structs.replace(_plain_fields(statement), positions=positions)
+
+
+def _plain_fields(value: T) -> T:
+    amounts = {name: plain(field) for name, field in structs.asdict(value).items() if isinstance(field, Decimal)}
+    return structs.replace(value, **amounts)

@@ -57,6 +57,11 @@ class MarketStatistics(msgspec.Struct):
             self.low_ticks = min(self.low_ticks, tick.low_ticks) if self.low_ticks else tick.low_ticks
         return lots, turnover
 
+    def visible(self) -> tuple[int, int, int, int, int, int, Decimal, int]:
+        """The figures a snapshot shows, to tell whether it would show anything new."""
+        prices = (self.last_ticks, self.open_ticks, self.high_ticks, self.low_ticks)
+        return (*prices, self.own_lots, self.outside_lots, self.outside_turnover, self.open_interest())
+
     def volume_lots(self) -> int:
         """Lots traded today, here and outside, each match counted once."""
         return self.own_lots + self.outside_lots

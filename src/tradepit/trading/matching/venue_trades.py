@@ -76,7 +76,7 @@ def _fill(floor: Floor, market: Market, entry: OrderEntry, price: int, lots: int
                 volume_lots=lots,
                 time_ns=floor.now_ns,
                 trading_day=floor.trading_day,
-                fee=format(result.fee, "f"),
+                fee=format(result.fee.normalize(), "f"),
             ),
         )
     )

@@ -1,0 +1,1 @@
+"""The vocabulary: instruments, orders, trades, positions, accounts, ticks, errors."""

@@ -1,0 +1,1 @@
+"""Order management as a pure machine: facts, register, desk."""

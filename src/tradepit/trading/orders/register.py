@@ -28,7 +28,10 @@ class AlgoRecord(msgspec.Struct, kw_only=True):
 
 
 class OrderRegister:
-    """Orders by (account, client_order_id). ``apply`` is idempotent for reports: sequence, trade id and cumulative volume decide."""
+    """Orders by (account, client_order_id). ``apply`` is idempotent for reports: sequence, trade id and cumulative volume decide.
+
+    ``children`` are the orders that carry an accepted algorithm's id as their reference, by that id.
+    """
 
     def __init__(self) -> None:
         self.orders: dict[Key, Order] = {}
@@ -37,6 +40,7 @@ class OrderRegister:
         self.by_order_id: dict[str, Key] = {}
         self.cancel_wanted: set[Key] = set()
         self.algos: dict[str, AlgoRecord] = {}
+        self.children: dict[str, dict[Key, Order]] = {}
         self.states: dict[str, TradingState] = {}
         self.instruments: dict[str, Instrument] = {}
         self.accounts: set[str] = set()
@@ -82,6 +86,8 @@ class OrderRegister:
     def _store(self, order: Order) -> None:
         key = (order.intent.account, order.client_order_id)
         self.orders[key] = order
+        if order.intent.reference in self.children:
+            self.children[order.intent.reference][key] = order
         if order.order_id:
             self.by_order_id[order.order_id] = key
         if order.active:
@@ -147,6 +153,7 @@ class OrderRegister:
         self.states[fact.scope] = fact.state
 
     def _algo_accepted(self, fact: facts.AlgoAccepted) -> None:
+        self.children.setdefault(fact.algo_id, {})
         self.algos.setdefault(
             fact.algo_id, AlgoRecord(algo_id=fact.algo_id, account=fact.account, topic=fact.topic, body=fact.body)
         )

@@ -88,12 +88,12 @@ class Exposure(msgspec.Struct):
         if holding is None or working is None:
             return
         if order.status is OrderStatus.UNKNOWN:
-            holding.unknown.add(order.client_order_id)
+            holding.doubt(order.client_order_id, unknown=True)
             return
-        holding.unknown.discard(order.client_order_id)
+        holding.doubt(order.client_order_id, unknown=False)
         missing = max(0, order.traded_lots - working.filled)
         if order.status.terminal:
-            self._finish(holding, working)
+            working.done = True
             self._leave(holding, working, missing)
         elif order.status in (OrderStatus.OPEN, OrderStatus.PARTIAL):
             self._leave(holding, working, order.left_lots + missing)
@@ -188,17 +188,15 @@ class Exposure(msgspec.Struct):
                 book.mark(holding, market.instrument.to_price(market.last_ticks), market.instrument.product.multiplier)
         return holding
 
-    def _finish(self, holding: Holding, working: Working) -> None:
-        if not working.done:
-            working.done = True
-            holding.change_resting(working.intent, rests=False)
-
     def _leave(self, holding: Holding, working: Working, left: int) -> None:
+        """What is left only falls. An order is forgotten once its end was told and its trades were seen, in either order."""
         left = min(working.left, max(0, left))
         holding.change_working(working.intent, left - working.left)
         working.left = left
-        if left == 0:
-            self._finish(holding, working)
+        if working.rests and (left == 0 or working.done):
+            working.rests = False
+            holding.change_resting(working.intent, rests=False)
+        if left == 0 and working.done:
             del holding.working[working.intent.client_order_id]
-            holding.unknown.discard(working.intent.client_order_id)
+            holding.doubt(working.intent.client_order_id, unknown=False)
             self.books[working.intent.account].working_orders -= 1

@@ -43,12 +43,13 @@ class Leg(msgspec.Struct):
 
 
 class Working(msgspec.Struct):
-    """An accepted order that may still trade ``left`` lots. ``filled``: lots of trades seen; ``done``: only trades miss."""
+    """An accepted order that may still trade ``left`` lots. ``filled`` counts trades seen, ``done``: its end was told."""
 
     intent: OrderIntent
     left: int
     filled: int = 0
     done: bool = False
+    rests: bool = True
 
 
 class Holding(msgspec.Struct):
@@ -63,7 +64,7 @@ class Holding(msgspec.Struct):
     net_buying: int = 0
     net_selling: int = 0
     working: dict[str, Working] = {}
-    unknown: set[str] = set()
+    unknown: list[str] = []
     bids: RestingPrices = msgspec.field(default_factory=lambda: RestingPrices(bids=True))
     asks: RestingPrices = msgspec.field(default_factory=lambda: RestingPrices(bids=False))
     mark: Decimal = Decimal(0)
@@ -135,6 +136,13 @@ class Holding(msgspec.Struct):
             prices.add(intent.price_ticks)
         else:
             prices.remove(intent.price_ticks)
+
+    def doubt(self, client_order_id: str, *, unknown: bool) -> None:
+        """The outcome of a working order is not known any more, or known again."""
+        if unknown and client_order_id not in self.unknown:
+            self.unknown.append(client_order_id)
+        elif not unknown and client_order_id in self.unknown:
+            self.unknown.remove(client_order_id)
 
     def move(self, trade: Trade) -> None:
         """Apply a fill to the lots. A close beyond what is held opens the trade's own side, so the net position stays true."""

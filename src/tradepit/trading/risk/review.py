@@ -77,13 +77,13 @@ def charge(intent: OrderIntent, exposure: Exposure, rules: Sequence[Rule], now_n
 
 
 def reinstate(intent: OrderIntent, exposure: Exposure) -> Approved | Refused:
-    """The approval of an order that passed review before a restart: it must be working in the exposure, unchanged.
+    """The approval of an order that passed review before a restart: it must be working in the exposure, unchanged and untraded.
 
     What works there was accepted after review and recorded; it is not judged by the limits of today again.
     """
     holding = exposure.holding(intent.account, intent.symbol)
     working = holding.working.get(intent.client_order_id) if holding is not None else None
-    if working is not None and working.intent == intent:
+    if working is not None and working.intent == intent and not working.filled and not working.done:
         return Approved(intent, _SEAL)
     message = "this order was not accepted before"
     return Refused(code="NOT_REVIEWED", rule="review", limit="accepted orders", value=intent.client_order_id, message=message)

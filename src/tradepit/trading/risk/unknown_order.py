@@ -19,5 +19,5 @@ class UnknownOrder(Rule, frozen=True, kw_only=True):
         holding = exposure.holding(intent.account, intent.symbol)
         if holding is None or not holding.unknown or not self.refuse_while_pending:
             return None
-        message = f"the outcome of {min(holding.unknown)} is not known yet"
+        message = f"the outcome of {holding.unknown[0]} is not known yet"
         return self.refuse("UNKNOWN_ORDER_PENDING", limit=0, value=len(holding.unknown), message=message)

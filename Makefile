@@ -1,0 +1,48 @@
+# Two commands set everything up: `make demo` (see it move) and `make test` (everything CI runs). Nothing needs root or a compiler.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+
+.PHONY: demo test check unit format docs bench clean
+
+demo: $(VENV)/.installed
+	$(BIN)/tradepit demo
+
+test: $(VENV)/.installed-dev
+	$(MAKE) check
+	$(BIN)/pytest tests/unit tests/property tests/wire tests/test_house.py
+	$(BIN)/pytest tests/conformance
+	$(BIN)/pytest tests/scenario tests/chaos
+
+check: $(VENV)/.installed-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest tests/test_house.py
+
+unit: $(VENV)/.installed-dev
+	$(BIN)/pytest tests/unit tests/property tests/wire
+
+format: $(VENV)/.installed-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: $(VENV)/.installed-dev
+	$(BIN)/python docs/generate.py
+
+bench: $(VENV)/.installed-dev
+	$(BIN)/tradepit bench all
+
+$(VENV)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable ".[fast]" --group dev
+	touch $@
+
+clean:
+	rm -rf $(VENV) .tradepit .pytest_cache .mypy_cache .ruff_cache .hypothesis

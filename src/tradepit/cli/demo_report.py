@@ -1,0 +1,42 @@
+"""What the demo has shown, and its last line."""
+
+import msgspec
+
+from tradepit.cli.proof import Proof
+
+
+class DemoReport(msgspec.Struct, frozen=True, kw_only=True):
+    """Figures seen from outside, what was done to the house, and the verifier's proof (None before it was made).
+
+    ``first_trade_s`` counts from the start of the first process. ``revived``: starts after a death, by process.
+    """
+
+    seconds: float
+    first_trade_s: float | None
+    ticks: int
+    orders: int
+    trades: int
+    acts: tuple[str, ...]
+    revived: dict[str, int]
+    epoch: int
+    proof: Proof | None = None
+
+    @property
+    def clean(self) -> bool:
+        """True when the verifier found nothing."""
+        return self.proof is not None and self.proof.clean
+
+
+def render(report: DemoReport) -> str:
+    """The report as text; the last line is the verdict."""
+    lines = [
+        f"{report.seconds:.0f} s · first trade after {report.first_trade_s} s · {report.ticks} ticks · "
+        f"{report.orders} orders · {report.trades} trades · epoch {report.epoch}",
+        *(f"  {act}" for act in report.acts),
+    ]
+    if report.revived:
+        lines.append("  started again: " + ", ".join(f"{name} ×{count}" for name, count in report.revived.items()))
+    if report.proof is not None:
+        lines.extend(report.proof.findings[:20])
+        lines.append(report.proof.line)
+    return "\n".join(lines)

@@ -1,0 +1,155 @@
+"""The ``tradepit`` command."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from cyclopts import App, Parameter
+
+from tradepit import __version__
+from tradepit.cli import roles as roles_command
+from tradepit.cli.exits import Exit
+from tradepit.cli.output import fail
+from tradepit.config import Settings, load
+from tradepit.trading.model.errors import TradepitError
+
+app = App(name="tradepit", help="A futures trading house in one package.", version=__version__)
+app.command(roles_command.roles)
+app.command(roles_command.contracts)
+
+Config = Annotated[Path | None, Parameter(name=["--config", "-c"], help="Settings file (YAML).")]
+Json = Annotated[bool, Parameter(name="--json", negative="", help="One JSON document instead of tables.")]
+RUNNING = Path(".tradepit/running.yaml")
+
+
+def settings_of(config: Path | None) -> Settings:
+    """The named settings file, else those of the house that runs in this folder, else the defaults."""
+    if config is None and RUNNING.exists():
+        config = RUNNING
+    return load(config)
+
+
+@app.command
+def run(*roles: str, config: Config = None) -> int:
+    """Run role instances in this process until SIGTERM, for example ``trading-gateway-1 market-data-1``."""
+    from tradepit.cli.run import run_roles  # noqa: PLC0415 - each command loads only what it needs
+
+    return run_roles(settings_of(config), roles)
+
+
+@app.command
+def order(
+    side: Literal["buy", "sell"],
+    symbol: str,
+    price: str,
+    volume: int,
+    *,
+    account: str = "",
+    offset: Literal["OPEN", "CLOSE", "CLOSETODAY", "CLOSEYESTERDAY"] = "OPEN",
+    order_type: Annotated[Literal["LIMIT", "MARKET", "FAK", "FOK"], Parameter(name="--type")] = "LIMIT",
+    client_order_id: Annotated[str, Parameter(name="--id")] = "",
+    config: Config = None,
+    json: Json = False,
+) -> int:
+    """Send an order to the running house. PRICE is a number, or ``market`` with ``--type MARKET``. Repeating ``--id`` is harmless."""
+    from tradepit.cli import trade  # noqa: PLC0415 - each command loads only what it needs
+
+    return trade.order(
+        settings_of(config),
+        side,
+        symbol,
+        price,
+        volume,
+        account=account,
+        offset=offset,
+        order_type=order_type,
+        client_order_id=client_order_id,
+        json=json,
+    )
+
+
+@app.command
+def cancel(order_id: str, *, account: str = "", config: Config = None, json: Json = False) -> int:
+    """Cancel an order by the exchange's id or the client order id. Cancelling twice is harmless."""
+    from tradepit.cli import trade  # noqa: PLC0415 - each command loads only what it needs
+
+    return trade.cancel(settings_of(config), order_id, account=account, json=json)
+
+
+@app.command
+def algo(
+    action: Literal["start", "pause", "resume", "amend", "cancel", "status"],
+    *,
+    kind: Literal["TWAP", "VWAP"] = "TWAP",
+    symbol: str = "",
+    side: Literal["buy", "sell"] = "buy",
+    volume: int = 0,
+    price: str | None = None,
+    duration: float = 60.0,
+    interval: float = 3.0,
+    account: str = "",
+    algo_id: Annotated[str, Parameter(name="--id")] = "",
+    config: Config = None,
+    json: Json = False,
+) -> int:
+    """Start or control a TWAP or VWAP. DURATION and INTERVAL are trading seconds; PRICE is the hard limit."""
+    from tradepit.cli import trade  # noqa: PLC0415 - each command loads only what it needs
+
+    body: dict[str, Any] = {"action": action, "algo": kind, "symbol": symbol, "volume": volume, "account": account}
+    body |= {"direction": "LONG" if side == "buy" else "SHORT", "duration": duration, "interval": interval, "algo_id": algo_id}
+    if price is not None:
+        body["price"] = float(price)
+    return trade.algo(settings_of(config), body, json=json)
+
+
+@app.command
+def demo(
+    *,
+    seconds: float = 0.0,
+    headless: Annotated[bool, Parameter(negative="")] = False,
+    ticks: Path | None = None,
+    speed: str = "max",
+    data_dir: Path = Path(".tradepit/demo"),
+    seed: int = 1,
+    json: Json = False,
+) -> int:
+    """Start a whole house on this machine, watch it trade, break it, and see that nothing is lost. 0 SECONDS: until you quit."""
+    from tradepit.cli.demo import run_demo  # noqa: PLC0415 - each command loads only what it needs
+
+    return run_demo(seconds=seconds, headless=headless, ticks=ticks, speed=speed, data_dir=data_dir, seed=seed, json=json)
+
+
+@app.command
+def watch(*, config: Config = None) -> int:
+    """Watch the running house live in the terminal."""
+    from tradepit.cli.watch import run_watch  # noqa: PLC0415 - each command loads only what it needs
+
+    return run_watch(settings_of(config))
+
+
+@app.command
+def doctor(*, config: Config = None, json: Json = False) -> int:
+    """Check ports, clock, disk and versions, and say how to mend what is wrong."""
+    from tradepit.cli.doctor import run_doctor  # noqa: PLC0415 - each command loads only what it needs
+
+    return run_doctor(settings_of(config), json=json)
+
+
+@app.command
+def verify(
+    folder: Path = Path(".tradepit/demo"), *, strict: Annotated[bool, Parameter(negative="")] = False, json: Json = False
+) -> int:
+    """Prove from the journals in FOLDER that no order was lost, doubled or left unexplained (exit 0), or show which was (exit 1)."""
+    from tradepit.cli.verify import run_verify  # noqa: PLC0415 - each command loads only what it needs
+
+    return run_verify(folder, strict=strict, json=json)
+
+
+def main() -> None:
+    """Entry point: runs one command, ends with its exit code."""
+    try:
+        sys.exit(app(sys.argv[1:], exit_on_error=True, result_action="return_value"))
+    except TradepitError as error:
+        sys.exit(fail(error, json="--json" in sys.argv))
+    except KeyboardInterrupt:
+        sys.exit(int(Exit.OK))

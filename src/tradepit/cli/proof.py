@@ -1,0 +1,56 @@
+"""The proof of a stopped house: the independent verifier's verdict over the journals in its folder."""
+
+import json
+from pathlib import Path
+
+import msgspec
+
+from tradepit import verify
+from tradepit.cli.house import JOURNAL_FOLDER
+
+
+class Proof(msgspec.Struct, frozen=True, kw_only=True):
+    """The verdict in short. ``exit_code``: 0 clean, 1 findings, 2 a journal cannot be read. ``line`` is the last line to print."""
+
+    clean: bool
+    exit_code: int
+    line: str
+    lost: int = 0
+    duplicated: int = 0
+    unexplained: int = 0
+    intents: int = 0
+    fates: dict[str, int] = {}
+    findings: tuple[str, ...] = ()
+
+
+def judge(folder: Path, *, strict: bool = False) -> verify.Verdict:
+    """The full verdict. Raises ``verify.UnreadableError``."""
+    journals = folder / JOURNAL_FOLDER
+    logs = sorted((folder / "intents").glob("*.jsonl"))
+    return verify.run(
+        orders=str(journals / "orders"),
+        commands=str(journals / "commands"),
+        reports=str(journals / "events"),
+        intents=[str(log) for log in logs],
+        strict=strict,
+    )
+
+
+def prove(folder: Path, *, strict: bool = False) -> Proof:
+    """The proof of the house whose files are in ``folder``."""
+    try:
+        verdict = judge(folder, strict=strict)
+    except verify.UnreadableError as error:
+        return Proof(clean=False, exit_code=2, line=f"not verified: {error}")
+    told = json.loads(verify.to_json(verdict))
+    return Proof(
+        clean=verdict.exit_code == 0,
+        exit_code=verdict.exit_code,
+        line=verdict.summary,
+        lost=told["lost"],
+        duplicated=told["duplicated"],
+        unexplained=told["unexplained"],
+        intents=verdict.intents,
+        fates=dict(verdict.fates),
+        findings=tuple(f"{finding.kind} {finding.code} {'/'.join(finding.key)}: {finding.text}" for finding in verdict.findings),
+    )

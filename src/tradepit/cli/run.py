@@ -1,0 +1,30 @@
+"""``tradepit run ROLE…``: role instances in this process until SIGTERM."""
+
+from collections.abc import Sequence
+
+from tradepit.cli.exits import Exit
+from tradepit.cli.loop import run
+from tradepit.compose import Wiring
+from tradepit.config import Settings
+from tradepit.runtime.host import Host
+from tradepit.runtime.logs import set_up
+from tradepit.trading.model.errors import ConfigError
+
+
+def run_roles(settings: Settings, names: Sequence[str]) -> int:
+    """``names`` are instances (``order-management-2``) or roles (all of their instances)."""
+    if not names:
+        raise ConfigError("name at least one role; `tradepit roles` lists them")
+    process = "+".join(names)[:40]
+    set_up(process, level=settings.log.level, folder=settings.folder / "logs" if settings.log.files else None)
+    return run(_run(settings, names, process))
+
+
+async def _run(settings: Settings, names: Sequence[str], process: str) -> int:
+    from tradepit.compose import instances_of, make_service  # noqa: PLC0415 - kept out of the commands that need no service
+
+    wiring = Wiring(settings, process=process)
+    host = Host(wiring.bus(), wiring.cache(), wiring.clock)
+    for instance in instances_of(settings, names):
+        host.add(make_service(wiring, instance, host.fail))
+    return int(Exit.OK) if await host.run() == 0 else int(Exit.FINDINGS)

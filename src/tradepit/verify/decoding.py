@@ -1,0 +1,51 @@
+"""From an entry's bytes to JSON objects, whole entries at a time, naming the record that is not JSON."""
+
+import json
+from collections.abc import Iterator
+from typing import Any, Self
+
+from tradepit.verify.entries import Entry, UnreadableError
+
+Json = dict[str, Any]
+
+
+def decode(entry: Entry, location: str) -> list[Json]:
+    """The entry's records. Raises UnreadableError with the entry's number as the offset."""
+    try:
+        values = json.loads(b"[" + b",".join(entry.records) + b"]")
+        if len(values) == len(entry.records) and all(type(value) is dict for value in values):
+            return list(values)
+    except ValueError:
+        pass
+    for number, record in enumerate(entry.records, start=1):
+        try:
+            if isinstance(json.loads(record), dict):
+                continue
+        except ValueError:
+            pass
+        raise UnreadableError(location, entry.sequence, f"record {number} of entry {entry.sequence} is no JSON object")
+    raise UnreadableError(location, entry.sequence, f"the records of entry {entry.sequence} are no JSON objects")
+
+
+class FieldMissing:
+    """Turns a record that lacks a field, or has one of another kind, into UnreadableError: use as ``with FieldMissing(…)``."""
+
+    __slots__ = ("entry", "location")
+
+    def __init__(self, location: str) -> None:
+        self.location, self.entry = location, 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, KeyError | TypeError | ValueError | ArithmeticError):
+            reason = f"a record of entry {self.entry} is not what it should be: {type(error).__name__} {error}"
+            raise UnreadableError(self.location, self.entry, reason) from error
+
+
+def numbered(entries: Iterator[Entry], guard: FieldMissing) -> Iterator[tuple[Entry, list[Json]]]:
+    """Entries with their decoded records; ``guard`` learns which entry is being read."""
+    for entry in entries:
+        guard.entry = entry.sequence
+        yield entry, decode(entry, guard.location)

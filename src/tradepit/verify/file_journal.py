@@ -1,0 +1,98 @@
+"""Reads a journal in one local file, frame by frame, from the written description of its format (docs/reference/journals.md)."""
+
+import mmap
+import struct
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from tradepit.verify.entries import Entry, UnreadableError
+
+_MARKER = b"TPJ1"
+_HEAD = struct.Struct("<4sIQQIIII")
+_LENGTH = struct.Struct("<I")
+_SECTOR = 512
+_BROKEN, _UNFINISHED = -1, -2
+
+
+def read_file(path: Path) -> Iterator[Entry]:
+    """The entries that count, in order. Frames of fenced writers and a torn tail are passed over.
+
+    Raises UnreadableError: no such file, a damaged record (not at a torn tail), missing entries.
+    """
+    try:
+        with path.open("rb") as file:
+            if path.stat().st_size == 0:
+                return
+            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+                yield from _walk(data, str(path))
+    except OSError as error:
+        raise UnreadableError(str(path), 0, error.strerror or str(error)) from error
+
+
+def _walk(data: mmap.mmap, name: str) -> Iterator[Entry]:
+    size = len(data)
+    position = last = epoch = chain = 0
+    while position < size:
+        end = _whole(data, position, size)
+        if end < 0:
+            following = _next_whole(data, position + 1, size)
+            if following < 0:
+                if end == _UNFINISHED or _has_empty_sector(data, position, size):
+                    return
+                raise UnreadableError(name, position, f"the record of entry {last + 1} is damaged")
+            if _HEAD.unpack_from(data, following)[2] > last + 1:
+                raise UnreadableError(name, position, f"entry {last + 1} is damaged or missing")
+            position = following
+            continue
+        _, _, sequence, writer, count, previous, _, crc = _HEAD.unpack_from(data, position)
+        if sequence > last and writer >= epoch:
+            if sequence != last + 1 or previous != chain:
+                raise UnreadableError(name, position, f"entry {last + 1} is missing or was changed")
+            last, epoch, chain = sequence, writer, crc
+            yield Entry(sequence, writer, _records(data, position, end, count, name))
+        position = end
+
+
+def _whole(data: mmap.mmap, position: int, size: int) -> int:
+    body = position + _HEAD.size
+    if body > size:
+        return _UNFINISHED
+    marker, length, _, _, _, _, body_crc, head_crc = _HEAD.unpack_from(data, position)
+    if marker != _MARKER or zlib.crc32(data[position : body - 4]) != head_crc:
+        return _BROKEN
+    end: int = body + length
+    if end > size:
+        return _UNFINISHED
+    return end if zlib.crc32(data[body:end]) == body_crc else _BROKEN
+
+
+def _next_whole(data: mmap.mmap, position: int, size: int) -> int:
+    while (position := data.find(_MARKER, position)) >= 0:
+        if _whole(data, position, size) > 0:
+            return position
+        position += 1
+    return -1
+
+
+def _has_empty_sector(data: mmap.mmap, position: int, size: int) -> bool:
+    # The file system grew the file but never wrote the block: the append did not finish.
+    while position < size:
+        end = min(size, position + _SECTOR - position % _SECTOR)
+        if not data[position:end].strip(b"\0"):
+            return True
+        position = end
+    return False
+
+
+def _records(data: mmap.mmap, frame: int, end: int, count: int, name: str) -> tuple[bytes, ...]:
+    records, position = [], frame + _HEAD.size
+    for _ in range(count):
+        if position + 4 > end:
+            break
+        (length,) = _LENGTH.unpack_from(data, position)
+        position += 4 + length
+        records.append(data[position - length : position])
+    if len(records) != count or position != end:
+        raise UnreadableError(name, frame, "the lengths of the records do not fill the frame")
+    return tuple(records)

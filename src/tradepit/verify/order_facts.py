@@ -1,0 +1,195 @@
+"""Reads order management's journal: what became of every order as order management knows it."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from tradepit.verify.decoding import FieldMissing, Json, numbered
+from tradepit.verify.entries import Entry
+from tradepit.verify.findings import NOBODY, Findings, Key
+from tradepit.verify.order_of_entries import EntryOrder
+from tradepit.verify.vocabulary import IN_DOUBT, TERMINAL, Fill, FillId, Intent, State, fill_of
+
+JOURNAL = "orders"
+
+
+@dataclass(slots=True)
+class Ours:
+    """One order at order management. Entries are numbers of the journal's entries, 0 for never; instants are UTC ns.
+
+    ``doubt_ns`` is when it was last sent or became unknown; ``updated_ns`` is the venue's instant of the state it was told last.
+    """
+
+    intent: Intent
+    state: State
+    accepted: int = 0
+    refused: int = 0
+    sending: int = 0
+    reported: int = 0
+    code: str = ""
+    order_id: str = ""
+    doubt_ns: int = 0
+    updated_ns: int = 0
+
+    @property
+    def in_doubt(self) -> bool:
+        """True while nothing was heard of it."""
+        return self.state.status in IN_DOUBT
+
+
+@dataclass(slots=True)
+class OrderFacts:
+    """The whole journal. ``through``: how far the venue's reports were read; ``answers``: instants of the venue's answers."""
+
+    orders: dict[Key, Ours] = field(default_factory=dict)
+    fills: dict[FillId, Fill] = field(default_factory=dict)
+    tick_sizes: dict[str, Decimal] = field(default_factory=dict)
+    answers: list[int] = field(default_factory=list)
+    through: int = 0
+    epoch: int = 0
+    terms: int = 0
+    entries: int = 0
+
+
+def read_order_facts(entries: Iterator[Entry], location: str, findings: Findings) -> OrderFacts:
+    """Fold the journal. Raises UnreadableError."""
+    reader = _Reader(findings)
+    order = EntryOrder(JOURNAL, findings)
+    with FieldMissing(location) as guard:
+        for entry, records in numbered(entries, guard):
+            order.check(entry)
+            reader.entry, reader.writer = entry.sequence, entry.epoch
+            for record in records:
+                handler = reader.handlers.get(record["fact"])
+                if handler is not None:
+                    handler(record)
+    reader.facts.entries = order.last
+    reader.facts.answers.sort()
+    return reader.facts
+
+
+class _Reader:
+    def __init__(self, findings: Findings) -> None:
+        self.facts = OrderFacts()
+        self.findings = findings
+        self.entry = self.writer = 0
+        self.handlers: dict[str, Callable[[Json], None]] = {
+            "term_began": self._term_began,
+            "instrument_known": self._instrument_known,
+            "order_accepted": self._accepted,
+            "order_refused": self._refused,
+            "order_sending": self._sending,
+            "order_unknown": self._unknown,
+            "report_applied": self._applied,
+        }
+
+    def _here(self, *others: int) -> tuple[str, ...]:
+        return tuple(f"{JOURNAL}#{entry}" for entry in (*others, self.entry) if entry)
+
+    def _term_began(self, fact: Json) -> None:
+        epoch = int(fact["epoch"])
+        if epoch <= self.facts.epoch or epoch != self.writer:
+            text = f"a term began under epoch {epoch}, written under {self.writer}, after epoch {self.facts.epoch}"
+            self.findings.unexplained("EPOCH_NOT_RISING", NOBODY, text, self._here())
+        self.facts.epoch = max(self.facts.epoch, epoch)
+        self.facts.terms += 1
+
+    def _instrument_known(self, fact: Json) -> None:
+        instrument = fact["instrument"]
+        self.facts.tick_sizes[instrument["symbol"]] = Decimal(instrument["product"]["tick_size"])
+
+    def _accepted(self, fact: Json) -> None:
+        key, intent = _key(fact["intent"]), Intent.of(fact["intent"])
+        known = self.facts.orders.get(key)
+        if known is None:
+            state = State("PENDING_NEW", 0, intent.volume_lots)
+            self.facts.orders[key] = Ours(intent, state, accepted=self.entry, doubt_ns=int(fact["time_ns"]))
+        elif known.accepted or known.refused:
+            self.findings.duplicated("DECIDED_TWICE", key, "accepted, but its fate was decided before", self._seen(known))
+        else:
+            text = "accepted after the venue had already told of it"
+            self.findings.unexplained("ACCEPTED_LATE", key, text, self._seen(known))
+            known.accepted = self.entry
+
+    def _refused(self, fact: Json) -> None:
+        key, intent = _key(fact["intent"]), Intent.of(fact["intent"])
+        known = self.facts.orders.get(key)
+        if known is not None:
+            self.findings.duplicated("DECIDED_TWICE", key, "refused, but its fate was decided before", self._seen(known))
+            return
+        self.facts.orders[key] = Ours(intent, State("RISK_REJECTED", 0, 0), refused=self.entry, code=fact["code"])
+
+    def _sending(self, fact: Json) -> None:
+        key, epoch = Key(fact["account"], fact["client_order_id"]), int(fact["epoch"])
+        if epoch != self.writer:
+            text = f"sent under epoch {epoch}, written under {self.writer}"
+            self.findings.unexplained("EPOCH_OF_SENDING", key, text, self._here())
+        known = self.facts.orders.get(key)
+        if known is None or not known.accepted:
+            self.findings.unexplained("SENT_UNACCEPTED", key, "sent without having been accepted", self._here())
+            return
+        if known.sending:
+            self.findings.duplicated("SENT_TWICE", key, "sent a second time", self._here(known.sending))
+        known.sending = self.entry
+        self._doubt(known, "SENDING", fact)
+
+    def _unknown(self, fact: Json) -> None:
+        known = self.facts.orders.get(Key(fact["account"], fact["client_order_id"]))
+        if known is not None:
+            self._doubt(known, "UNKNOWN", fact)
+
+    def _doubt(self, known: Ours, status: str, fact: Json) -> None:
+        if known.in_doubt:
+            known.state = known.state._replace(status=status)
+            known.doubt_ns = int(fact["time_ns"])
+
+    def _applied(self, fact: Json) -> None:
+        report, facts = fact["report"], self.facts
+        through = int(fact["through"])
+        if through < facts.through:
+            text = f"reports read through {through} after {facts.through}"
+            self.findings.unexplained("THROUGH_FELL", NOBODY, text, self._here())
+        facts.through = max(facts.through, through)
+        if report["kind"] == "trade":
+            self._trade(report)
+        elif report["kind"] == "order":
+            self._order(report, int(fact["time_ns"]))
+
+    def _trade(self, report: Json) -> None:
+        name, fill = fill_of(report["trade"], int(report["sequence"]))
+        if name in self.facts.fills:
+            key = Key(fill.account, fill.client_order_id)
+            self.findings.duplicated("FILL_APPLIED_TWICE", key, f"trade {name[2]} {name[3]} was applied twice", self._here())
+            return
+        self.facts.fills[name] = fill
+
+    def _order(self, report: Json, time_ns: int) -> None:
+        order = report["order"]
+        key = _key(order["intent"])
+        state = State(order["status"], int(order["traded_lots"]), int(order["left_lots"]))
+        if not report["sequence"]:
+            self.facts.answers.append(time_ns)
+        known = self.facts.orders.get(key)
+        if known is None:
+            known = self.facts.orders[key] = Ours(Intent.of(order["intent"]), state)
+        elif not known.reported or _is_later(known.state, state):
+            known.state = state
+        else:
+            return
+        known.reported, known.updated_ns = self.entry, int(order["updated_ns"])
+        known.code = order["reason"] or known.code
+        known.order_id = order["order_id"] or known.order_id
+
+    def _seen(self, known: Ours) -> tuple[str, ...]:
+        return self._here(known.accepted, known.refused, known.reported)
+
+
+def _key(intent: Json) -> Key:
+    return Key(intent["account"], intent["client_order_id"])
+
+
+def _is_later(known: State, told: State) -> bool:
+    """Volume traded never falls; an order that ended stays so; what is left only shrinks."""
+    if told.traded_lots != known.traded_lots:
+        return told.traded_lots > known.traded_lots
+    return known.status not in TERMINAL and (told.status in TERMINAL or told.left_lots < known.left_lots)

@@ -1,0 +1,35 @@
+"""Questions to the exchange: pages without gaps, and no error but Unavailable and refusals."""
+
+from typing import Any
+
+import pytest
+
+from tradepit.backends.bus.memory import MemoryBus
+from tradepit.runtime.exchange_desk import ExchangeDesk
+from tradepit.trading.model.errors import Unavailable
+from tradepit.trading.model.terms import Side
+
+
+async def test_all_reports_page_by_page(bus: MemoryBus, exchange: Any) -> None:
+    for _ in range(8):
+        await exchange.trade(Side.BUY, 1, tell=False)
+    found = [report.sequence async for report in ExchangeDesk(bus).reports(2)]
+    assert found == [3, 4, 5, 6, 7, 8]
+    assert await ExchangeDesk(bus).last_report() == 8
+
+
+async def test_accounts_it_does_not_know_are_none(bus: MemoryBus, exchange: Any) -> None:
+    desk = ExchangeDesk(bus)
+    known = await desk.account("A1")
+    assert known is not None
+    assert known.account == "A1"
+    assert await desk.account("nobody") is None
+    assert (await desk.instruments()).trading_day == 20250106
+
+
+async def test_an_exchange_that_cannot_answer_is_unavailable(bus: MemoryBus, exchange: Any) -> None:
+    exchange.down = True
+    with pytest.raises(Unavailable):
+        await ExchangeDesk(bus).instruments()
+    with pytest.raises(Unavailable):
+        await ExchangeDesk(bus).last_report()
