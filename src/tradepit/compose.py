@@ -31,7 +31,9 @@ from tradepit.runtime.ids import new_id
 from tradepit.runtime.order_client import OrderClient
 from tradepit.runtime.service import Service
 from tradepit.runtime.tick_feed import TickFeed
+from tradepit.runtime.tick_clock import TickClock
 from tradepit.services.market_data import MarketDataService, MarketDataSettings
+from tradepit.services.order_algos import AlgoDesk
 from tradepit.services.order_management import OrderManagementService
 from tradepit.services.position_tracker import PositionTracker
 from tradepit.services.risk_monitor import RiskMonitor, RiskMonitorSettings
@@ -54,6 +56,7 @@ class Wiring:
         self.settings, self.process = settings, process
         self.clock = SystemClock()
         self._bus: Bus | None = None
+        self._tick_clock = TickClock()
         self._memory_journals: dict[str, MemoryJournalStore] = {}
         self._memory_leases = MemoryLeaseStore()
         self._memory_cache = MemoryCacheStore()
@@ -103,11 +106,16 @@ class Wiring:
         """The exchange's time: recorded ticks', the machine's, or the machine's moved to the hour the settings name."""
         exchange = self.settings.exchange
         if exchange.time == "ticks":
-            return ManualClock()
+            return self._tick_clock
         if not exchange.starts_at:
             return SystemClock()
         origin_ns = exchange.origin_ns or self.clock.now_ns()
         return ShiftedClock(starts_at_ns(exchange.starts_at) - origin_ns)
+
+    async def follow_time(self) -> None:
+        """Where recorded ticks drive the exchange's time, begin to take it from them; after the bus is connected."""
+        if self.settings.exchange.time == "ticks":
+            await self._tick_clock.follow(self.bus())
 
     def house_now_ns(self) -> int:
         """The instant at which the house's contracts are listed: the exchange's start, or the machine's now."""
@@ -193,7 +201,8 @@ def _gateway(wiring: Wiring, instance: str, number: int, on_failure: OnFailure) 
         commands=wiring.journal("commands"),
         events=wiring.journal("events"),
         calendar=load_calendar(),
-        clock=wiring.exchange_clock(),
+        # The exchange itself is moved by the ticks it is told, not by those on the bus.
+        clock=ManualClock() if exchange.time == "ticks" else wiring.exchange_clock(),
         instance=instance,
         settings=exchange.gateway,
         opening=opening_commands(wiring),
@@ -205,6 +214,8 @@ def _order_management(wiring: Wiring, instance: str, number: int, on_failure: On
     del number, on_failure
     orders = wiring.settings.orders
     bus = wiring.bus()
+    # Loaded while there is time: a standby that takes over has none.
+    calendar = load_calendar()
     return OrderManagementService(
         instance=instance,
         bus=bus,
@@ -215,6 +226,9 @@ def _order_management(wiring: Wiring, instance: str, number: int, on_failure: On
         clock=wiring.clock,
         timing=orders.lease,
         default_account=orders.default_account,
+        make_algos=lambda leader: AlgoDesk(
+            leader, bus, wiring.exchange_clock(), calendar=calendar, default_account=orders.default_account
+        ),
     )
 
 
@@ -269,9 +283,9 @@ def _execution_algo(wiring: Wiring, instance: str, number: int, on_failure: OnFa
     bus = wiring.bus()
     return ExecutionAlgo(
         bus=bus,
-        clock=wiring.clock,
+        clock=wiring.exchange_clock(),
         instance=instance,
-        client=wiring.client(bus),
+        orders=wiring.client(bus),
         lease_for=lambda algo_id: wiring.lease(f"algo-{algo_id}"),
     )
 

@@ -12,8 +12,10 @@ from tradepit.backends.journal.file import FileJournal
 from tradepit.backends.journal.jetstream import JetstreamJournal
 from tradepit.backends.journal.memory import MemoryJournal, MemoryJournalStore
 from tradepit.ports.journal import Entry, Journal, Snapshot
+from tradepit.runtime.nats_api import keep
+from tradepit.runtime.nats_link import NatsLink
 from tradepit.runtime.nats_server import NatsServer
-from tradepit.trading.model.errors import JournalClosed, JournalConflict, StaleEpoch
+from tradepit.trading.model.errors import JournalClosed, JournalConflict, JournalCorrupted, StaleEpoch
 
 DEADLINE_S = 20.0
 
@@ -238,3 +240,31 @@ async def test_an_entry_of_half_a_megabyte_is_one_entry(world: World) -> None:
     records = tuple(secrets.token_bytes(1000) for _ in range(500))
     await journal.append(records, expected=0, epoch=1)
     assert await contents(await world.open()) == [Entry(sequence=1, epoch=1, records=records)]
+
+
+async def test_a_message_that_is_no_entry_is_named(nats_server: NatsServer) -> None:
+    stream = f"JOURNAL_{secrets.token_hex(4)}"
+    journal, link = JetstreamJournal(nats_server.url, stream), NatsLink(nats_server.url, name="vandal")
+    await journal.open()
+    await link.connect()
+    await fill(journal, 2)
+    await keep(link, f"journal.{stream}", b"not an entry", timeout_s=5)
+    await link.close()
+    for attempt in (contents(journal), journal.last()):
+        with pytest.raises(JournalCorrupted) as caught:
+            await attempt
+        assert caught.value.details["sequence"] == 3
+    await journal.close()
+
+
+async def test_a_damaged_snapshot_gives_way_to_the_older(nats_server: NatsServer) -> None:
+    stream = f"JOURNAL_{secrets.token_hex(4)}"
+    journal, link = JetstreamJournal(nats_server.url, stream), NatsLink(nats_server.url, name="vandal")
+    await journal.open()
+    await link.connect()
+    for sequence in (1, 2, 3):
+        await journal.save_snapshot(Snapshot(sequence=sequence, state=b"state %d" % sequence))
+    await keep(link, f"snapshot.{stream}.3.0", b"damaged", timeout_s=5)
+    await link.close()
+    assert await journal.load_snapshot() == Snapshot(sequence=2, state=b"state 2")
+    await journal.close()

@@ -177,7 +177,7 @@ async def test_nobody_stays_deaf_when_the_server_lost_its_store(own_nats_server:
     await asyncio.to_thread(own_nats_server.kill)
     await asyncio.to_thread(shutil.rmtree, own_nats_server.config_path.parent / "jetstream")
     await asyncio.to_thread(own_nats_server.start)
-    await bus.publish("trades.executed", b"after")
+    await bus.publish("trades.executed", b"after")  # the new stream's number 1, as the lost one was
     await bus.publish("orders.algo.twap", b"after")
     assert await events.until(2) == [b"before", b"after"]
     assert await work.until(2) == [b"before", b"after"]

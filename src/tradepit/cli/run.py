@@ -27,4 +27,4 @@ async def _run(settings: Settings, names: Sequence[str], process: str) -> int:
     host = Host(wiring.bus(), wiring.cache(), wiring.clock)
     for instance in instances_of(settings, names):
         host.add(make_service(wiring, instance, host.fail))
-    return int(Exit.OK) if await host.run() == 0 else int(Exit.FINDINGS)
+    return int(Exit.OK) if await host.run(wiring.follow_time) == 0 else int(Exit.FINDINGS)

@@ -40,7 +40,7 @@ class Host:
         self.failure = error
         self._ended.set()
 
-    async def run(self, after_start: Callable[[], Awaitable[None]] | None = None) -> int:
+    async def run(self, before_start: Callable[[], Awaitable[None]] | None = None) -> int:
         """Run until told to stop; the process's exit code (0 stopped, 1 a service failed)."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -49,6 +49,8 @@ class Host:
         await self._cache.connect()
         started: list[Service] = []
         try:
+            if before_start is not None:
+                await before_start()
             for service in self._services:
                 await service.start()
                 started.append(service)
@@ -59,8 +61,6 @@ class Host:
             # What was made while starting lives as long as the process: no collection needs to look at it again.
             gc.collect()
             gc.freeze()
-            if after_start is not None:
-                await after_start()
             await self._ended.wait()
         finally:
             await self._stop(started)

@@ -50,11 +50,12 @@ class Stored(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StreamState(msgspec.Struct, frozen=True, kw_only=True):
-    """What a stream holds, and its configuration as the server tells it."""
+    """What a stream holds, when it was made (made anew, it counts from 1 again), and its configuration."""
 
     messages: int
     first: int
     last: int
+    created: str
     config: Mapping[str, Any]
 
 
@@ -110,7 +111,13 @@ async def stream_state(link: NatsLink, name: str, *, timeout_s: float = 3.0) -> 
     """First and last sequence and the configuration. Raises StreamRefused when there is no such stream."""
     answer = await call(link, f"STREAM.INFO.{name}", timeout_s=timeout_s)
     state = answer["state"]
-    return StreamState(messages=state["messages"], first=state["first_seq"], last=state["last_seq"], config=answer["config"])
+    return StreamState(
+        messages=state["messages"],
+        first=state["first_seq"],
+        last=state["last_seq"],
+        created=answer["created"],
+        config=answer["config"],
+    )
 
 
 async def create_consumer(link: NatsLink, stream: str, name: str, config: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import msgspec
 from loguru import logger
 from nats.aio.msg import Msg
 
-from tradepit.runtime.nats_api import NOT_FOUND, StreamRefused, call, create_consumer, nanoseconds, stream_state
+from tradepit.runtime.nats_api import NOT_FOUND, StreamRefused, StreamState, call, create_consumer, nanoseconds, stream_state
 from tradepit.runtime.nats_link import LinkSubscription, NatsLink
 from tradepit.trading.model.errors import TradepitError, Unavailable
 
@@ -51,7 +51,7 @@ class StreamFollower:
         self._queue: deque[Followed | str] = deque()
         self._ready, self._rebuild = asyncio.Event(), asyncio.Event()
         self._subscription: LinkSubscription | None = None
-        self._consumer = ""
+        self._consumer = self._created = ""
         self._delivered = 0
         self._task: asyncio.Task[None] | None = None
         self._stopped = False
@@ -92,9 +92,10 @@ class StreamFollower:
     async def _build(self) -> None:
         await self._drop_consumer()
         state = await self._state()
-        if state < self._last:
-            logger.error("stream {} lost messages {} to {}; reading it from its start", self._stream, state + 1, self._last)
+        if state.last < self._last or self._created not in {"", state.created}:
+            logger.error("stream {} was lost and made anew after number {}; reading it from its start", self._stream, self._last)
             self._last = 0
+        self._created = state.created
         name = f"f{secrets.token_hex(8)}"
         inbox = f"_INBOX.{name}"
 
@@ -120,14 +121,14 @@ class StreamFollower:
             config["filter_subject"] = self._subject
         await create_consumer(self._link, self._stream, name, config)
 
-    async def _state(self) -> int:
+    async def _state(self) -> StreamState:
         try:
-            return (await stream_state(self._link, self._stream)).last
+            return await stream_state(self._link, self._stream)
         except StreamRefused as error:
             if error.err_code not in NOT_FOUND or self._declare is None:
                 raise
             await self._declare()
-            return (await stream_state(self._link, self._stream)).last
+            return await stream_state(self._link, self._stream)
 
     async def _drop_consumer(self) -> None:
         subscription, self._subscription, name, self._consumer = self._subscription, None, self._consumer, ""

@@ -82,6 +82,7 @@ class NatsServer:
         """Start, wait until it serves, and return its URL. Idempotent. Raises Unavailable with the end of its log."""
         if self.pid is not None:
             return self.url
+        program = find_nats_server()
         self._folder.mkdir(parents=True, exist_ok=True)
         self.port = self.port or _free_port()
         text = _CONFIG.format(
@@ -95,7 +96,7 @@ class NatsServer:
         lock = self._take_folder(timeout_s)
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own program with our own arguments
-                [find_nats_server(), "-c", str(self.config_path)],
+                [program, "-c", str(self.config_path)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -40,10 +40,14 @@ class Refused(RequestRefused):
 
 
 class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
-    """How long to go on asking: attempts with growing pauses (seconds, with jitter), never beyond ``deadline_s`` in all."""
+    """How long to go on asking: attempts with growing pauses (seconds, with jitter), never beyond ``deadline_s`` in all.
+
+    An attempt is short because asking again is harmless: the order manager takes up a request it already works on, and a paused
+    former leader would keep a patient client waiting long after another one serves.
+    """
 
     deadline_s: float = 5.0
-    attempt_timeout_s: float = 1.0
+    attempt_timeout_s: float = 0.2
     first_pause_s: float = 0.01
     factor: float = 1.6
     longest_pause_s: float = 0.25

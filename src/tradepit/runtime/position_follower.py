@@ -54,7 +54,7 @@ class PositionFollower:
         self._lock = asyncio.Lock()
         self._days: dict[int, DayReport] = {}
         self._funded: dict[str, int] = {}
-        self._anchored = self._asked = self._caught_up = False
+        self._anchored = self._asked = self._caught_up = self._stopping = False
         self._trade_ns = self._goal = self._place = 0
         self.book = PositionBook()
         self.repeated = self.refused = self.rebuilds = self._turn = 0
@@ -79,6 +79,7 @@ class PositionFollower:
 
     async def stop(self) -> None:
         """Follow no more. Idempotent."""
+        self._stopping = True
         await self._tasks.stop()
         subscriptions, self._subscriptions = self._subscriptions, []
         for subscription in subscriptions:
@@ -112,6 +113,8 @@ class PositionFollower:
         except BadRequest as error:
             self.refused += 1
             logger.warning("a message on {} is no trade: {}", message.subject, error)
+        except Unavailable:
+            logger.debug("stopped while waiting for the exchange")
         except TradepitError as error:
             # Not even the exchange's own reports make a consistent book: better to say so than to show wrong positions.
             self._failed(error)
@@ -268,10 +271,15 @@ class PositionFollower:
             self._funded[account] = day
 
     async def _insist(self, work: Callable[[], Awaitable[ResultT]]) -> ResultT:
-        """Do ``work`` until the exchange answers: what follows makes no sense without it."""
+        """Do ``work`` until the exchange answers: what follows makes no sense without it. Raises Unavailable once stopped."""
+        waited = False
         while True:
             try:
                 return await work()
             except Unavailable as error:
-                logger.info("waiting for the exchange: {}", error)
+                if self._stopping:
+                    raise
+                if not waited:
+                    logger.info("waiting for the exchange: {}", error)
+                waited = True
                 await self._clock.sleep(_RETRY_S)

@@ -83,6 +83,9 @@ class AlertBook:
         limits = self._by_account.get(account.account, self._limits)
         result = account.close_profit + account.position_profit - account.fee
         values = [("loss", "account", limits.loss, -result), ("margin_ratio", "account", limits.margin_ratio, account.risk_ratio)]
+        # What was sold off is judged as well: an alert that stands for it must be cleared.
+        gone = {scope: 0 for name, rule, scope in self._standing if (name, rule) == (account.account, "position")}
+        nets = gone | nets
         values += [("position", symbol, Decimal(limits.position_lots), Decimal(abs(net))) for symbol, net in nets.items()]
         for rule, scope, limit, value in values:
             if limit > 0:

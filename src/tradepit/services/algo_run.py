@@ -34,14 +34,16 @@ from tradepit.wire.simulator_codec import encode
 
 class AlgoWorkerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """``max_in_flight`` algorithms run at once. Seconds: ``pulse_s`` between steps when nothing happens, ``poll_s`` between looks
-    at the record, ``trades_wait_s`` until a finished child's report suffices without the trades it tells of. ``timing`` is that
-    of the claim; the time to live should stay below the bus's redelivery time.
+    at the record, ``trades_wait_s`` until a finished child's report suffices without the trades it tells of, ``give_up_s`` without
+    an answer from order management until another worker may try. ``timing`` is that of the claim; its time to live should stay
+    below the bus's redelivery time.
     """
 
     max_in_flight: int = 32
     pulse_s: float = 0.25
     poll_s: float = 1.0
     trades_wait_s: float = 3.0
+    give_up_s: float = 20.0
     timing: LeaseTiming = LeaseTiming(ttl_s=2.0, refresh_s=0.5, poll_s=0.25)
 
 
@@ -82,7 +84,7 @@ class AlgoRun:
         self._task: AlgoTask | None = None
         self._state: AlgoState | None = None
         self._applied = 0
-        self._looked_ns = self._told_ns = self._epoch = 0
+        self._looked_ns = self._heard_ns = self._told_ns = self._epoch = 0
         self._told: AlgoProgress | None = None
         self._missing: dict[str, int] = {}
         self._doubtful = False
@@ -154,7 +156,7 @@ class AlgoRun:
             return
         self._task, self._applied, self._epoch = task, len(controls), epoch
         self._totals.claims += 1
-        self._looked_ns = self._clock.monotonic_ns()
+        self._looked_ns = self._heard_ns = self._clock.monotonic_ns()
         loop = asyncio.get_running_loop()
         self._tasks = [loop.create_task(self._pulse()), loop.create_task(self._run(task, self._state))]
         logger.info("{}: works algo {} under claim {}, {} children on record", self._worker, self.algo_id, epoch, len(children))
@@ -229,6 +231,7 @@ class AlgoRun:
         self._looked_ns = self._clock.monotonic_ns()
         try:
             standing = await self._channel.standing()
+            self._heard_ns = self._clock.monotonic_ns()
             if standing.ended:
                 self._end(standing.status)
                 return
@@ -244,6 +247,8 @@ class AlgoRun:
         except TradepitError as error:
             self._totals.unanswered += 1
             logger.warning("algo {}: the record cannot be read now: {}", self.algo_id, error)
+            if self._clock.monotonic_ns() - self._heard_ns > self._settings.give_up_s * 1e9:
+                self._end(error=Unavailable("order management does not answer this worker"))
 
     async def _look_at(self, client_order_id: str, task: AlgoTask, state: AlgoState) -> None:
         child = state.children[client_order_id]

@@ -12,12 +12,16 @@ from tradepit.services.gateway_meters import Meters
 from tradepit.services.gateway_time import ExchangeTime
 from tradepit.trading.matching.commands import Command
 from tradepit.trading.matching.events import CommandRefused, Event
-from tradepit.trading.model.errors import BadRequest, OutcomeUnknown, StaleEpoch, TradepitError, Unavailable
+from tradepit.trading.model.errors import BadRequest, InternalError, OutcomeUnknown, StaleEpoch, TradepitError, Unavailable
 
 Results = list[Events]
 
 # The causes of fencing that prove that nothing of the entry was written: somebody else's entry is in its place.
 _NOT_WRITTEN = frozenset({"JOURNAL_CONFLICT", "STALE_EPOCH"})
+
+
+# A message of the NATS server holds 1 MiB; the last request taken may add as much as one request may carry.
+_ENTRY_BYTES = 384 * 1024
 
 
 class Work:
@@ -28,6 +32,11 @@ class Work:
     def __init__(self, commands: Sequence[Command], answer: Callable[[Results], bytes], *, at_ns: int = 0) -> None:
         self.commands, self.answer, self.at_ns = commands, answer, at_ns
         self.future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        # A client that went away must not make the loop complain about an exception nobody reads.
+        self.future.add_done_callback(lambda done: done.cancelled() or done.exception())
+
+
+_Stamped = tuple[Work, list[int]]
 
 
 class CommandLoop:
@@ -79,7 +88,7 @@ class CommandLoop:
                 self._wake.clear()
                 while self._queue:
                     await self._room()
-                    await self._work_off(self._drain())
+                    await self._work_off()
                     await self._after_batch()
                 self._idle.set()
         finally:
@@ -93,23 +102,23 @@ class CommandLoop:
         self.closed = True
         await self._idle.wait()
 
-    def _drain(self) -> list[Work]:
-        batch: list[Work] = []
-        count = 0
-        while self._queue and count < self._batch_commands:
+    def _take(self, records: list[bytes]) -> list[_Stamped]:
+        """What is worked off together: stamped and written into ``records``, as much as one journal entry may carry."""
+        taken: list[_Stamped] = []
+        size = 0
+        while self._queue and len(records) < self._batch_commands and size < _ENTRY_BYTES:
             work = self._queue.popleft()
-            count += len(work.commands)
-            batch.append(work)
-        self.waiting -= count
-        return batch
-
-    async def _work_off(self, batch: list[Work]) -> None:
-        records: list[bytes] = []
-        todo: list[tuple[Work, list[int]]] = []
-        for work in batch:
+            self.waiting -= len(work.commands)
+            before = len(records)
             instants = self._stamp(work, records)
             if instants:
-                todo.append((work, instants))
+                taken.append((work, instants))
+                size += sum(map(len, records[before:]))
+        return taken
+
+    async def _work_off(self) -> None:
+        records: list[bytes] = []
+        todo = self._take(records)
         if not records:
             return
         try:
@@ -156,8 +165,14 @@ class CommandLoop:
             for event in done:
                 self._announce(event)
             results.append(done)
+        try:
+            answer = work.answer(results)
+        except Exception as error:  # noqa: BLE001 - what was done is done; only its telling failed
+            logger.opt(exception=error).error("a request was done and cannot be answered")
+            _fail([work], InternalError())
+            return
         if not work.future.done():
-            work.future.set_result(work.answer(results))
+            work.future.set_result(answer)
 
     def _announce(self, event: Event) -> None:
         if isinstance(event, CommandRefused):

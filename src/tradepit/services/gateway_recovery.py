@@ -14,12 +14,12 @@ from tradepit.trading.calendar.trading_calendar import TradingCalendar
 from tradepit.trading.matching.commands import AdvanceTime
 from tradepit.trading.matching.venue import Venue
 from tradepit.trading.matching.venue_settings import VenueSettings
-from tradepit.trading.model.errors import JournalConflict, JournalCorrupted, StaleEpoch, Unavailable
+from tradepit.trading.model.errors import ConfigError, JournalConflict, JournalCorrupted, StaleEpoch, Unavailable
 from tradepit.trading.model.report import Report
 from tradepit.wire.gateway import encode, read_report
 
 _TRIES = 100
-_CHUNK_REPORTS = 1_000
+_CHUNK_REPORTS = 500
 
 
 class Recovered(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,7 +57,10 @@ class Recovery:
         self._replayed = 0
 
     async def run(self) -> Recovered:
-        """Raises JournalCorrupted when the two journals contradict each other, JournalConflict when others keep starting too."""
+        """Raises JournalCorrupted when the two journals contradict each other, JournalConflict when others keep starting too.
+
+        ConfigError: a new exchange driven by ticks was given no instant to begin with.
+        """
         await self._commands.open()
         await self._events.open()
         await self._log.catch_up()
@@ -104,6 +107,8 @@ class Recovery:
             self._time.not_before(self._machine.now_ns)
             records = [write_record(AdvanceTime(), self._time.now_ns())]
             if not self._entry:
+                if not self._time.now_ns():
+                    raise ConfigError("an exchange driven by ticks needs an instant to begin with")
                 records.insert(0, write_founding(self._founding))
             try:
                 await self._commands.append(records, expected=self._entry, epoch=epoch + 1)

@@ -10,6 +10,7 @@ from tradepit.ports.broker import Broker
 from tradepit.ports.clock import Clock
 from tradepit.runtime.journal_writer import JournalWriter
 from tradepit.runtime.tasks import TaskGroup
+from tradepit.services.algo_guard import check_child
 from tradepit.trading.model.errors import (
     InstrumentNotFound,
     NotActive,
@@ -31,6 +32,7 @@ from tradepit.trading.risk.review import Approved, review_cancel
 
 _ENCODER = msgspec.json.Encoder()
 _RESOLVE_EVERY_S = 0.05
+_KNOCK_EVERY_S = 0.02
 _CATCH_UP_S = 1.0
 _REFRESH_EVERY_NS = 1_000_000_000
 Key = tuple[str, str]
@@ -66,7 +68,7 @@ class OrderLeader:
 
     async def start(self) -> None:
         """Fence the former leader at the broker, learn what it missed, clear up what it left in doubt, go on from there."""
-        await self._broker.open_session(self.epoch)
+        await self._await_broker()
         await self._learn_instruments()
         self._tasks.spawn(self._read_reports(), "reports")
         await self._resolve_all()
@@ -107,6 +109,7 @@ class OrderLeader:
         known = self.desk.known(intent)
         if known is not None:
             return await self._answer_again(known)
+        check_child(self.desk.register, intent)
         now_ns = self._clock.now_ns()
         approved, news = self.desk.decide(intent, now_ns, self.epoch)
         written = self.record(*news)
@@ -241,6 +244,17 @@ class OrderLeader:
                     await self._learn_instruments()
         except NotActive:
             self._on_fenced()
+
+    async def _await_broker(self) -> None:
+        """Announce the epoch; an exchange that is just coming up is waited for with the lease in hand."""
+        while True:
+            try:
+                await self._broker.open_session(self.epoch)
+            except (Unavailable, OutcomeUnknown) as error:
+                logger.debug("the exchange does not answer yet: {}", error)
+                await self._clock.sleep(_KNOCK_EVERY_S)
+            else:
+                return
 
     async def _catch_up(self) -> None:
         """Positions and working orders must be true before the first order is judged by them."""

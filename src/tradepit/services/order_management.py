@@ -56,12 +56,12 @@ class OrderManagementService:
         clock: Clock,
         timing: LeaseTiming | None = None,
         default_account: str = "A1",
-        make_algos: Callable[[OrderLeader], AlgoDesk] | None = None,
+        make_algos: Callable[[OrderLeader], AlgoDesk],
     ) -> None:
         self.instance = instance
         self._bus, self._journal, self._broker, self._clock = bus, journal, broker, clock
         self._rules = tuple(rules)
-        self._make_algos = make_algos or (lambda leader: AlgoDesk(leader, bus, clock))
+        self._make_algos = make_algos
         self._desk = OrderDesk(self._rules)
         self._applied = 0
         self._leader: OrderLeader | None = None
@@ -132,6 +132,7 @@ class OrderManagementService:
         began_ns = self._clock.monotonic_ns()
         await self._stop_following()
         await self._take_journal(epoch)
+        journal_ns = self._clock.monotonic_ns()
         writer = JournalWriter(self._journal, last=self._applied, epoch=epoch, on_fenced=self._election.fence)
         writer.start()
         self._writer = writer
@@ -140,13 +141,20 @@ class OrderManagementService:
         )
         self._leader = leader
         await leader.start()
+        broker_ns = self._clock.monotonic_ns()
         self._algos = self._make_algos(leader)
-        for name, method in self._doors.methods.items():
-            subject = rpc_subject(self.name, name)
-            self._rpc.append(await self._bus.serve(subject, self._doors.responder(method), group=self.name))
+        # No queue group: a paused former leader still counts as a member of it and would swallow its share of the requests.
+        self._rpc.append(await self._bus.serve(rpc_subject(self.name, "*"), self._doors.answer))
         await self._algos.take_over()
         self.took_over_ms = (self._clock.monotonic_ns() - began_ns) / 1e6
-        logger.info("{}: serving under epoch {} after {:.1f} ms", self.instance, epoch, self.took_over_ms)
+        logger.info(
+            "{}: serving under epoch {} after {:.1f} ms (journal {:.1f}, broker {:.1f})",
+            self.instance,
+            epoch,
+            self.took_over_ms,
+            (journal_ns - began_ns) / 1e6,
+            (broker_ns - journal_ns) / 1e6,
+        )
 
     async def become_standby(self) -> None:
         """Close the doors and follow. A former leader forgets what it held and reads the journal anew: only that is true."""

@@ -64,6 +64,11 @@ class OrderDoors:
         self.refused: dict[str, int] = {}
         self.served = 0
 
+    async def answer(self, message: Message) -> bytes:
+        """Answer a request on ``rpc.order-management.<method>``; an unknown method is a bad request."""
+        method = self.methods.get(message.subject.rpartition(".")[2], _no_such_method)
+        return await self.responder(method)(message)
+
     def responder(self, method: Method) -> Callable[[Message], Awaitable[bytes]]:
         """A bus responder that never raises: every failure becomes a coded reply."""
 
@@ -192,6 +197,11 @@ class OrderDoors:
     async def _tell_status(self, payload: bytes) -> object:
         del payload
         return self._status()
+
+
+async def _no_such_method(payload: bytes) -> object:
+    del payload
+    raise BadRequest("there is no such method")
 
 
 def refuse_not_active(status: Callable[[], object]) -> Callable[[str], Method]:

@@ -77,6 +77,15 @@ class TradingGateway:
 
     async def start(self) -> None:
         """Recover, take over the journals, serve. Raises JournalCorrupted, JournalConflict, StaleEpoch, Unavailable."""
+        try:
+            await self._bus.connect()
+            await self._recover()
+            await self._serve()
+        except BaseException:
+            await self._release()
+            raise
+
+    async def _recover(self) -> None:
         began_ns = self._stopwatch()
         recovery = Recovery(
             commands=self._commands,
@@ -97,15 +106,17 @@ class TradingGateway:
             recovered.epoch,
             recovered.entry,
             self._log.last,
-            self._machine.venue.digest(),
+            self._take_digest(),
         )
         self._command_writer.start()
         self._event_writer.start()
+        self._started = True
         self._tasks.spawn(self._outbox.run(recovered.again), "outbox")
+
+    async def _serve(self) -> None:
         self._tasks.spawn(self._outbox.run_topics(), "topics")
         self._tasks.spawn(self._outbox.run_news(), "news")
         self._working = self._tasks.spawn(self._loop.run(), "commands")
-        self._started = True
         await self._open()
         if not self._time.driven:
             self._tasks.spawn(self._keep_time(), "time")
@@ -125,11 +136,7 @@ class TradingGateway:
         await self._loop.finish()
         if self.failure is None:
             await self._finish()
-        await self._tasks.stop()
-        await self._command_writer.stop()
-        await self._event_writer.stop()
-        await self._commands.close()
-        await self._events.close()
+        await self._release()
 
     def health(self) -> Health:
         """Figures of the loop, the outbox and the venue; unhealthy once it has failed."""
@@ -191,6 +198,14 @@ class TradingGateway:
             answer = await self._loop.submit((command,), lambda results: wire.encode(results[0]))
             if b'"refused"' in answer:
                 logger.warning("opening command refused: {} -> {}", command, answer.decode())
+
+    async def _release(self) -> None:
+        await self._tasks.stop()
+        if self._started:
+            await self._command_writer.stop()
+            await self._event_writer.stop()
+        await self._commands.close()
+        await self._events.close()
 
     async def _finish(self) -> None:
         try:
@@ -306,12 +321,17 @@ class TradingGateway:
             instance=self.instance,
             epoch=self._epoch,
             entry=self._command_writer.last,
-            digest=venue.digest() if digest else "",
+            digest=self._take_digest() if digest else "",
             last_report=self._log.last,
             trading_day=venue.trading_day,
             now_ns=self._time.now_ns(),
             figures=self._figures(),
         )
+
+    def _take_digest(self) -> str:
+        # Over the whole state: too dear for every heartbeat, which tells the last one taken.
+        self._digest, self._digest_entry = self._machine.venue.digest(), self._command_writer.last
+        return self._digest
 
     def _figures(self) -> dict[str, str | int | float | bool]:
         median_us, p99_us = self._meters.apply_us()
@@ -322,6 +342,8 @@ class TradingGateway:
             "commands_per_s": self._meters.rate(),
             "refused": self._meters.refused,
             "queue": self._loop.waiting,
+            "digest": self._digest,
+            "digest_entry": self._digest_entry,
             "journal_entry": self._command_writer.last,
             "journal_backlog": self._command_writer.backlog,
             "journal_durability": self._commands.durability,

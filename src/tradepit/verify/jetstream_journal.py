@@ -90,7 +90,13 @@ class _Reading:
         from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy  # noqa: PLC0415 - as above
 
         self._client = await nats.connect(
-            self._server, allow_reconnect=False, connect_timeout=_TIMEOUT_S, error_cb=_pass_over, name="tradepit-verify"
+            self._server,
+            name="tradepit-verify",
+            allow_reconnect=False,
+            connect_timeout=_TIMEOUT_S,
+            max_reconnect_attempts=2,
+            reconnect_time_wait=0.2,
+            error_cb=_pass_over,
         )
         context = self._client.jetstream(timeout=_TIMEOUT_S)
         state = (await context.stream_info(self._stream)).state

@@ -21,7 +21,7 @@ from tradepit.trading.model.terms import SessionPhase
 from tradepit.trading.model.tick import Level
 
 SERVICE = "trading-gateway"
-MAX_BATCH_BYTES = 1024 * 1024
+MAX_BATCH_BYTES = 256 * 1024
 MAX_BATCH_TICKS = 512
 MAX_REPORTS = 1_000
 MAX_ORDERS = 500

@@ -35,8 +35,8 @@ def trade(
 @pytest.fixture
 def book() -> PositionBook:
     made = PositionBook()
-    made.list_instrument(listed("IF2501"), Decimal("3900"))
-    made.list_instrument(listed("rb2505"), Decimal("3300"))
+    made.list_instrument(listed("IF2501"), Decimal(3900))
+    made.list_instrument(listed("rb2505"), Decimal(3300))
     return made
 
 
@@ -97,16 +97,16 @@ def test_realised_profit_and_fees_of_the_day(book: PositionBook) -> None:
 
 def test_listing_again_corrects_the_basis_of_history_lots(book: PositionBook) -> None:
     book.apply(trade(Side.BUY, Offset.OPEN, 1, 19_500), 1)
-    book.roll(20250107, {"IF2501": Decimal("3900")})
+    book.roll(20250107, {"IF2501": Decimal(3900)})
     book.mark("IF2501", 19_600)
     before = book.account("A1").position_profit
-    book.list_instrument(listed("IF2501"), Decimal("3910"))
+    book.list_instrument(listed("IF2501"), Decimal(3910))
     assert book.account("A1").position_profit == before - 10 * 300
 
 
 def test_digests_depend_on_positions_alone(book: PositionBook) -> None:
     other = PositionBook()
-    other.list_instrument(listed("IF2501"), Decimal("3000"))
+    other.list_instrument(listed("IF2501"), Decimal(3000))
     book.apply(trade(Side.BUY, Offset.OPEN, 2, 19_500), 1)
     book.apply(trade(Side.BUY, Offset.OPEN, 1, 19_500), 2)
     other.apply(trade(Side.BUY, Offset.OPEN, 3, 19_400), 8)
@@ -116,7 +116,7 @@ def test_digests_depend_on_positions_alone(book: PositionBook) -> None:
 
 def test_the_book_equals_the_ledger_whose_trades_it_folds(book: PositionBook) -> None:
     ledger = Ledger(DAY)
-    ledger.list_instrument(listed("IF2501"), Decimal("3900"))
+    ledger.list_instrument(listed("IF2501"), Decimal(3900))
     ledger.open_account("A1", Decimal(10_000_000))
     book.set_funds(Account(account="A1", deposit=Decimal(10_000_000)))
     for number, (side, offset, lots, price) in enumerate(

@@ -1,7 +1,7 @@
 """Questions about positions: answered in the same words by every replica, refused with a code while a book is rebuilt."""
 
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
@@ -15,6 +15,9 @@ from tradepit.trading.model.terms import Side
 from tradepit.trading.orders.position_book import digest_positions
 from tradepit.wire.gateway import AccountReply
 
+if TYPE_CHECKING:
+    from tests.unit.conftest import StubExchange
+
 
 async def ask(bus: MemoryBus, subject: str, body: bytes = b"") -> dict[str, Any]:
     reply: dict[str, Any] = msgspec.json.decode(await bus.request(subject, body, timeout_s=1))
@@ -22,7 +25,9 @@ async def ask(bus: MemoryBus, subject: str, body: bytes = b"") -> dict[str, Any]
 
 
 @pytest.fixture
-async def follower(bus: MemoryBus, exchange: Any, turns: Callable[[], Awaitable[None]]) -> Any:
+async def follower(
+    bus: MemoryBus, exchange: "StubExchange", turns: Callable[[], Awaitable[None]]
+) -> AsyncIterator[PositionFollower]:
     made = PositionFollower(bus, ManualClock(1), load_catalog(), "test")
     doors = PositionDoors(bus, made, "position-tracker", "pt-1")
     await doors.open(to_clients=True)
@@ -32,7 +37,7 @@ async def follower(bus: MemoryBus, exchange: Any, turns: Callable[[], Awaitable[
 
 
 async def test_state_positions_account_and_digest(
-    bus: MemoryBus, exchange: Any, follower: PositionFollower, turns: Callable[[], Awaitable[None]]
+    bus: MemoryBus, exchange: "StubExchange", follower: PositionFollower, turns: Callable[[], Awaitable[None]]
 ) -> None:
     await follower.start()
     await exchange.trade(Side.BUY, 3)

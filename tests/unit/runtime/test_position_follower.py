@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,6 +13,9 @@ from tradepit.trading.calendar.catalog import load_catalog
 from tradepit.trading.model.terms import Offset, Side
 from tradepit.trading.model.trade import Trade
 from tradepit.wire.simulator import TRADES_EXECUTED
+
+if TYPE_CHECKING:
+    from tests.unit.conftest import StubExchange
 
 Turns = Callable[[], Awaitable[None]]
 
@@ -41,7 +44,7 @@ async def followed(bus: MemoryBus, turns: Turns) -> AsyncIterator[Followed]:
         await follower.stop()
 
 
-async def test_early_and_late_followers_are_equal(followed: Followed, exchange: Any, turns: Turns) -> None:
+async def test_early_and_late_followers_are_equal(followed: Followed, exchange: "StubExchange", turns: Turns) -> None:
     told: list[Trade] = []
     early = await followed.join(told.append)
     await exchange.trade(Side.BUY, 5)
@@ -55,13 +58,13 @@ async def test_early_and_late_followers_are_equal(followed: Followed, exchange: 
     assert (late.book.sequence, late.book.trades, len(told)) == (7 - 1, 3, 3)
 
 
-async def test_a_follower_of_a_silent_exchange_gets_ready(followed: Followed, exchange: Any) -> None:
+async def test_a_follower_of_a_silent_exchange_gets_ready(followed: Followed, exchange: "StubExchange") -> None:
     follower = await followed.join()
     assert follower.ready
     assert follower.book.positions() == []
 
 
-async def test_repeated_and_late_trades_count_once(followed: Followed, exchange: Any, turns: Turns) -> None:
+async def test_repeated_and_late_trades_count_once(followed: Followed, exchange: "StubExchange", turns: Turns) -> None:
     follower = await followed.join()
     await exchange.trade(Side.BUY, 1)
     await exchange.trade(Side.BUY, 2, tell=False)
@@ -74,7 +77,7 @@ async def test_repeated_and_late_trades_count_once(followed: Followed, exchange:
 
 
 async def test_a_stream_that_lost_its_beginning_is_completed_from_the_reports(
-    followed: Followed, exchange: Any, turns: Turns
+    followed: Followed, exchange: "StubExchange", turns: Turns
 ) -> None:
     for _ in range(5):
         await exchange.trade(Side.BUY, 1, tell=False)
@@ -85,7 +88,7 @@ async def test_a_stream_that_lost_its_beginning_is_completed_from_the_reports(
     assert follower.book.trades == 6
 
 
-async def test_a_stream_that_lost_everything_is_completed_too(followed: Followed, exchange: Any, turns: Turns) -> None:
+async def test_a_stream_that_lost_everything_is_completed_too(followed: Followed, exchange: "StubExchange", turns: Turns) -> None:
     for _ in range(5):
         await exchange.trade(Side.BUY, 1, tell=False)
     follower = await followed.join()
@@ -94,7 +97,7 @@ async def test_a_stream_that_lost_everything_is_completed_too(followed: Followed
     assert follower.ready
 
 
-async def test_a_close_of_lots_never_seen_makes_the_book_anew(followed: Followed, exchange: Any, turns: Turns) -> None:
+async def test_a_close_of_lots_never_seen_makes_the_book_anew(followed: Followed, exchange: "StubExchange", turns: Turns) -> None:
     follower = await followed.join()
     await exchange.trade(Side.BUY, 1)
     await exchange.trade(Side.BUY, 4, tell=False)
@@ -104,7 +107,7 @@ async def test_a_close_of_lots_never_seen_makes_the_book_anew(followed: Followed
     assert follower.book.net_lots("A1", "IF2501") == 2
 
 
-async def test_a_settlement_told_live(followed: Followed, exchange: Any, turns: Turns) -> None:
+async def test_a_settlement_told_live(followed: Followed, exchange: "StubExchange", turns: Turns) -> None:
     follower = await followed.join()
     await exchange.trade(Side.BUY, 2)
     await exchange.settle(20250107, "3905.4")
@@ -115,7 +118,7 @@ async def test_a_settlement_told_live(followed: Followed, exchange: Any, turns: 
 
 
 @pytest.mark.parametrize("traded_after", [True, False])
-async def test_a_settlement_slept_over(followed: Followed, exchange: Any, turns: Turns, traded_after: bool) -> None:
+async def test_a_settlement_slept_over(followed: Followed, exchange: "StubExchange", turns: Turns, traded_after: bool) -> None:
     await exchange.trade(Side.BUY, 2)
     await exchange.settle(20250107, "3905.4", tell=False)
     if traded_after:
@@ -129,7 +132,9 @@ async def test_a_settlement_slept_over(followed: Followed, exchange: Any, turns:
     assert follower.book.account("A1").position_profit == (300 * Decimal("5.4") if traded_after else 0)
 
 
-async def test_a_trade_of_a_day_already_settled_here_makes_the_book_anew(followed: Followed, exchange: Any, turns: Turns) -> None:
+async def test_a_trade_of_a_day_already_settled_here_makes_the_book_anew(
+    followed: Followed, exchange: "StubExchange", turns: Turns
+) -> None:
     follower = await followed.join()
     await exchange.trade(Side.BUY, 2)
     await exchange.trade(Side.BUY, 3, tell=False)
@@ -142,7 +147,7 @@ async def test_a_trade_of_a_day_already_settled_here_makes_the_book_anew(followe
     assert (held.today_lots, held.yesterday_lots) == (0, 5)
 
 
-async def test_an_exchange_that_is_away_is_waited_for(followed: Followed, exchange: Any, turns: Turns) -> None:
+async def test_an_exchange_that_is_away_is_waited_for(followed: Followed, exchange: "StubExchange", turns: Turns) -> None:
     exchange.down = True
     await exchange.trade(Side.BUY, 2)
     follower = await followed.join()
@@ -156,7 +161,7 @@ async def test_an_exchange_that_is_away_is_waited_for(followed: Followed, exchan
 
 
 async def test_what_is_no_trade_is_counted_and_passed_over(
-    followed: Followed, exchange: Any, bus: MemoryBus, turns: Turns
+    followed: Followed, exchange: "StubExchange", bus: MemoryBus, turns: Turns
 ) -> None:
     follower = await followed.join()
     await bus.publish(TRADES_EXECUTED.subject, b"junk")

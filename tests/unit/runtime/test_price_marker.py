@@ -1,7 +1,7 @@
 """Positions follow the newest price; what is no price is counted."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import TYPE_CHECKING
 
 from tradepit.backends.bus.memory import MemoryBus
 from tradepit.runtime.clock import ManualClock
@@ -10,8 +10,11 @@ from tradepit.runtime.price_marker import PriceMarker
 from tradepit.trading.calendar.catalog import load_catalog
 from tradepit.trading.model.terms import Side
 
+if TYPE_CHECKING:
+    from tests.unit.conftest import StubExchange
 
-async def test_ticks_value_positions(bus: MemoryBus, exchange: Any, turns: Callable[[], Awaitable[None]]) -> None:
+
+async def test_ticks_value_positions(bus: MemoryBus, exchange: "StubExchange", turns: Callable[[], Awaitable[None]]) -> None:
     clock = ManualClock(1)
     follower = PositionFollower(bus, clock, load_catalog(), "test")
     marker = PriceMarker(bus, clock, follower)

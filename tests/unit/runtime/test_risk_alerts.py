@@ -35,6 +35,12 @@ def test_positions_warn_breach_and_clear_once_each() -> None:
     assert (book.standing, book.critical) == (1, 1)
 
 
+def test_a_position_that_is_gone_clears_its_alert() -> None:
+    book = AlertBook(LIMITS)
+    told(book, account(), 100)
+    assert [(breach.rule, breach.severity) for breach in book.judge(account(), {}, 1)] == [("position", Severity.CLEARED)]
+
+
 def test_losses_and_margin() -> None:
     book = AlertBook(LIMITS)
     assert told(book, account(-8_000, 10_000)) == [("loss", "WARNING")]

@@ -2,6 +2,7 @@
 
 from datetime import date
 from decimal import Decimal
+from itertools import pairwise
 from statistics import pstdev
 
 import pytest
@@ -12,7 +13,7 @@ from tradepit.trading.calendar.catalog import load_catalog
 from tradepit.trading.model.tick import Tick
 
 DAY = date(2025, 1, 6)
-REFERENCE = Decimal("3900")
+REFERENCE = Decimal(3900)
 STEP_NS = 500_000_000
 
 
@@ -49,7 +50,7 @@ def test_every_price_is_within_the_limits_and_the_books_are_sorted(day: list[Tic
 
 
 def test_figures_only_rise_and_volume_and_turnover_rise_together(day: list[Tick]) -> None:
-    for former, tick in zip(day, day[1:], strict=False):
+    for former, tick in pairwise(day):
         assert tick.time_ns > former.time_ns
         assert tick.volume_lots >= former.volume_lots
         assert (tick.volume_lots > former.volume_lots) == (tick.turnover > former.turnover)
@@ -59,7 +60,7 @@ def test_figures_only_rise_and_volume_and_turnover_rise_together(day: list[Tick]
 
 def test_volatility_and_volume_are_u_shaped(day: list[Tick]) -> None:
     size = len(day) // 8
-    moves = [b - a for a, b in zip(map(middle, day), map(middle, day[1:]), strict=False)]
+    moves = [b - a for a, b in pairwise(map(middle, day))]
     eighths = [pstdev(moves[part * size : (part + 1) * size]) for part in range(8)]
     assert eighths[0] > 1.3 * eighths[3]
     assert eighths[7] > 1.1 * eighths[3]
@@ -78,10 +79,10 @@ def test_spreads_are_one_tick_most_often_and_sometimes_wide(day: list[Tick]) -> 
 def test_flow_is_autocorrelated(day: list[Tick]) -> None:
     # A tick whose last price is at the former ask was bought, at the former bid sold.
     signs = []
-    for former, tick in zip(day, day[1:], strict=False):
+    for former, tick in pairwise(day):
         if tick.volume_lots > former.volume_lots:
             signs.append((tick.last_ticks == former.asks[0].price_ticks) - (tick.last_ticks == former.bids[0].price_ticks))
-    pairs = list(zip(signs, signs[1:], strict=False))
+    pairs = list(pairwise(signs))
     assert sum(a * b for a, b in pairs) / len(pairs) > 0.05
 
 

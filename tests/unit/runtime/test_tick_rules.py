@@ -17,7 +17,8 @@ def frame(tick: Decimal, ticks: list[int], off: float = 0.0) -> pl.DataFrame:
         values[name] = ["x"] * len(ticks) if is_text(name) else [1] * len(ticks) if is_count(name) else price
     values["trading_day"] = ["20250106"] * len(ticks)
     values |= {
-        "datetime": [1] * len(ticks), "exchange": ["E"] * len(ticks), LISTED_ON: ["E"] * len(ticks), "ask_price_1": [0.0] * len(ticks),
+        "datetime": [1] * len(ticks), "exchange": ["E"] * len(ticks), LISTED_ON: ["E"] * len(ticks),
+        "ask_price_1": [0.0] * len(ticks),
         "ask_volume_1": [0] * len(ticks), TICK_OVER: [over] * len(ticks), TICK_UNDER: [under] * len(ticks),
     }  # fmt: skip
     return pl.DataFrame(values)

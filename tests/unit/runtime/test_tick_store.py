@@ -15,6 +15,10 @@ def row(values: dict[str, object]) -> Row:
     return tuple(values.get(name, 0) for name in COLUMNS)
 
 
+def segments(root: Path) -> list[str]:
+    return sorted(str(path.relative_to(root)) for path in root.rglob("*.parquet"))
+
+
 async def test_rows_go_to_their_symbol_and_day(tmp_path: Path, rows: list[dict[str, object]]) -> None:
     store = TickStore(tmp_path, "w", 10)
     assert await store.open() == {}
@@ -23,7 +27,7 @@ async def test_rows_go_to_their_symbol_and_day(tmp_path: Path, rows: list[dict[s
     assert store.waiting == 3
     assert await store.flush()
     assert (store.waiting, store.written, store.segments) == (0, 3, 2)
-    assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.parquet")) == [
+    assert segments(tmp_path) == [
         "IF2501/20250106/part-00001.parquet",
         "IF2501/20250107/part-00001.parquet",
     ]

@@ -5,13 +5,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tradepit.backends.journal.file import FileJournal
+from tradepit.runtime.clock import ManualClock
 from tradepit.services.gateway_machine import read_snapshot
-from tradepit.trading.model.errors import JournalCorrupted
+from tradepit.trading.model.errors import ConfigError, JournalCorrupted
 from tradepit.trading.model.report import OrderReport
 
 if TYPE_CHECKING:
     from tests.unit.services.conftest import House
 
+TEN = 1_736_128_800_000_000_000  # 2025-01-06 10:00 in China
 PRICE = 19_500
 
 
@@ -107,3 +109,14 @@ async def test_two_journals_cut_anywhere_give_every_report_once(house: "House") 
     assert [report.sequence for report in reports] == list(range(1, len(reports) + 1))
     orders = {report.order.client_order_id for report in reports if isinstance(report, OrderReport)}
     assert len(orders) == 2 * (1 + 2 + 3 + 1 + 2 + 3)
+
+
+async def test_a_new_exchange_driven_by_ticks_needs_an_instant_to_begin_with(house: "House") -> None:
+    house.clock = ManualClock()
+    with pytest.raises(ConfigError):
+        await house.start()
+    house.clock = ManualClock(TEN)
+    await house.kill(await house.start())
+    house.clock = ManualClock()
+    gateway = await house.start()
+    assert gateway.machine.now_ns >= TEN

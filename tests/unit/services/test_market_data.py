@@ -26,7 +26,8 @@ BATCH = msgspec.json.Decoder(wire.TicksRequest)
 
 def tick(number: int, symbol: str = "IF2501") -> Tick:
     return Tick(
-        symbol=symbol, exchange=Exchange.CFFEX, time_ns=1_736_128_800_000_000_000 + number, trading_day=20250106, last_ticks=19_500,
+        symbol=symbol, exchange=Exchange.CFFEX, time_ns=1_736_128_800_000_000_000 + number, trading_day=20250106,
+        last_ticks=19_500,
         volume_lots=number, turnover=Decimal(number), open_interest=1, open_ticks=19_500, high_ticks=19_500, low_ticks=19_500,
         upper_limit_ticks=21_450, lower_limit_ticks=17_550, pre_close_ticks=19_500, pre_settlement=Decimal(3900),
         bids=(Level(19_499, 1),), asks=(Level(19_501, 1),),

@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tradepit.trading.model.errors import StaleEpoch, Unavailable
+from tradepit.backends.bus.memory import MemoryBus
+from tradepit.ports.bus import Responder, Subscription
+from tradepit.trading.model.errors import JournalClosed, StaleEpoch, Unavailable
 from tradepit.trading.model.report import OrderReport, TradeReport
 from tradepit.trading.model.terms import OrderStatus, Side
 from tradepit.wire.simulator import (
     BROKER_REPORTS,
+    CHANNELS,
     MARKET_PHASE,
     ORDERS_CANCELLED,
     ORDERS_FILLED,
@@ -37,7 +40,8 @@ async def test_an_order_trades_is_reported_and_published(house: "House") -> None
     refused = await house.send(house.order(3, "nobody"))
     assert (refused["order"]["status"], refused["order"]["reason"]) == ("REJECTED", "ACCOUNT_NOT_FOUND")
     await house.settled(gateway)
-    await house.until(lambda: len(heard["broker.reports"]) == gateway.machine.last_report)
+    counts = {"broker.reports": gateway.machine.last_report, "orders.new": 2, "orders.filled": 2, "orders.cancelled": 2}
+    await house.until(lambda: all(len(heard[name]) >= count for name, count in counts.items()))
     assert [report["sequence"] for report in heard["broker.reports"]] == list(range(1, gateway.machine.last_report + 1))
     assert [(data["client_order_id"], data["status"]) for data in heard["orders.new"]] == [("c1", "PENDING"), ("c2", "PENDING")]
     assert {(data["client_order_id"], data["status"]) for data in heard["orders.filled"]} == {("c1", "PARTIAL"), ("c2", "FILLED")}
@@ -156,3 +160,31 @@ async def test_health_tells_figures(house: "House") -> None:
     assert health.figures["outbox_lag"] == 0
     assert health.figures["phase_IF2501"] == "CONTINUOUS"
     assert float(health.figures["apply_p99_us"]) >= float(health.figures["apply_p50_us"]) > 0
+
+
+class Doorless(MemoryBus):
+    """A bus on which nothing can be served."""
+
+    async def serve(self, subject: str, responder: Responder, *, group: str = "") -> Subscription:
+        raise Unavailable
+
+
+async def test_a_start_that_fails_lets_go_of_the_journals(house: "House") -> None:
+    gateway = house.gateway(Doorless(house.hub, channels=CHANNELS))
+    with pytest.raises(Unavailable):
+        await gateway.start()
+    with pytest.raises(JournalClosed):
+        await gateway._commands.last()
+    assert not gateway._tasks._tasks
+
+
+async def test_only_the_working_gateway_is_ready(house: "House") -> None:
+    bus = MemoryBus(house.hub, channels=CHANNELS)
+    waiting = house.gateway(bus)
+    assert (waiting.health().status, waiting.health().ready) == ("STANDBY", False)
+    gateway = await house.start(outbox_reports=1)
+    assert gateway.health().ready
+    gateway._outbox.cut()
+    await house.send(house.order(1))
+    assert (gateway.health().ready, gateway.health().reason) == (False, "reports cannot be published")
+    gateway._outbox.mend()

@@ -60,7 +60,7 @@ class Paper:
 
     # Order management
 
-    def fact(self, kind: str, **fields: Any) -> Json:
+    def fact(self, kind: str, **fields: object) -> Json:
         self.now += 1_000
         record = {"fact": kind, "time_ns": self.now, **fields}
         self.facts.append((self.epoch, record))
@@ -72,19 +72,19 @@ class Paper:
         self.fact("term_began", epoch=self.epoch, holder=f"om-{self.epoch}")
         self.command("open_session", session=self.session, epoch=self.epoch)
 
-    def accept(self, name: str, **changes: Any) -> Json:
+    def accept(self, name: str, **changes: object) -> Json:
         """Journal an order as accepted and about to be sent."""
         intent = self.intent(name, **changes)
         self.fact("order_accepted", intent=intent)
         self.fact("order_sending", account=intent["account"], client_order_id=name, epoch=self.epoch)
         return intent
 
-    def refuse(self, name: str, code: str = "POSITION_LIMIT", **changes: Any) -> Json:
+    def refuse(self, name: str, code: str = "POSITION_LIMIT", **changes: object) -> Json:
         intent = self.intent(name, **changes)
         self.fact("order_refused", intent=intent, code=code, rule="position", limit="1", value="2", message="too many")
         return intent
 
-    def intent(self, name: str, **changes: Any) -> Json:
+    def intent(self, name: str, **changes: object) -> Json:
         made = {
             "client_order_id": name,
             "account": "A1",
@@ -117,7 +117,7 @@ class Paper:
 
     # The exchange
 
-    def command(self, kind: str, **fields: Any) -> Json:
+    def command(self, kind: str, **fields: object) -> Json:
         self.now += 1_000
         record = {"now_ns": self.now, "command": {"command": kind, **fields}}
         self.commands.append((1, record))
@@ -136,9 +136,7 @@ class Paper:
         self.send(intent, kind=kind)
         self.enter(intent, "REJECTED", reason=reason)
 
-    def enter(
-        self, intent: Json, status: str, *, order_id: str = "", left: int = 0, reason: str = "", read: bool = True
-    ) -> None:
+    def enter(self, intent: Json, status: str, *, order_id: str = "", left: int = 0, reason: str = "", read: bool = True) -> None:
         order = {
             "intent": deepcopy(intent),
             "status": status,
@@ -153,7 +151,7 @@ class Paper:
         self.orders[intent["client_order_id"]] = order
         self.report("order", read=read, order=order)
 
-    def report(self, kind: str, *, read: bool = True, **fields: Any) -> None:
+    def report(self, kind: str, *, read: bool = True, **fields: object) -> None:
         last = self.reports[-1]["sequence"] if self.reports else 0
         report = {"kind": kind, "sequence": last + 1, "time_ns": self.now, "trading_day": DAY, **deepcopy(fields)}
         self.reports.append(report)
@@ -202,7 +200,7 @@ class Paper:
 
     # The client
 
-    def asked(self, intent: Json, **reply: Any) -> None:
+    def asked(self, intent: Json, **reply: object) -> None:
         """Write down a request (price in quoted units) and, if there was one, its answer."""
         request = {
             "side": intent["side"],
@@ -218,7 +216,7 @@ class Paper:
 
     # Mutation
 
-    def change_report(self, index: int, **changes: Any) -> None:
+    def change_report(self, index: int, **changes: object) -> None:
         """Alter a report's order or trade at the exchange, and in what order management read of it."""
         report = self.reports[index]
         body = report[report["kind"]]

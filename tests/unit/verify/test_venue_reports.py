@@ -27,7 +27,7 @@ def test_reports_whose_time_falls_are_unexplained(traded: "Paper") -> None:
 
 def test_a_trade_and_side_told_twice_is_a_duplicate(traded: "Paper") -> None:
     twice = deepcopy(traded.reports[TRADE_B1])
-    traded.reports.append(twice | {"sequence": 7})
+    traded.reports.append(twice | {"sequence": 7, "time_ns": traded.reports[-1]["time_ns"]})
     assert traded.found() == [("DUPLICATED", "TRADE_TWICE", "b1")]
 
 
@@ -94,7 +94,11 @@ def test_volumes_that_are_not_the_sum_of_trades_are_unexplained(traded: "Paper")
 
 @pytest.mark.parametrize(
     "change",
-    [{"status": "OPEN", "left_lots": 0}, {"status": "FILLED", "left_lots": 1}, {"status": "CANCELLED", "left_lots": 1, "reason": "X"}],
+    [
+        {"status": "OPEN", "left_lots": 0},
+        {"status": "FILLED", "left_lots": 1},
+        {"status": "CANCELLED", "left_lots": 1, "reason": "X"},
+    ],
 )
 def test_a_status_against_its_volumes_is_unexplained(traded: "Paper", change: dict[str, object]) -> None:
     traded.change_report(STATE_S1, **change)

@@ -10,23 +10,25 @@ line) and the functions get one address, from which ``views`` makes pointers: nu
 every signed index for being negative, which would cost most of the time. Record numbers are multiples of a stride (one when
 interpreted), so that ``field[record]`` is right in both modes. Words of the bitmap hold 32 bits in 64: no sign bit in either mode.
 
-Only ``Kernel`` checks ranges and makes room; the functions called with a wrong index would corrupt memory when compiled.
+Nothing here makes room or checks all ranges: a wrong index corrupts memory when compiled. Go through ``MatchingEngine`` (many
+symbols, either mode, in bulk) or ``OrderBook`` (one instrument, interpreted).
 """
 
-from array import array
-from collections.abc import Callable, Iterator, MutableSequence
+from collections.abc import Callable, MutableSequence
 from functools import cache
 from importlib.util import find_spec
 from types import FunctionType
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
-from tradepit.trading.model.errors import BadRequest, ConfigError
+from tradepit.trading.model.errors import ConfigError
 
 BUY, SELL = 0, 1
 LIMIT, MARKET, IOC, FOK, CANCEL, REDUCE = range(6)  # kinds of event; the Chinese exchanges call IOC FAK
 REJECTED = -1  # result of an event that is not valid and changed nothing
-MAX_LOTS = MAX_TICKS = 2**31 - 1
+MAX_TICKS = 2**20  # of a band
+MAX_LOTS = 2**31 - 1
 MAX_ORDERS = 2**27  # order ids index an array: they are meant to be dense
+WORD_BITS = 32
 
 TICKS, SPAN, SYMBOLS, IDS, FREE, USED, TRADES = range(7)  # fields of the state: the last three are record numbers
 NODE_STRIDE = LEVEL_STRIDE = TRADE_STRIDE = 1
@@ -37,7 +39,9 @@ Marks = tuple[Ints, Ints]  # occupied places, one bit each, in words of 32; whic
 Nodes = tuple[Ints, Ints, Ints, Ints, Ints, Ints]  # following node, preceding node, lots left, order id, place, side number
 Levels = tuple[Ints, Ints, Ints]  # of each place: first node, last node, lots
 Trades = tuple[Ints, Ints, Ints, Ints]  # taker id, maker id, tick, lots
-Book = tuple[Ints, Ints, Marks, Nodes, Levels, Trades, Ints]  # state, best place of each side, ..., node of an order id (or stale)
+Book = tuple[
+    Ints, Ints, Marks, Nodes, Levels, Trades, Ints
+]  # state, best place of each side, ..., node of an order id (or stale)
 
 
 def views(book: Book) -> Book:
@@ -90,17 +94,6 @@ def unmark(marks: Marks, place: int) -> None:
         groups[word >> 5] &= ~(1 << (word & 31))
 
 
-def tick_at(state: Ints, side_number: int, place: int) -> int:
-    """The price of a place, in ticks from the band's first."""
-    key = place - side_number * state[SPAN]
-    return key if side_number & 1 else state[TICKS] - 1 - key
-
-
-def place_of(state: Ints, side_number: int, tick: int) -> int:
-    """The place of a price on a side."""
-    return side_number * state[SPAN] + (tick if side_number & 1 else state[TICKS] - 1 - tick)
-
-
 def available(book: Book, maker_side: int, limit: int, lots: int) -> int:
     """Lots waiting on a side from its best place up to place ``limit``, counted until there are ``lots``."""
     _, best, marks, _, (_, _, total), _, _ = book
@@ -118,9 +111,10 @@ def take(book: Book, maker_side: int, limit: int, lots: int, taker_id: int) -> i
     following, preceding, remaining, order_id, _, _ = nodes
     place = best[maker_side]
     trade = state[TRADES]
+    start = maker_side * state[SPAN]
     while place <= limit:
         level = place * LEVEL_STRIDE
-        tick = tick_at(state, maker_side, place)
+        tick = place - start if maker_side & 1 else start + state[TICKS] - 1 - place
         node = first[level]
         while True:
             resting = remaining[node]
@@ -226,22 +220,32 @@ def lower(book: Book, node: int, by_lots: int) -> int:
 
 
 def submit(book: Book, kind: int, side: int, symbol: int, tick: int, lots: int, new_id: int) -> int:
-    """Match an order; what is left of a limit order rests. Returns the lots not traded, or REJECTED."""
+    """Match an order; what is left of a limit order rests. Returns the lots not traded, or REJECTED when out of range."""
     state, best = book[0], book[1]
     last_tick = state[TICKS] - 1
-    if kind == MARKET:
-        tick = 0 if side else last_tick
-    if tick < 0 or tick > last_tick or lots <= 0 or symbol >= state[SYMBOLS]:
+    if kind != LIMIT:
+        if kind == MARKET:
+            tick = last_tick if side == BUY else 0
+        elif kind < 0 or kind > FOK:
+            return REJECTED
+    if tick < 0 or tick > last_tick or lots <= 0 or lots > MAX_LOTS or symbol < 0 or symbol >= state[SYMBOLS]:
+        return REJECTED
+    if side == BUY:
+        key = tick
+    elif side == SELL:
+        key = last_tick - tick
+    else:
         return REJECTED
     own_side = 2 * symbol + side
     maker_side = own_side ^ 1
-    limit = place_of(state, maker_side, tick)
+    span = state[SPAN]
+    limit = maker_side * span + key
     if best[maker_side] <= limit:
         if kind == FOK and available(book, maker_side, limit, lots) < lots:
             return lots
         lots = take(book, maker_side, limit, lots, new_id)
     if lots and kind == LIMIT:
-        book[6][new_id] = rest(book, own_side, place_of(state, own_side, tick), lots, new_id)
+        book[6][new_id] = rest(book, own_side, own_side * span + last_tick - key, lots, new_id)
     return lots
 
 
@@ -310,7 +314,7 @@ class Functions(NamedTuple):
     run: Callable[..., int]
 
 
-HELPERS = (next_place, mark, unmark, tick_at, place_of, available, take, rest, remove, lower, submit, cancel, reduce, run)
+HELPERS = (next_place, mark, unmark, available, take, rest, remove, lower, submit, cancel, reduce, run)
 
 
 @cache

@@ -1,8 +1,8 @@
-"""What the tests of this room share: an exchange that answers questions, a bus, recorded rows."""
+"""What followers and recorders are tested with: an exchange that answers questions, a bus, recorded rows."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -77,20 +77,37 @@ class StubExchange:
         return self.reports[-1].sequence if self.reports else 0
 
     async def trade(
-        self, side: Side, lots: int, *, offset: Offset = Offset.OPEN, skip: int = 1, tell: bool = True, **fields: Any
-    ) -> Trade:
+        self,
+        side: Side,
+        lots: int,
+        *,
+        offset: Offset = Offset.OPEN,
+        skip: int = 1,
+        tell: bool = True,
+        account: str = "A1",
+        client_order_id: str = "c",
+        price_ticks: int = 19_500,
+    ) -> None:
         """A trade happens; its report's number is ``skip`` above the last one. ``tell``: it is published."""
         sequence = self.last + skip
-        values = {
-            "trade_id": str(sequence), "order_id": "o", "client_order_id": "c", "account": "A1", "symbol": "IF2501",
-            "exchange": self.instrument.product.exchange, "side": side, "offset": offset, "price_ticks": 19_500, "volume_lots": lots,
-            "time_ns": 1_736_130_000_000_000_000, "trading_day": self.trading_day, "fee": "1",
-        }  # fmt: skip
-        made = Trade(**{**values, **fields})
+        made = Trade(
+            trade_id=str(sequence),
+            order_id="o",
+            client_order_id=client_order_id,
+            account=account,
+            symbol="IF2501",
+            exchange=self.instrument.product.exchange,
+            side=side,
+            offset=offset,
+            price_ticks=price_ticks,
+            volume_lots=lots,
+            time_ns=1_736_130_000_000_000_000,
+            trading_day=self.trading_day,
+            fee="1",
+        )
         self.reports.append(TradeReport(sequence=sequence, time_ns=1, trading_day=self.trading_day, trade=made))
         if tell:
             await self.tell(self.reports[-1])
-        return made
 
     async def tell(self, report: Report) -> None:
         assert isinstance(report, TradeReport)
@@ -139,10 +156,11 @@ Row = dict[str, Any]
 @pytest.fixture
 def rows() -> list[Row]:
     """Three good rows of a recording with one level."""
-    first = {
-        "datetime": datetime(2025, 1, 6, 1, 30, 0, 500_000, tzinfo=UTC), "trading_day": "20250106", "symbol": "IF2501",
-        "exchange": "CFFEX", "last_price": 3900.2, "volume": 10, "turnover": 11_700_600.0, "open_interest": 5, "open_price": 3900.2,
-        "high_price": 3900.2, "low_price": 3900.2, "limit_up": 4290.0, "limit_down": 3510.0, "pre_close": 3899.8,
-        "pre_settlement": 3900.0, "bid_price_1": 3900.0, "bid_volume_1": 1, "ask_price_1": 3900.4, "ask_volume_1": 2,
+    first = datetime(2025, 1, 6, 1, 30, 0, 500_000, tzinfo=UTC)
+    same = {
+        "trading_day": "20250106", "symbol": "IF2501", "exchange": "CFFEX", "last_price": 3900.2, "turnover": 11_700_600.0,
+        "open_interest": 5, "open_price": 3900.2, "high_price": 3900.2, "low_price": 3900.2, "limit_up": 4290.0,
+        "limit_down": 3510.0, "pre_close": 3899.8, "pre_settlement": 3900.0, "bid_price_1": 3900.0, "bid_volume_1": 1,
+        "ask_price_1": 3900.4, "ask_volume_1": 2,
     }  # fmt: skip
-    return [first | {"datetime": first["datetime"].replace(second=second), "volume": 10 + second} for second in range(3)]  # type: ignore[attr-defined]  # it is a datetime
+    return [{"datetime": first + timedelta(seconds=number), **same, "volume": 10 + number} for number in range(3)]

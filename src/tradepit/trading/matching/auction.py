@@ -1,0 +1,70 @@
+"""The call auction: the one price at which most of a gathered book trades, and who trades with whom at it."""
+
+from itertools import accumulate
+
+from tradepit.trading.matching.order_book import OrderBook
+from tradepit.trading.model.terms import Side
+
+
+def auction_price(book: OrderBook, reference_ticks: int) -> int:
+    """The auction's price in ticks, 0 when nothing crosses.
+
+    Of all prices the one that trades most; of those the one that leaves the least imbalance (lots on the heavier side that would
+    trade at it and find no counterpart); of those the nearest to ``reference_ticks`` (the previous close or settlement), the lower
+    of two as near. Every order at a better price trades in full, one side in full at the price itself, as the exchanges' rules ask.
+    """
+    bid, ask = book.best(Side.BUY), book.best(Side.SELL)
+    if not bid or not ask or bid < ask:
+        return 0
+    # Only between the best ask and the best bid do both sides have lots to trade; in between, the sums change at these prices only.
+    buys = [(price, lots) for price, lots in book.depth(Side.BUY, bid - ask + 1) if price >= ask]
+    sells = [(price, lots) for price, lots in book.depth(Side.SELL, bid - ask + 1) if price <= bid]
+    demand = dict(zip((price for price, _ in buys), accumulate(lots for _, lots in buys), strict=True))
+    supply = dict(zip((price for price, _ in sells), accumulate(lots for _, lots in sells), strict=True))
+    candidates = sorted(_candidates({*demand, *supply}, reference_ticks, ask, bid))
+    bought = list(accumulate((demand.get(price, 0) for price in reversed(candidates)), max))[::-1]
+    sold = accumulate((supply.get(price, 0) for price in candidates), max)
+    figures = zip(candidates, bought, sold, strict=True)
+    return min((-min(buy, sell), abs(buy - sell), abs(price - reference_ticks), price) for price, buy, sell in figures)[3]
+
+
+def _candidates(prices: set[int], reference_ticks: int, low: int, high: int) -> set[int]:
+    """The prices that can win: where an order waits, a tick beside each, and the reference.
+
+    Between two of them the sums do not change, and of the prices there the nearest to the reference is one of them.
+    """
+    beside = {price + step for price in prices for step in (-1, 0, 1)} | {reference_ticks}
+    return {price for price in beside if low <= price <= high}
+
+
+def uncross(book: OrderBook, reference_ticks: int) -> list[tuple[int, int, int, int]]:
+    """Trade a gathered book at its auction price: (buy id, sell id, price, lots), in both sides' priority; the rest stays waiting.
+
+    ``reference_ticks`` as in ``auction_price``. Afterwards the book is not crossed; doing it again does nothing.
+    """
+    price = auction_price(book, reference_ticks)
+    if not price:
+        return []
+    most = min(
+        book.available(Side.SELL, price, book.total_lots(Side.BUY)), book.available(Side.BUY, price, book.total_lots(Side.SELL))
+    )
+    buys = book.match(Side.SELL, price, most)
+    sells = book.match(Side.BUY, price, most)
+    return [(buy_id, sell_id, price, lots) for buy_id, sell_id, lots in _pair(buys, sells)]
+
+
+def _pair(buys: list[tuple[int, int, int]], sells: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
+    """Deal the lots of both sides, equal in sum, to one another in order: (buy id, sell id, lots)."""
+    pairs = []
+    waiting = iter(sells)
+    sell_id = sell_left = 0
+    for buy_id, _, lots in buys:
+        left = lots
+        while left:
+            if not sell_left:
+                sell_id, _, sell_left = next(waiting)
+            dealt = min(left, sell_left)
+            pairs.append((buy_id, sell_id, dealt))
+            left -= dealt
+            sell_left -= dealt
+    return pairs

@@ -1,0 +1,94 @@
+"""Work that runs at once up to its first wait, in a task of its own."""
+
+import asyncio
+
+import pytest
+
+from tradepit.runtime.eager import Started
+
+
+async def test_work_that_never_waits_is_finished_at_once() -> None:
+    async def work() -> int:
+        return 7
+
+    started = Started(work())
+    assert started.finished
+    assert started.result() == 7
+    assert await started.task == 7
+
+
+async def test_work_that_waits_goes_on_in_its_own_task() -> None:
+    go, steps = asyncio.Event(), []
+
+    async def work() -> str:
+        steps.append("begun")
+        await go.wait()
+        await asyncio.sleep(0)
+        return "done"
+
+    started = Started(work())
+    assert steps == ["begun"]
+    assert not started.finished
+    go.set()
+    assert await started.task == "done"
+    assert started.result() == "done"
+
+
+async def test_an_exception_waits_for_whoever_asks() -> None:
+    async def at_once() -> None:
+        raise KeyError("a")
+
+    async def later() -> None:
+        await asyncio.sleep(0)
+        raise KeyError("b")
+
+    started = Started(at_once())
+    assert started.finished
+    with pytest.raises(KeyError):
+        started.result()
+    with pytest.raises(KeyError):
+        await Started(later()).task
+
+
+async def test_the_work_is_the_current_task_from_its_first_step() -> None:
+    tasks = []
+
+    async def work() -> None:
+        tasks.append(asyncio.current_task())
+        await asyncio.sleep(0)
+        tasks.append(asyncio.current_task())
+
+    started = Started(work())
+    await started.task
+    assert tasks == [started.task, started.task]
+    assert asyncio.current_task() is not started.task
+
+
+async def test_a_timeout_set_in_the_first_step_ends_the_work_not_its_starter() -> None:
+    async def work() -> str:
+        try:
+            async with asyncio.timeout(0.001):
+                await asyncio.Event().wait()
+        except TimeoutError:
+            return "timed out"
+        return "never"
+
+    assert await Started(work()).task == "timed out"
+
+
+async def test_cancelling_the_task_reaches_the_work() -> None:
+    seen = []
+
+    async def work() -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            seen.append("cancelled")
+            raise
+
+    started = Started(work())
+    await asyncio.sleep(0)
+    started.task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await started.task
+    assert seen == ["cancelled"]

@@ -1,0 +1,63 @@
+"""Trackers keep everything, each of them, and answer for each other."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from tradepit.backends.bus.memory import MemoryBus
+from tradepit.runtime.clock import ManualClock
+from tradepit.services.position_tracker import PositionTracker
+from tradepit.trading.calendar.catalog import load_catalog
+from tradepit.trading.model.terms import Side
+
+if TYPE_CHECKING:
+    from tests.unit.conftest import StubExchange
+
+Turns = Callable[[], Awaitable[None]]
+
+
+async def ask(bus: MemoryBus, subject: str) -> dict[str, Any]:
+    reply: dict[str, Any] = msgspec.json.decode(await bus.request(subject, b"", timeout_s=1))
+    return reply
+
+
+async def test_early_and_late_trackers_say_the_same(bus: MemoryBus, exchange: "StubExchange", turns: Turns) -> None:
+    clock = ManualClock(1)
+    trackers = [PositionTracker(bus, clock, load_catalog(), f"pt-{number}") for number in (1, 2)]
+    await trackers[0].start()
+    for number in range(20):
+        await exchange.trade(Side.BUY if number % 3 else Side.SELL, 1 + number, account=f"A{number % 4}", skip=2)
+    await trackers[1].start()
+    await turns()
+    states = [await ask(bus, f"service.position-tracker.pt-{number}.state") for number in (1, 2)]
+    assert states[0]["digest"] == states[1]["digest"]
+    assert [state["trades"] for state in states] == [20, 20]
+    assert states[0]["positions"] == states[1]["positions"]
+    assert (await ask(bus, "rpc.position-tracker.digest"))["digest"] == states[0]["digest"]
+    for tracker in trackers:
+        health = tracker.health()
+        assert (health.ready, health.figures["trades"], health.figures["positions_digest"]) == (True, 20, states[0]["digest"])
+        await tracker.stop()
+
+
+async def test_a_tracker_without_its_exchange_is_not_ready(bus: MemoryBus, turns: Turns) -> None:
+    tracker = PositionTracker(bus, ManualClock(1), load_catalog(), "pt-1")
+    await tracker.start()
+    await turns()
+    health = tracker.health()
+    assert (health.status, health.ready) == ("ACTIVE", False)
+    await tracker.stop()
+
+
+async def test_stopping_while_it_waits_for_the_exchange_does_not_hang(
+    bus: MemoryBus, exchange: "StubExchange", turns: Turns
+) -> None:
+    exchange.down = True
+    await exchange.trade(Side.BUY, 1)
+    tracker = PositionTracker(bus, ManualClock(1), load_catalog(), "pt-1")
+    await tracker.start()
+    await turns()
+    async with asyncio.timeout(5):
+        await tracker.stop()
