@@ -360,3 +360,16 @@ async def test_lease_and_cache_survive_a_kill_of_the_server(own_nats_server: Nat
                 await asyncio.sleep(0.02)
     assert refreshed.epoch == grant.epoch
     assert await cache.get("k") == b"v"
+
+
+async def test_work_goes_on_when_its_shared_consumer_vanished(own_nats_server: NatsServer, stack: AsyncExitStack) -> None:
+    bus, inbox = await join(stack, own_nats_server), Collected()
+    await bus.subscribe(WORK, inbox, group="desk")
+    await bus.publish("orders.algo.twap", b"0")
+    await inbox.until(1)
+    link = NatsLink(own_nats_server.url, name="saboteur")
+    await link.connect()
+    stack.push_async_callback(link.close)
+    await link.ask("$JS.API.CONSUMER.DELETE.TP_orders_algo.desk", b"", timeout_s=2)
+    await bus.publish("orders.algo.twap", b"1")
+    assert set(await inbox.until(2)) == {b"0", b"1"}

@@ -34,18 +34,25 @@ from tradepit.trading.model.tick import Level, Tick
 
 ACCOUNTS = ("ann", "bob", "cy")
 DEPOSIT = Decimal(5_000_000)
-REFERENCES = {"IF2501": Decimal(3800), "rb2505": Decimal(3300), "m2505": Decimal(2700)}
-SYMBOLS = tuple(REFERENCES)
+CHINA = ("IF2501", "rb2505", "m2505")
+VIETNAM = ("VN30F2501", "VN30F2502", "VN30F2503")
+REFERENCES = {symbol: Decimal(price) for symbol, price in zip(CHINA + VIETNAM, (3800, 3300, 2700, 1340, 1345, 1350), strict=True)}
 CATALOG = load_catalog()
 INSTRUMENTS = {
     symbol: CATALOG.instrument(symbol, on=date(2025, 1, 6), listing_price=price) for symbol, price in REFERENCES.items()
 }
-STARTS = ("2025-01-03 20:50", "2025-01-03 20:57", "2025-01-03 21:30", "2025-01-06 09:26", "2025-01-06 09:40", "2025-01-06 14:59")
+# China: before the night auction, in it, at night, in the index auction, by day, before the close. Vietnam: ATO, by day, before ATC.
+STARTS = (
+    *((CHINA, f"2025-01-03 {time}") for time in ("20:50", "20:57", "21:30")),
+    *((CHINA, f"2025-01-06 {time}") for time in ("09:26", "09:40", "14:59")),
+    *((VIETNAM, f"2025-01-06 {time}") for time in ("09:50", "10:30", "15:29")),
+)
 SECOND = 10**9
 WAKE = "wake"
 
 Stamp = tuple[Command, int]
 Step = tuple[str, int, int, int, int, int]
+Founding = tuple[tuple[str, ...], str]
 
 # One step: what, who, which contract, a price offset in ticks, lots, and one more choice.
 steps = st.lists(
@@ -66,25 +73,30 @@ choices = st.builds(
     self_trade=st.sampled_from(SelfTradePolicy),
     snapshot_ns=st.sampled_from((0, 500_000_000)),
 )
-OFFSETS = (Offset.OPEN, Offset.OPEN, Offset.CLOSE, Offset.CLOSETODAY)
 TYPES = (OrderType.LIMIT,) * 4 + (OrderType.FAK, OrderType.FOK, OrderType.MARKET)
 
 
 class Player:
     """Turns steps into commands and applies them, looking at the venue as a client may."""
 
-    def __init__(self, chosen: VenueSettings, start: str = STARTS[0]) -> None:
-        self.venue = Venue(chosen, calendar=CATALOG.calendar)
+    def __init__(self, chosen: VenueSettings, founding: Founding) -> None:
+        self.symbols, start = founding
+        vietnam = self.symbols is VIETNAM
+        self.settings = msgspec.structs.replace(chosen, session_group="hnx") if vietnam else chosen
+        self.offsets = (Offset.NET,) if vietnam else (Offset.OPEN, Offset.OPEN, Offset.CLOSE, Offset.CLOSETODAY)
+        self.venue = Venue(self.settings, calendar=CATALOG.calendar)
         self.now_ns = int(datetime.fromisoformat(start).replace(tzinfo=ZoneInfo("Asia/Shanghai")).timestamp()) * SECOND
         self.done: list[Stamp] = []
         self.answers: list[list[Event]] = []
         self.orders = 0
         self.paid = Decimal(0)
         self.outside: dict[str, tuple[int, Decimal]] = {}
-        for symbol, instrument in INSTRUMENTS.items():
-            self.do(ListInstrument(instrument=instrument, reference=REFERENCES[symbol]))
+        for symbol in self.symbols:
+            self.do(ListInstrument(instrument=INSTRUMENTS[symbol], reference=REFERENCES[symbol]))
+        currency = INSTRUMENTS[self.symbols[0]].product.currency
+        self.deposit = DEPOSIT * 100 if vietnam else DEPOSIT
         for account in ACCOUNTS:
-            self.do(OpenAccount(account=account, deposit=DEPOSIT))
+            self.do(OpenAccount(account=account, deposit=self.deposit, currency=currency))
 
     def do(self, command: Command) -> list[Event]:
         events = list(self.venue.apply(command, self.now_ns))
@@ -100,7 +112,7 @@ class Player:
         else:
             self.now_ns += SECOND // 5
         self.do(AdvanceTime())
-        symbol, account = SYMBOLS[which], ACCOUNTS[who]
+        symbol, account = self.symbols[which], ACCOUNTS[who]
         if kind == "order":
             return self.do(SubmitOrder(intent=self.intent(account, symbol, ticks, lots, more)))
         if kind == "resolve":
@@ -133,7 +145,7 @@ class Player:
             symbol=symbol,
             exchange=INSTRUMENTS[symbol].product.exchange,
             side=Side.BUY if more & 1 else Side.SELL,
-            offset=OFFSETS[(more >> 1) % len(OFFSETS)],
+            offset=self.offsets[(more >> 1) % len(self.offsets)],
             order_type=order_type,
             price_ticks=0 if order_type is OrderType.MARKET else self.middle(symbol) + ticks,
             volume_lots=lots,
@@ -175,7 +187,7 @@ def check_money(player: Player) -> None:
     fees = sum((Decimal(report.trade.fee) for events in player.answers for report in trades_of(events)), Decimal(0))
     accounts = [player.venue.account(account) for account in ACCOUNTS]
     total = sum((account.balance for account in accounts), Decimal(0)) + fees + player.venue.outside_value()
-    assert total == DEPOSIT * len(ACCOUNTS) + player.paid
+    assert total == player.deposit * len(ACCOUNTS) + player.paid
     working = any(order.active for account in ACCOUNTS for order in player.venue.orders(account))
     if not working:
         assert all(account.frozen_margin == account.frozen_fee == 0 for account in accounts)
@@ -193,13 +205,13 @@ def check_positions(player: Player) -> None:
             net[account, position.symbol] += position.lots if position.side is Side.BUY else -position.lots
             assert position.frozen_lots <= position.lots
     assert {key: lots for key, lots in net.items() if lots} == {key: lots for key, lots in held.items() if lots}
-    for symbol in SYMBOLS:
+    for symbol in player.symbols:
         assert sum(net[account, symbol] for account in ACCOUNTS) + player.venue.outside_lots(symbol) == 0
 
 
 def check_books(player: Player) -> None:
     """No book is crossed in continuous trading, and what is shown is at least what the accounts' orders have left."""
-    for symbol in SYMBOLS:
+    for symbol in player.symbols:
         if player.venue.phase(symbol) is not SessionPhase.CONTINUOUS:
             continue
         bids, asks = player.venue.depth(symbol, 100)
@@ -285,7 +297,7 @@ PLAY = settings(
 
 @PLAY
 @given(chosen=choices, start=st.sampled_from(STARTS), play=steps)
-def test_money_lots_books_and_priorities_hold_at_every_step(chosen: VenueSettings, start: str, play: list[Step]) -> None:
+def test_money_lots_books_and_priorities_hold_at_every_step(chosen: VenueSettings, start: Founding, play: list[Step]) -> None:
     player, queue = Player(chosen, start), Queue()
     for step in play:
         before = len(player.answers)
@@ -305,7 +317,9 @@ def test_money_lots_books_and_priorities_hold_at_every_step(chosen: VenueSetting
 
 @PLAY
 @given(chosen=choices, start=st.sampled_from(STARTS), play=steps, data=st.data())
-def test_replay_and_restart_give_the_same_bytes(chosen: VenueSettings, start: str, play: list[Step], data: st.DataObject) -> None:
+def test_replay_and_restart_give_the_same_bytes(
+    chosen: VenueSettings, start: Founding, play: list[Step], data: st.DataObject
+) -> None:
     player = Player(chosen, start)
     for step in play:
         player.step(step)
@@ -313,7 +327,7 @@ def test_replay_and_restart_give_the_same_bytes(chosen: VenueSettings, start: st
     player.do(AdvanceTime())
     told = [msgspec.json.encode(events) for events in player.answers]
     stop = data.draw(st.integers(0, len(player.done)), label="the snapshot is taken after so many commands")
-    twin = Venue(chosen, calendar=CATALOG.calendar)
+    twin = Venue(player.settings, calendar=CATALOG.calendar)
     for number, (command, now_ns) in enumerate(player.done):
         if number == stop:
             digest = twin.digest()
@@ -325,11 +339,11 @@ def test_replay_and_restart_give_the_same_bytes(chosen: VenueSettings, start: st
 
 @PLAY
 @given(chosen=choices, start=st.sampled_from(STARTS), play=steps)
-def test_saying_everything_twice_is_saying_it_once(chosen: VenueSettings, start: str, play: list[Step]) -> None:
+def test_saying_everything_twice_is_saying_it_once(chosen: VenueSettings, start: Founding, play: list[Step]) -> None:
     player = Player(chosen, start)
     for step in play:
         player.step(step)
-    twin = Venue(chosen, calendar=CATALOG.calendar)
+    twin = Venue(player.settings, calendar=CATALOG.calendar)
     for command, now_ns in player.done:
         first = twin.apply(command, now_ns)
         if isinstance(command, ApplyTick):
@@ -340,11 +354,11 @@ def test_saying_everything_twice_is_saying_it_once(chosen: VenueSettings, start:
     assert twin.digest() == player.venue.digest()
 
 
-@pytest.mark.parametrize("symbol", SYMBOLS)
+@pytest.mark.parametrize("symbol", (*CHINA, *VIETNAM[:1]))
 def test_the_play_reaches_what_it_is_meant_to_test(symbol: str) -> None:
     """A fixed play: trades happen, days settle, and statements agree with the accounts."""
-    player = Player(VenueSettings(snapshot_ns=0))
-    which = SYMBOLS.index(symbol)
+    player = Player(VenueSettings(snapshot_ns=0), STARTS[0] if symbol in CHINA else STARTS[-1])
+    which = player.symbols.index(symbol)
     for number in range(400):
         player.step(("order", number % 3, which, number * 7 % 5 - 2, number % 8 + 1, number * 11 % 64))
         if number % 25 == 0:

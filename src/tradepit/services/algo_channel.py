@@ -6,6 +6,7 @@ from typing import Protocol, TypeVar
 
 import msgspec
 
+from tradepit.ports.clock import Clock
 from tradepit.trading.model.errors import InternalError
 from tradepit.trading.model.instrument import Instrument
 from tradepit.trading.model.order import Order, OrderIntent
@@ -65,8 +66,8 @@ class _Orders(msgspec.Struct, frozen=True):
 class AlgoChannel:
     """One algorithm's conversation with order management. Errors as ``OrderCalls`` says; InternalError: an unreadable answer."""
 
-    def __init__(self, orders: OrderCalls, algo_id: str) -> None:
-        self._orders, self._algo_id = orders, algo_id
+    def __init__(self, orders: OrderCalls, stamps: Clock, algo_id: str) -> None:
+        self._orders, self._stamps, self._algo_id = orders, stamps, algo_id
 
     async def standing(self) -> AlgoStanding:
         """What is on record of the algorithm. Raises RequestRefused ORDER_NOT_FOUND when nothing is."""
@@ -89,7 +90,7 @@ class AlgoChannel:
         reply = _read(await self._orders.call("orders", body), _Orders)
         return child_order(reply.orders[0], instrument) if reply.orders else None
 
-    async def send(self, intent: OrderIntent, instrument: Instrument, now_ns: int) -> Order:
+    async def send(self, intent: OrderIntent, instrument: Instrument) -> Order:
         """Send a child, again under the same id if need be, and what became of it."""
         reply = await self._orders.submit(
             side=intent.side.value,
@@ -101,7 +102,7 @@ class AlgoChannel:
             order_type=intent.order_type.value,
             client_order_id=intent.client_order_id,
             reference=intent.reference,
-            timestamp_ns=now_ns,
+            timestamp_ns=self._stamps.now_ns(),
         )
         sent = _read(reply, _Sent)
         return _order(intent, sent.order_status, sent.traded, sent.orderid)

@@ -33,7 +33,7 @@ from tradepit.wire.simulator_codec import encode
 
 
 class AlgoWorkerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``max_in_flight`` algorithms run at once. Seconds: ``pulse_s`` between steps when nothing happens, ``poll_s`` between looks
+    """``max_in_flight`` algorithms run at once. Seconds: ``pulse_s`` between steps in silence, ``poll_s`` between looks
     at the record, ``trades_wait_s`` until a finished child's report suffices without the trades it tells of, ``give_up_s`` without
     an answer from order management until another worker may try. ``timing`` is that of the claim; its time to live should stay
     below the bus's redelivery time.
@@ -213,9 +213,9 @@ class AlgoRun:
 
     async def _send(self, action: SendChild, task: AlgoTask, state: AlgoState) -> None:
         self._totals.children += 1
-        intent, now_ns = action.intent(state.params), self._clock.now_ns()
+        intent = action.intent(state.params)
         try:
-            on_order(state, await self._channel.send(intent, task.instrument, now_ns))
+            on_order(state, await self._channel.send(intent, task.instrument))
         except RequestRefused as refusal:
             # Whether it is on record (refused by risk or exchange, or a predecessor's under this id) or not decides what is next.
             found = await self._channel.find(intent.account, action.client_order_id, task.instrument)

@@ -8,6 +8,7 @@ from loguru import logger
 from tradepit.ports.bus import Bus, Channel, Handler, Message, Subscription
 from tradepit.ports.clock import Clock
 from tradepit.ports.lease import Lease
+from tradepit.runtime.clock import SystemClock
 from tradepit.runtime.service import Health
 from tradepit.services.algo_channel import AlgoChannel, OrderCalls
 from tradepit.services.algo_run import AlgoRun, AlgoTotals, AlgoWorkerSettings
@@ -32,7 +33,8 @@ from tradepit.wire.simulator_codec import decode, tick_of
 class ExecutionAlgo:
     """One worker. A task is acknowledged only when order management has recorded the algorithm's end; until then it comes again.
 
-    ``lease_for`` gives the lease that is an algorithm's claim: one name per algorithm, shared by all workers.
+    ``lease_for`` gives the lease that is an algorithm's claim: one name per algorithm, shared by all workers. ``clock`` runs in the
+    exchange's time, by which an algorithm is scheduled; ``stamps`` (the machine's unless given) dates the orders sent.
     """
 
     name = EXECUTION_ALGO
@@ -46,10 +48,11 @@ class ExecutionAlgo:
         orders: OrderCalls,
         lease_for: Callable[[str], Lease],
         settings: AlgoWorkerSettings | None = None,
+        stamps: Clock | None = None,
     ) -> None:
         self.instance = instance
         self._bus, self._clock, self._orders, self._lease_for = bus, clock, orders, lease_for
-        self._settings = settings or AlgoWorkerSettings()
+        self._settings, self._stamps = settings or AlgoWorkerSettings(), stamps or SystemClock()
         self._runs: dict[str, tuple[AlgoRun, asyncio.Task[str]]] = {}
         self._subscriptions: list[Subscription] = []
         self._totals = AlgoTotals()
@@ -121,7 +124,7 @@ class ExecutionAlgo:
         known = self._runs.get(algo_id)
         if known is not None:
             return known[1]
-        channel = AlgoChannel(self._orders, algo_id)
+        channel = AlgoChannel(self._orders, self._stamps, algo_id)
         lease = self._lease_for(algo_id)
         run = AlgoRun(algo_id, self.instance, channel, lease, self._bus, self._clock, self._settings, self._totals)
         task = asyncio.get_running_loop().create_task(run.work(), name=f"algo:{algo_id}")

@@ -31,9 +31,11 @@ from tradepit.trading.orders.desk import OrderDesk
 from tradepit.trading.risk.review import Approved, review_cancel
 
 _ENCODER = msgspec.json.Encoder()
+MAX_IN_FLIGHT = 1_000
 _RESOLVE_EVERY_S = 0.05
 _KNOCK_EVERY_S = 0.02
 _CATCH_UP_S = 1.0
+_DRAIN_S = 2.0
 _REFRESH_EVERY_NS = 1_000_000_000
 Key = tuple[str, str]
 
@@ -76,7 +78,9 @@ class OrderLeader:
         self._tasks.spawn(self._keep_resolving(), "resolver")
 
     async def stop(self) -> None:
-        """End the term; what is being sent now is resolved by the next leader."""
+        """End the term: what is being sent gets a moment to be answered, the rest is the next leader's to resolve."""
+        if self._sending and not self._writer.fenced:
+            await asyncio.wait(self._sending.values(), timeout=_DRAIN_S)
         await self._tasks.stop()
         for task in list(self._sending.values()):
             task.cancel()
@@ -109,6 +113,8 @@ class OrderLeader:
         known = self.desk.known(intent)
         if known is not None:
             return await self._answer_again(known)
+        if len(self._sending) >= MAX_IN_FLIGHT:
+            raise Unavailable("too many orders are on their way; nothing was done", in_flight=len(self._sending))
         check_child(self.desk.register, intent)
         now_ns = self._clock.now_ns()
         approved, news = self.desk.decide(intent, now_ns, self.epoch)
@@ -272,6 +278,9 @@ class OrderLeader:
             await self._cancel_wanted()
 
     async def _resolve_all(self) -> None:
+        if self._writer.fenced:
+            # What this desk holds may never have reached the journal: it is the next leader's to judge.
+            return
         doubtful = [order for key, order in self.desk.register.in_doubt.items() if key not in self._sending]
         await asyncio.gather(*(self._resolve(order) for order in doubtful))
 

@@ -12,7 +12,7 @@ from tradepit.web.event_counts import TopicCount
 from tradepit.web.instance_view import InstanceView, ServiceView
 from tradepit.web.monitored_house import MonitoredHouse, readiness_of, services_of
 
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+CONTENT_TYPE = "text/plain; version=0.0.4"
 MAX_FIGURES = 2_000
 _FIGURE = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]{0,63}", re.ASCII)
 _INSTANCE = ("service", "instance")

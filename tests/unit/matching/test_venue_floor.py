@@ -1,11 +1,12 @@
 from datetime import date
+from decimal import Decimal
 
 import pytest
 
 from tradepit.trading.calendar.trading_calendar import load_calendar
-from tradepit.trading.matching.venue_floor import Floor, as_number
+from tradepit.trading.matching.venue_floor import Floor, as_number, explain, plain
 from tradepit.trading.matching.venue_settings import VenueSettings
-from tradepit.trading.model.errors import BadRequest, DuplicateId, IdNotValid, StaleEpoch
+from tradepit.trading.model.errors import BadRequest, DuplicateId, IdNotValid, StaleEpoch, VenueRefused
 from tradepit.trading.model.order import OrderIntent
 from tradepit.trading.model.report import OrderReport
 from tradepit.trading.model.terms import Exchange, Offset, OrderStatus, OrderType, Side
@@ -77,3 +78,10 @@ def test_the_highest_epoch_of_a_session_fences_lower_ones(floor: Floor) -> None:
 
 def test_a_date_as_a_number_and_back(floor: Floor) -> None:
     assert as_number(floor.trading_date) == floor.trading_day == 20250106
+
+
+@pytest.mark.parametrize(("amount", "text"), [("1.50", "1.5"), ("1E+3", "1000"), ("0.000", "0"), ("-0", "0"), ("-2.10", "-2.1")])
+def test_an_amount_is_written_in_one_way_only(amount: str, text: str) -> None:
+    assert str(plain(Decimal(amount))) == text
+    refusal = VenueRefused("INSUFFICIENT_MONEY", "no", needed=amount, available="7.00", account="1E+3")
+    assert explain(refusal) == {"needed": text, "available": "7", "account": "1E+3"}

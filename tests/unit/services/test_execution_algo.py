@@ -1,5 +1,6 @@
-"""Execution algorithms end to end in one process: real desk, leader and workers; a small exchange, a clock moved by hand, and a gate
-through which a worker's every word passes, so that it can be paused or killed at any point.
+"""Execution algorithms end to end in one process: real desk, leader and workers, a small exchange, a clock moved by hand.
+
+Every word of a worker passes a gate, so that it can be paused or killed at any point.
 """
 
 import asyncio
@@ -23,7 +24,6 @@ from tradepit.ports.bus import Channel, Handler, Message, Responder, Subscriptio
 from tradepit.ports.lease import Grant
 from tradepit.runtime.journal_writer import JournalWriter
 from tradepit.runtime.order_client import OrderClient
-from tradepit.services.algo_guard import check_child
 from tradepit.services.algo_run import AlgoWorkerSettings
 from tradepit.services.execution_algo import ExecutionAlgo
 from tradepit.services.order_algos import AlgoDesk
@@ -31,7 +31,7 @@ from tradepit.services.order_leader import OrderLeader
 from tradepit.services.order_rpc import OrderDoors
 from tradepit.trading.calendar.catalog import load_catalog
 from tradepit.trading.model.account import Account
-from tradepit.trading.model.errors import NotActive, OrderNotFound, OutcomeUnknown, TradepitError
+from tradepit.trading.model.errors import OrderNotFound, OutcomeUnknown, Unavailable
 from tradepit.trading.model.order import Order, OrderIntent
 from tradepit.trading.model.position import Position
 from tradepit.trading.model.report import OrderReport, Report, TradeReport
@@ -90,24 +90,24 @@ async def settle() -> None:
     for _ in range(3):
         await asyncio.sleep(0)
     while loop._ready:
-        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # noqa: ASYNC110 - it is the loop itself that is waited for
 
 
 class Gate:
-    """Open: everything passes. Closed: the process behind it stands still, as after SIGSTOP. ``trap`` closes it at a chosen request."""
+    """Open: everything passes. Closed: the process behind it stands still, as after SIGSTOP. ``trap`` closes it at a request."""
 
     def __init__(self) -> None:
         self._open = asyncio.Event()
         self._open.set()
         self.dead = False
-        self.trap: Callable[[str], bool] = lambda subject: False
+        self.trap: Callable[[str], bool] = lambda _: False
 
     def close(self) -> None:
         self._open.clear()
 
     def open(self) -> None:
         """Go on, unless dead."""
-        self.trap = lambda subject: False
+        self.trap = lambda _: False
         if not self.dead:
             self._open.set()
 
@@ -330,14 +330,6 @@ class Exchange:
         return []
 
 
-class GuardedLeader(OrderLeader):
-    async def submit(self, intent: OrderIntent) -> Order:
-        await self.admit(intent.account)
-        if self.desk.register.find(intent.account, intent.client_order_id) is None:
-            check_child(self.desk.register, intent)
-        return await super().submit(intent)
-
-
 class Worker:
     """One ExecutionAlgo with its gate."""
 
@@ -353,6 +345,7 @@ class Worker:
             orders=self.client,
             lease_for=lambda algo_id: GatedLease(house.leases, algo_id, self.gate),
             settings=AlgoWorkerSettings(),
+            stamps=clock,
         )
 
     async def kill(self) -> None:
@@ -410,7 +403,7 @@ class House:
         sequence, _ = await journal.last()
         self.writer = JournalWriter(journal, last=sequence, epoch=self.epoch, on_fenced=lambda: None)
         self.writer.start()
-        self.leader = GuardedLeader(desk, self.writer, self.exchange, self.clock, epoch=self.epoch, on_fenced=lambda: None)
+        self.leader = OrderLeader(desk, self.writer, self.exchange, self.clock, epoch=self.epoch, on_fenced=lambda: None)
         starting = asyncio.ensure_future(self.leader.start())
         while not starting.done():
             await self.clock.run(0.01)
@@ -789,6 +782,24 @@ async def test_algorithms_share_the_workers(house: House) -> None:
     assert house.exchange.traded == 30
 
 
+async def test_a_worker_cut_off_from_order_management_gives_up(house: House) -> None:
+    """It goes on holding its claim, which nobody could take over; giving up hands it to one that is connected."""
+    await house.start(workers=1)
+    await house.begin(duration=90, volume=20)
+    await house.run(4)
+    first = working(house)
+
+    async def fail(subject: str, payload: bytes, *, timeout_s: float) -> bytes:
+        raise Unavailable(subject=subject)
+
+    first.bus.request = fail  # type: ignore[method-assign]  # the cable is cut in this direction alone
+    await house.add_worker()
+    await house.run(40)
+    assert working(house) is house.workers[1]
+    await house.run(60)
+    assert (await house.standing())["filled"] == 20
+
+
 @pytest.mark.parametrize(
     ("payload", "code"),
     [
@@ -871,7 +882,3 @@ async def _trouble(house: House, chance: random.Random) -> None:
 
     deeds: list[Callable[[], Awaitable[None]]] = [kill, pause, wake, fail_over, lose, thin, deepen]
     await chance.choice(deeds)()
-
-
-def test_errors_used_here_are_of_the_tree() -> None:
-    assert issubclass(NotActive, TradepitError)

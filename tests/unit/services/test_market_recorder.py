@@ -30,8 +30,9 @@ def payload(number: int, symbol: str = "IF2501", day: str = "20250106") -> bytes
         {
             "symbol": symbol, "exchange": "CFFEX", "datetime": f"2025-01-06T10:00:{number % 60:02}.500000+08:00",
             "trading_day": day, "last_price": 3900.2, "volume": number, "turnover": 1.0, "open_interest": 1, "open_price": 3900.2,
-            "high_price": 3900.2, "low_price": 3900.2, "limit_up": 4290.0, "limit_down": 3510.0, "pre_close": 3900.0, "pre_settlement": 3900.0,
-            "bid_price_1": 3900.0, "bid_volume_1": 1, "ask_price_1": 3900.4, "ask_volume_1": 1,
+            "high_price": 3900.2, "low_price": 3900.2, "limit_up": 4290.0, "limit_down": 3510.0,
+            "pre_close": 3900.0, "pre_settlement": 3900.0, "bid_price_1": 3900.0, "bid_volume_1": 1,
+            "ask_price_1": 3900.4, "ask_volume_1": 1,
         }
     )  # fmt: skip
 

@@ -8,12 +8,17 @@ import msgspec
 
 from tradepit.backends.bus.memory import MemoryBus
 from tradepit.runtime.clock import ManualClock
+from tradepit.runtime.position_doors import StateReply
 from tradepit.services.position_tracker import PositionTracker
 from tradepit.trading.calendar.catalog import load_catalog
+from tradepit.trading.model.account import Account
 from tradepit.trading.model.terms import Side
+from tradepit.trading.orders.position_book import digest_positions
+from tradepit.wire.gateway import PositionsReply
 
 if TYPE_CHECKING:
     from tests.unit.conftest import StubExchange
+    from tests.unit.services.conftest import House
 
 Turns = Callable[[], Awaitable[None]]
 
@@ -61,3 +66,29 @@ async def test_stopping_while_it_waits_for_the_exchange_does_not_hang(
     await turns()
     async with asyncio.timeout(5):
         await tracker.stop()
+
+
+async def test_trackers_equal_the_exchange_through_its_death(house: "House") -> None:
+    first = await house.start()
+    early = PositionTracker(house.bus, house.clock, load_catalog(), "pt-1")
+    await early.start()
+    await house.trade(rounds=12)
+    await house.settled(first)
+    await house.kill(first)
+    second = await house.start()
+    await house.trade(first=13, rounds=12)
+    await house.settled(second)
+    late = PositionTracker(house.bus, house.clock, load_catalog(), "pt-2")
+    await late.start()
+    trades = 48
+    await house.until(lambda: early.health().figures["trades"] == late.health().figures["trades"] == trades)
+    replies = [await house.ask("positions", {"account": account}) for account in ("A", "B")]
+    told = [msgspec.convert(reply, PositionsReply, strict=False) for reply in replies]
+    venue = digest_positions(held for reply in told for held in reply.positions)
+    assert early.health().figures["positions_digest"] == late.health().figures["positions_digest"] == venue
+    await house.until(lambda: late.health().ready)
+    money = msgspec.convert((await house.ask("account", {"account": "A"}))["account"], Account, strict=False)
+    ours = msgspec.convert(await ask(house.bus, "service.position-tracker.pt-2.state"), StateReply, strict=False).accounts[0]
+    assert (ours.fee, ours.margin, ours.static_balance) == (money.fee, money.margin, money.static_balance)
+    await early.stop()
+    await late.stop()

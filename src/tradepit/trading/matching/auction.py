@@ -10,13 +10,13 @@ def auction_price(book: OrderBook, reference_ticks: int) -> int:
     """The auction's price in ticks, 0 when nothing crosses.
 
     Of all prices the one that trades most; of those the one that leaves the least imbalance (lots on the heavier side that would
-    trade at it and find no counterpart); of those the nearest to ``reference_ticks`` (the previous close or settlement), the lower
-    of two as near. Every order at a better price trades in full, one side in full at the price itself, as the exchanges' rules ask.
+    trade at it and find no counterpart); of those the nearest to ``reference_ticks`` (the previous close or settlement), the
+    lower of two as near. Every order at a better price trades in full, and one side in full at the price itself.
     """
     bid, ask = book.best(Side.BUY), book.best(Side.SELL)
     if not bid or not ask or bid < ask:
         return 0
-    # Only between the best ask and the best bid do both sides have lots to trade; in between, the sums change at these prices only.
+    # Both sides have lots to trade between the best ask and the best bid only.
     buys = [(price, lots) for price, lots in book.depth(Side.BUY, bid - ask + 1) if price >= ask]
     sells = [(price, lots) for price, lots in book.depth(Side.SELL, bid - ask + 1) if price <= bid]
     demand = dict(zip((price for price, _ in buys), accumulate(lots for _, lots in buys), strict=True))
@@ -38,7 +38,7 @@ def _candidates(prices: set[int], reference_ticks: int, low: int, high: int) -> 
 
 
 def uncross(book: OrderBook, reference_ticks: int) -> list[tuple[int, int, int, int]]:
-    """Trade a gathered book at its auction price: (buy id, sell id, price, lots), in both sides' priority; the rest stays waiting.
+    """Trade a gathered book at its auction price: (buy id, sell id, price, lots), in both sides' priority; the rest waits on.
 
     ``reference_ticks`` as in ``auction_price``. Afterwards the book is not crossed; doing it again does nothing.
     """

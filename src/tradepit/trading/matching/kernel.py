@@ -8,7 +8,7 @@ that a search needs no end test. Orders waiting at a place are a doubly linked l
 Interpreted, every field of ``Book`` is a Python list. Compiled, the fields of a record lie side by side (a node is half a cache
 line) and the functions get one address, from which ``views`` makes pointers: numba counts references of array arguments and tests
 every signed index for being negative, which would cost most of the time. Record numbers are multiples of a stride (one when
-interpreted), so that ``field[record]`` is right in both modes. Words of the bitmap hold 32 bits in 64: no sign bit in either mode.
+interpreted): ``field[record]`` is right in both modes. Words of the bitmap hold 32 bits in 64: no sign bit in either mode.
 
 Nothing here makes room or checks all ranges: a wrong index corrupts memory when compiled. Go through ``MatchingEngine`` (many
 symbols, either mode, in bulk) or ``OrderBook`` (one instrument, interpreted).
@@ -18,7 +18,7 @@ from collections.abc import Callable, MutableSequence
 from functools import cache
 from importlib.util import find_spec
 from types import FunctionType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from tradepit.trading.model.errors import ConfigError
 
@@ -42,6 +42,7 @@ Trades = tuple[Ints, Ints, Ints, Ints]  # taker id, maker id, tick, lots
 Book = tuple[
     Ints, Ints, Marks, Nodes, Levels, Trades, Ints
 ]  # state, best place of each side, ..., node of an order id (or stale)
+Numba: TypeAlias = Any  # whatever numba makes and takes: it has no types of its own
 
 
 def views(book: Book) -> Book:
@@ -109,45 +110,38 @@ def take(book: Book, maker_side: int, limit: int, lots: int, taker_id: int) -> i
     """Trade with a side's orders from its best place up to place ``limit``; returns the lots left over."""
     state, best, marks, nodes, (first, _, total), (taker, maker, price, traded), _ = book
     following, preceding, remaining, order_id, _, _ = nodes
+    start = maker_side * state[SPAN]
     place = best[maker_side]
     trade = state[TRADES]
-    start = maker_side * state[SPAN]
-    while place <= limit:
+    while lots and place <= limit:
         level = place * LEVEL_STRIDE
         tick = place - start if maker_side & 1 else start + state[TICKS] - 1 - place
         node = first[level]
-        while True:
-            resting = remaining[node]
+        while lots and node:
+            waiting = remaining[node]
+            dealt = lots if lots < waiting else waiting  # noqa: FURB136 - min() is a slow call when interpreted
             taker[trade] = taker_id
             maker[trade] = order_id[node]
             price[trade] = tick
-            if lots < resting:
-                traded[trade] = lots
-                trade += TRADE_STRIDE
-                remaining[node] = resting - lots
-                total[level] -= lots
-                lots = 0
-                break
-            traded[trade] = resting
+            traded[trade] = dealt
             trade += TRADE_STRIDE
-            lots -= resting
-            total[level] -= resting
-            after = following[node]
-            order_id[node] = -1
-            following[node] = state[FREE]
-            state[FREE] = node
-            node = after
-            if lots == 0 or node == 0:
-                break
+            lots -= dealt
+            total[level] -= dealt
+            if dealt < waiting:
+                remaining[node] = waiting - dealt
+            else:
+                after = following[node]
+                order_id[node] = -1
+                following[node] = state[FREE]
+                state[FREE] = node
+                node = after
         first[level] = node
         if node:
             preceding[node] = 0
-            break
-        unmark(marks, place)
-        place = next_place(marks, place)
-        best[maker_side] = place
-        if lots == 0:
-            break
+        else:
+            unmark(marks, place)
+            place = next_place(marks, place)
+            best[maker_side] = place
     state[TRADES] = trade
     return lots
 
@@ -342,30 +336,30 @@ def build(compiled: bool | None = None) -> Functions:
     return Functions(True, *entries)
 
 
-def _intrinsics(numba: Any) -> dict[str, Any]:
+def _intrinsics(numba: Numba) -> dict[str, Numba]:
     """What plain Python says otherwise: the lowest bit in one instruction, and pointers made from addresses."""
     from llvmlite import ir  # noqa: PLC0415 - comes with numba
     from numba.extending import intrinsic  # noqa: PLC0415 - as above
 
     int32, int64 = numba.int32, numba.int64
 
-    @intrinsic  # type: ignore[untyped-decorator] # numba has no types
-    def lowest_bit(_: Any, bits: Any) -> Any:
+    def find_bit(_: Numba, bits: Numba) -> Numba:
         return int64(bits), lambda _context, builder, _signature, args: builder.cttz(args[0], ir.Constant(ir.IntType(1), 1))
 
-    @intrinsic  # type: ignore[untyped-decorator] # numba has no types
-    def pointer(_: Any, address: Any, element: Any) -> Any:
+    def point(_: Numba, address: Numba, element: Numba) -> Numba:
         kind = numba.types.CPointer(element.dtype)
         return kind(address, element), lambda context, builder, _, args: builder.inttoptr(args[0], context.get_value_type(kind))
 
-    @intrinsic  # type: ignore[untyped-decorator] # numba has no types
-    def field(_: Any, record: Any, number: Any) -> Any:
+    def shift(_: Numba, record: Numba, number: Numba) -> Numba:
         return record(record, number), lambda _context, builder, _signature, args: builder.gep(args[0], [args[1]], inbounds=True)
 
-    def ints(address: int) -> Any:
+    pointer: Numba = intrinsic(point)
+    field: Numba = intrinsic(shift)
+
+    def ints(address: int) -> Numba:
         return pointer(address, int32)
 
-    def views(address: int) -> Any:
+    def views(address: int) -> Numba:
         table = pointer(address, int64)
         node, level, trade = pointer(table[4], int32), pointer(table[5], int64), pointer(table[6], int32)
         return (
@@ -379,4 +373,4 @@ def _intrinsics(numba: Any) -> dict[str, Any]:
         )
 
     inline = numba.njit(inline="always")
-    return {"lowest_bit": lowest_bit, "ints": inline(ints), "views": inline(views)}
+    return {"lowest_bit": intrinsic(find_bit), "ints": inline(ints), "views": inline(views)}

@@ -1,6 +1,6 @@
 """The kernel's memory: a book's fields as Python lists, or as packed arrays whose addresses compiled functions take."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeAlias
 
 from tradepit.trading.matching.kernel import (
     COMPILED_STRIDES,
@@ -12,13 +12,10 @@ from tradepit.trading.matching.kernel import (
     USED,
     WORD_BITS,
     Book,
-    Ints,
     mark,
 )
 
-if TYPE_CHECKING:
-    import numpy as np
-
+Handle: TypeAlias = Any  # a book, or the address of a compiled one; rows of integers, or their address
 _STEP = 4096  # records added at a time to lists: small enough that no order waits a millisecond for it
 
 
@@ -50,7 +47,7 @@ class ListStorage:
         levels = ([0] * places, [0] * places, [0] * places)
         marks = ([0] * words, [0] * (words // WORD_BITS + 1))
         self.book: Book = ([0] * 8, [0] * (2 * symbols), marks, nodes, levels, ([], [], [], []), [])
-        self.handle: Any = self.book
+        self.handle: Handle = self.book
         _begin(self.book, symbols, ticks, 1)
 
     def reserve(self, nodes: int, trades: int, ids: int) -> None:
@@ -64,11 +61,11 @@ class ListStorage:
                     field.extend(more)
         book[0][IDS] = len(book[6])
 
-    def rows(self, values: memoryview, start: int, stop: int) -> Any:
+    def rows(self, values: memoryview, start: int, stop: int) -> Handle:
         """A part of a buffer of 32-bit integers as the kernel reads it."""
         return values[start:stop].tolist()
 
-    def results(self, values: memoryview, start: int, stop: int) -> Any:
+    def results(self, values: memoryview, start: int, stop: int) -> Handle:
         """A part of a buffer of 32-bit integers as the kernel writes it."""
         return values[start:stop]
 
@@ -91,18 +88,18 @@ class ArrayStorage:
         words = places // WORD_BITS
         wide = (8, 2 * symbols, words, words // WORD_BITS + 1)
         narrow = (self.node_stride, self.trade_stride, 1)
-        self._fixed = [np.zeros(size, np.int64) for size in (*wide, places * self.level_stride)]
-        self._growing = [np.zeros(size, np.int32) for size in narrow]
+        self._fixed: list[Handle] = [np.zeros(size, np.int64) for size in (*wide, places * self.level_stride)]
+        self._growing: list[Handle] = [np.zeros(size, np.int32) for size in narrow]
         self._table = np.zeros(8, np.int64)
-        self.handle: Any = int(self._table.ctypes.data)
+        self.handle: Handle = int(self._table.ctypes.data)
         self.book = self._show()
         _begin(self.book, symbols, ticks, self.node_stride)
 
     def _show(self) -> Book:
-        state, best, words, groups, level = (memoryview(array) for array in self._fixed)
-        node, trade, ids = (memoryview(array) for array in self._growing)
-        addresses = [array.ctypes.data for array in (*self._fixed[:4], self._growing[0], self._fixed[4], *self._growing[1:])]
-        self._table[:] = addresses
+        fixed, growing = self._fixed, self._growing
+        self._table[:] = [int(field.ctypes.data) for field in (*fixed[:4], growing[0], fixed[4], *growing[1:])]
+        state, best, words, groups, level = (_shown(field) for field in fixed)
+        node, trade, ids = (_shown(field) for field in growing)
         state[IDS] = len(ids)
         levels = (level[0:], level[1:], level[2:])
         trades = (trade[0:], trade[1:], trade[2:], trade[3:])
@@ -123,14 +120,13 @@ class ArrayStorage:
         if grown:
             self.book = self._show()
 
-    def rows(self, values: memoryview, start: int, stop: int) -> Any:
+    def rows(self, values: memoryview, start: int, stop: int) -> Handle:
         """The address of a part of a buffer of 32-bit integers; the buffer must outlive its use."""
-        part: np.ndarray[Any, np.dtype[np.int32]] = self._np.frombuffer(values[start:stop], self._np.int32)
-        return int(part.ctypes.data)
+        return int(self._np.frombuffer(values[start:stop], self._np.int32).ctypes.data)
 
     results = rows
 
 
-Storage = ListStorage | ArrayStorage
-
-__all__ = ["ArrayStorage", "Ints", "ListStorage", "Storage"]
+def _shown(array: Handle) -> Handle:
+    """An array as Python reads it fastest, in plain integers."""
+    return memoryview(array)

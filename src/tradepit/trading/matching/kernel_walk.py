@@ -24,7 +24,7 @@ def tick_at(state: Ints, side_number: int, place: int) -> int:
 def depth_of(book: Book, side_number: int, levels: int, level_stride: int) -> list[tuple[int, int]]:
     """The best ``levels`` prices of a side as (tick, lots)."""
     state, total = book[0], book[4][2]
-    found = []
+    found: list[tuple[int, int]] = []
     for place in occupied(book, side_number):
         if len(found) == levels:
             break

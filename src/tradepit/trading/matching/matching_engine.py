@@ -2,19 +2,18 @@
 
 from array import array
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import Any, TypeAlias
 
 from tradepit.trading.matching.kernel import IDS, MAX_LOTS, MAX_ORDERS, MAX_TICKS, SYMBOLS, TRADES, USED, Ints, build
 from tradepit.trading.matching.kernel_storage import ArrayStorage, ListStorage
 from tradepit.trading.matching.kernel_walk import depth_of, waiting
 from tradepit.trading.model.errors import BadRequest
 
-if TYPE_CHECKING:
-    from typing_extensions import Buffer
-
 MAX_SYMBOLS = 2**16
+MAX_PLACES = 2**26  # ticks of all symbols together
 CHUNK = 2**16  # events between two looks at the room left
 Fill = tuple[int, int, int]
+Buffer: TypeAlias = Any  # anything that shows its memory, as numpy's arrays do; Python 3.11 has no type for it
 
 
 class MatchingEngine:
@@ -26,7 +25,8 @@ class MatchingEngine:
     """
 
     def __init__(self, ticks: int, symbols: int = 1, *, compiled: bool | None = None, orders: int = 0, trades: int = 0) -> None:
-        if not (0 < ticks <= MAX_TICKS and 0 < symbols <= MAX_SYMBOLS and 0 <= orders <= MAX_ORDERS and 0 <= trades):
+        sizes = ticks > 0 and 0 < symbols <= MAX_SYMBOLS and ticks * symbols <= MAX_PLACES
+        if not (sizes and ticks <= MAX_TICKS and 0 <= orders <= MAX_ORDERS and 0 <= trades <= MAX_ORDERS):
             raise BadRequest("A size of the engine is out of range.", ticks=ticks, symbols=symbols, orders=orders, trades=trades)
         self._functions = build(compiled)
         self.compiled = self._functions.compiled
@@ -37,7 +37,7 @@ class MatchingEngine:
         self._make_room(1, max(orders, 1), trades)
 
     def _make_room(self, nodes: int, ids: int = 0, trades: int = 0) -> None:
-        """Room for so many more nodes, so many order ids, and so many trades: one for every node at least, as one order can take all."""
+        """Room for so many more nodes, so many order ids and trades: one order may trade with every node."""
         storage = self._storage
         nodes += self._state[USED] // storage.node_stride
         storage.reserve(nodes, max(nodes, trades), ids)
@@ -47,9 +47,10 @@ class MatchingEngine:
         self._node_limit = min(len(book[3][5]), len(book[5][3]) * storage.node_stride // storage.trade_stride)
 
     def order(self, kind: int, side: int, symbol: int, tick: int, lots: int, order_id: int) -> tuple[Fill, ...]:
-        """Match an order (LIMIT, MARKET, IOC or FOK); returns its fills (maker id, price tick, lots). Of a limit order the rest waits.
+        """Match an order (LIMIT, MARKET, IOC or FOK); returns its fills (maker id, price tick, lots).
 
-        A market order goes to the band's edge. Raises BadRequest and changes nothing when a value is out of range.
+        What is left of a limit order waits. A market order goes to the band's edge. Raises BadRequest when a value is out of range;
+        then nothing changed.
         """
         state = self._state
         if not 0 <= order_id < state[IDS] or state[USED] >= self._node_limit:
@@ -76,10 +77,10 @@ class MatchingEngine:
         return self._cancel(self._handle, order_id) if 0 <= order_id < self._state[IDS] else 0
 
     def reduce(self, order_id: int, by_lots: int) -> int:
-        """Lower an order's lots, it keeps its turn; by all or more: a cancel. Returns the lots taken away, 0 when it is not there."""
+        """Lower an order's lots, it keeps its turn; by all or more: a cancel. Returns the lots taken away, 0 when not there."""
         return self._reduce(self._handle, order_id, min(by_lots, MAX_LOTS)) if 0 <= order_id < self._state[IDS] else 0
 
-    def run(self, events: "Buffer", results: "Buffer") -> int:
+    def run(self, events: Buffer, results: Buffer) -> int:
         """Apply events in order and return the number of trades, which ``trades`` shows.
 
         ``events``: a C-contiguous (n, 4) buffer of 32-bit integers: kind | side << 8 | symbol << 16, lots, tick, order id.
@@ -87,12 +88,10 @@ class MatchingEngine:
         nothing changed). Raises BadRequest when a buffer is not as it should be.
         """
         rows, answers = memoryview(events), memoryview(results)
-        if rows.ndim != 2 or rows.shape[1] != 4 or not _is_int32(rows) or not _is_int32(answers):
-            raise BadRequest("Events are an (n, 4) and results an (n,) contiguous buffer of 32-bit integers.")
-        if answers.shape != rows.shape[:1] or answers.readonly:
-            raise BadRequest("Results must be writable, one for each event.", events=rows.shape[0], results=answers.shape[0])
+        if not (_is_int32(rows) and _is_int32(answers)) or rows.shape != (len(answers), 4) or answers.readonly:
+            raise BadRequest("Events: (n, 4), results: (n,) and writable, both contiguous 32-bit integers.")
         self._state[TRADES] = 0
-        if not rows.shape[0]:
+        if len(answers) == 0:
             return 0
         rows, answers = rows.cast("B").cast("i"), answers.cast("B").cast("i")
         for start in range(0, len(answers), CHUNK):
@@ -122,7 +121,8 @@ class MatchingEngine:
             for number, field in enumerate(fields):
                 flat[number::4] = array("i", field[:end])
             return memoryview(flat)
-        return memoryview(fields[0])[:end]  # type: ignore[arg-type] # packed fields are memoryviews
+        packed: Buffer = fields[0]
+        return memoryview(packed)[:end]
 
     def best(self, symbol: int, side: int) -> int | None:
         """The best price tick of a side, None when nothing waits there."""
@@ -144,4 +144,4 @@ class MatchingEngine:
 
 
 def _is_int32(buffer: memoryview) -> bool:
-    return buffer.c_contiguous and buffer.itemsize == 4 and buffer.format in ("i", "l", "<i", "=i")
+    return buffer.ndim > 0 and buffer.c_contiguous and buffer.itemsize == 4 and buffer.format in ("i", "l", "<i", "=i")

@@ -14,7 +14,7 @@ _BIDS, _ASKS = 0, 1
 
 
 class OrderBook:
-    """Mutable. Prices are ticks from ``low_tick`` to ``high_tick``, both included; volumes are lots; a match is (maker id, price, lots).
+    """Mutable. Prices are ticks, ``low_tick`` to ``high_tick``, both included; volumes are lots; a match is (maker id, price, lots).
 
     Order ids are positive integers, each used once. The way from an id to its place is a dict of the waiting orders only: after
     millions of orders in a day the book is as small as what waits in it, which an array over all ids of the day would not be.
@@ -65,11 +65,11 @@ class OrderBook:
         for match in matches:
             lots -= match[2]
         if lots and kind is OrderType.LIMIT:
-            self.rest(order_id, side, price_ticks, lots)
+            self._wait(order_id, side, price_ticks, lots)
         return matches, lots
 
     def match(self, side: Side, limit_ticks: int, lots: int) -> list[Match]:
-        """Trade up to ``lots`` of an incoming order of ``side`` with what waits at ``limit_ticks`` or better; nothing is left waiting.
+        """Trade up to ``lots`` of an incoming order of ``side`` with what waits at ``limit_ticks`` or better; none of it rests.
 
         A limit outside the band is taken as it reads: beyond the far edge it takes all, beyond the near one nothing.
         """
@@ -97,6 +97,9 @@ class OrderBook:
         Raises PriceNotValid outside the band, VolumeNotValid, DuplicateId while the id waits, BadRequest for an id below 1.
         """
         self._check(order_id, price_ticks, lots)
+        self._wait(order_id, side, price_ticks, lots)
+
+    def _wait(self, order_id: int, side: Side, price_ticks: int, lots: int) -> None:
         state = self._book[0]
         if state[FREE] == 0 and state[USED] >= self._room:
             self._room = state[USED] + _ROOM
@@ -147,7 +150,7 @@ class OrderBook:
         return self._book[3][3][node] if node else 0
 
     def available(self, side: Side, limit_ticks: int, lots: int) -> int:
-        """Lots an incoming order of ``side`` could trade at ``limit_ticks`` or better; counting stops at ``lots`` or a little more."""
+        """Lots an order of ``side`` could trade at ``limit_ticks`` or better; counting stops at ``lots`` or a little more."""
         return available(self._book, *self._reach(side, limit_ticks), lots)
 
     def depth(self, side: Side, levels: int) -> list[tuple[int, int]]:

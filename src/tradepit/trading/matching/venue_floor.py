@@ -14,6 +14,9 @@ from tradepit.trading.model.order import Order, OrderIntent
 from tradepit.trading.model.report import OrderReport
 from tradepit.trading.model.terms import OrderStatus
 
+# Details of the ledger's INSUFFICIENT_MONEY.
+AMOUNTS = frozenset({"needed", "available"})
+
 Orders = dict[str, dict[str, OrderEntry]]
 
 
@@ -136,10 +139,20 @@ class Floor:
 
     def refuse(self, error: TradepitError) -> None:
         """The command is refused as a whole."""
-        details = {key: str(value)[:64] for key, value in error.details.items()}
-        self.events.append(CommandRefused(code=error.reason_code, message=error.message, details=details))
+        self.events.append(CommandRefused(code=error.reason_code, message=error.message, details=explain(error)))
 
 
 def as_number(day: date) -> int:
     """A date as YYYYMMDD."""
     return day.year * 10_000 + day.month * 100 + day.day
+
+
+def plain(amount: Decimal) -> Decimal:
+    """The same amount, written in one way only: 1.50, 1.5 and 15E-1 become 1.5, whatever sum they came from."""
+    return Decimal(format(amount.normalize() + 0, "f"))
+
+
+def explain(error: TradepitError) -> dict[str, str]:
+    """The details of a refusal as text. How many zeros an amount carries may depend on its path; an event must not."""
+    texts = {key: str(value)[:64] for key, value in error.details.items()}
+    return texts | {key: format(plain(Decimal(texts[key])), "f") for key in AMOUNTS & texts.keys()}

@@ -3,7 +3,7 @@
 from tradepit.trading.calendar.acceptance import cancel_accepted
 from tradepit.trading.matching.commands import CancelOrder, ReduceOrder, ResolveOrder, SubmitOrder
 from tradepit.trading.matching.venue_admission import NOT_TRADING_PERIOD, admit
-from tradepit.trading.matching.venue_floor import Floor
+from tradepit.trading.matching.venue_floor import Floor, explain
 from tradepit.trading.matching.venue_market import Market, OrderEntry
 from tradepit.trading.matching.venue_matching import execute, withdraw
 from tradepit.trading.matching.venue_snapshots import touch
@@ -38,7 +38,8 @@ def submit(floor: Floor, command: SubmitOrder) -> None:
     try:
         market = admit(floor, intent)
     except RequestRefused as refusal:
-        floor.enter(intent, OrderStatus.REJECTED, reason=refusal.reason_code, message=refusal.message)
+        details = "".join(f" {key}={text}" for key, text in explain(refusal).items())
+        floor.enter(intent, OrderStatus.REJECTED, reason=refusal.reason_code, message=refusal.message + details)
         return
     entry = floor.enter(intent, OrderStatus.OPEN, market.next_order_id(floor.trading_day))
     execute(floor, market, entry)

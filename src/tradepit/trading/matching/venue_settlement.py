@@ -8,7 +8,7 @@ from msgspec import Struct, structs
 
 from tradepit.trading.ledger.statement import SettlementStatement
 from tradepit.trading.matching.events import StatementIssued
-from tradepit.trading.matching.venue_floor import Floor, as_number
+from tradepit.trading.matching.venue_floor import Floor, as_number, plain
 from tradepit.trading.matching.venue_market import Market
 from tradepit.trading.model.report import DayReport
 
@@ -55,11 +55,6 @@ def settlement_price(market: Market) -> Decimal:
     price = tape.price(market.product, market.reference)
     tick = market.product.tick_size
     return min(max(price, market.low * tick), market.high * tick)
-
-
-def plain(amount: Decimal) -> Decimal:
-    """The same amount, written in one way only: 1.50, 1.5 and 15E-1 become 1.5, whatever sum they came from."""
-    return Decimal(format(amount.normalize() + 0, "f"))
 
 
 def _written(statement: SettlementStatement) -> SettlementStatement:

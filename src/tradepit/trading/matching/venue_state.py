@@ -14,7 +14,7 @@ from tradepit.trading.matching.venue_floor import Floor, Orders
 from tradepit.trading.matching.venue_market import Market, OrderEntry
 from tradepit.trading.matching.venue_settings import VenueSettings
 from tradepit.trading.matching.venue_statistics import MarketStatistics
-from tradepit.trading.model.errors import JournalCorrupted
+from tradepit.trading.model.errors import JournalCorrupted, TradepitError
 from tradepit.trading.model.instrument import Instrument
 from tradepit.trading.model.order import Order
 from tradepit.trading.model.terms import SessionPhase, Side
@@ -109,9 +109,12 @@ def digest(floor: Floor) -> str:
 def restore(snapshot: bytes, calendar: TradingCalendar) -> Floor:
     """The floor ``snapshot`` was taken of. Raises JournalCorrupted when the bytes are no snapshot."""
     try:
-        state = msgspec.msgpack.decode(snapshot, type=VenueState)
-    except msgspec.MsgspecError as error:
+        return _restore(msgspec.msgpack.decode(snapshot, type=VenueState), calendar)
+    except (msgspec.MsgspecError, TradepitError, LookupError, ValueError) as error:
         raise JournalCorrupted("The venue's snapshot cannot be read.", cause=str(error)[:200]) from error
+
+
+def _restore(state: VenueState, calendar: TradingCalendar) -> Floor:
     floor = Floor(state.settings, calendar)
     floor.now_ns, floor.trading_day = state.now_ns, state.trading_day
     floor.settle_at_ns, floor.next_due_ns, floor.next_snapshot_ns = state.settle_at_ns, state.next_due_ns, state.next_snapshot_ns

@@ -301,3 +301,20 @@ async def test_a_folder_that_cannot_be_written_is_unavailable(tmp_path: Path) ->
     store(tmp_path / "file", b"")
     with pytest.raises(Unavailable):
         await FileJournal(tmp_path / "file" / "journal").open()
+
+
+async def test_no_flipped_bit_and_no_cut_anywhere_ever_gives_a_wrong_entry(journal: FileJournal, path: Path) -> None:
+    await fill(journal, 4)
+    whole, entries = load(path), await contents(path)
+    ends = offsets(whole)
+    for cut in range(len(whole)):
+        store(path, whole[:cut])
+        assert await contents(path) == entries[: sum(end <= cut for end in ends[1:])]
+    for place in range(len(whole)):
+        damaged = bytearray(whole)
+        damaged[place] ^= 1 << (place % 8)
+        store(path, damaged)
+        with pytest.raises(JournalCorrupted) as caught:
+            await contents(path)
+        assert caught.value.details["sequence"] == sum(end <= place for end in ends[1:]) + 1
+    store(path, whole)

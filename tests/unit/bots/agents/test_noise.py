@@ -11,8 +11,8 @@ from tradepit.trading.model.terms import OrderType, Side
 MakeView = Callable[..., View]
 
 
-def play(view: View, count: int = 400, **habits: float) -> list[Place]:
-    trader, chance = NoiseTrader(NoiseHabits(acts=1.0, **habits)), Random(3)
+def play(view: View, count: int = 400) -> list[Place]:
+    trader, chance = NoiseTrader(NoiseHabits(acts=1.0)), Random(3)
     return [action for _ in range(count) for action in trader.decide(view, chance) if isinstance(action, Place)]
 
 

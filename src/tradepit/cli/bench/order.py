@@ -1,0 +1,233 @@
+"""``tradepit bench order``: an order's way from RPC to order id, beside two bare NATS round trips and the journals, in the same run."""
+
+import asyncio
+import itertools
+import subprocess
+import sys
+import tempfile
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+import nats
+
+from tradepit.cli.bench.figures import Spread, spread
+from tradepit.cli.bench.pacer import schedule
+from tradepit.cli.demo_settings import TRADER, demo_settings
+from tradepit.cli.house import House
+from tradepit.cli.loop import run
+from tradepit.cli.proof import Proof, prove
+from tradepit.compose import Wiring, make_service
+from tradepit.config import OrderSettings, Settings
+from tradepit.runtime.clock import SystemClock
+from tradepit.runtime.order_client import OrderClient, Refused
+from tradepit.runtime.service import Service
+from tradepit.trading.model.errors import ConfigError, TradepitError
+
+_SYMBOL = "IF2501"
+_WITHOUT = frozenset(
+    {"trading-agents", "market-recorder", "monitor-api", "execution-algo", "risk-monitor", "position-tracker", "market-data"}
+)
+_NO_LIMITS = {
+    "rate": {"orders_per_s": 1_000_000, "order_burst": 1_000_000, "cancels_per_s": 1_000_000, "cancel_burst": 1_000_000},
+    "position_limit": {"max_long": 1_000_000, "max_short": 1_000_000},
+    "working_cap": {"max_per_symbol": 1_000_000, "max_per_account": 1_000_000},
+}
+_ROUNDS = 4
+_START_S = 30.0
+_ECHO = """
+import asyncio, sys, nats
+async def main():
+    client = await nats.connect(sys.argv[1])
+    async def echo(message): await message.respond(message.data)
+    await client.subscribe("bench.echo", cb=echo)
+    await client.flush()
+    print("ready", flush=True)
+    await asyncio.sleep(float(sys.argv[2]))
+try:
+    import uvloop; uvloop.run(main())
+except ImportError:
+    asyncio.run(main())
+"""
+
+
+class OrderResult(msgspec.Struct, frozen=True, kw_only=True):
+    """Microseconds. ``bare_rtt`` is one raw nats-py round trip to another process; the order path needs two of them.
+
+    ``ratio_p50`` and ``ratio_p99`` are closed loop against twice the bare round trip. Open loops count from the scheduled instant.
+    ``one_process`` has order management and exchange in one process: without a durable journal, and with fsync.
+    """
+
+    journal: str
+    bare_rtt: Spread
+    closed_loop: Spread
+    ratio_p50: float
+    ratio_p99: float
+    open_1k: Spread
+    open_5k: Spread
+    failed: int
+    one_process_memory: Spread
+    one_process_fsync: Spread
+    proof: Proof
+
+
+def measure(*, seconds: float, journal: str) -> OrderResult:
+    """Each loop runs ``seconds`` in all, in interleaved rounds. Ends by itself."""
+    with tempfile.TemporaryDirectory(prefix="tradepit-order-") as name:
+        folder = Path(name)
+        house = House(_settings(journal), folder, without=_WITHOUT)
+        house.start()
+        try:
+            run_of = _Run(house, seconds)
+            run(run_of.run())
+        finally:
+            house.stop()
+        proof = prove(folder)
+    bare, closed = spread(run_of.bare, "µs"), spread(run_of.closed, "µs")
+    return OrderResult(
+        journal=journal,
+        bare_rtt=bare,
+        closed_loop=closed,
+        ratio_p50=round(closed.p50 / (2 * bare.p50), 2),
+        ratio_p99=round(closed.p99 / (2 * bare.p99), 2),
+        open_1k=spread(run_of.open[1_000], "µs"),
+        open_5k=spread(run_of.open[5_000], "µs"),
+        failed=run_of.failed,
+        one_process_memory=spread(run(_one_process("memory", seconds)), "µs"),
+        one_process_fsync=spread(run(_one_process("file", seconds)), "µs"),
+        proof=proof,
+    )
+
+
+def _settings(journal: str) -> Settings:
+    settings = demo_settings(seed=1)
+    return msgspec.structs.replace(
+        settings, journal=journal, orders=OrderSettings(default_account=TRADER, risk=_NO_LIMITS)
+    )
+
+
+class _Run:
+    def __init__(self, house: House, seconds: float) -> None:
+        self._house, self._seconds = house, seconds
+        self._wiring = Wiring(house.settings, process="bench")
+        self._clock = self._wiring.clock
+        self._numbers = itertools.count(1)
+        self.bare: list[float] = []
+        self.closed: list[float] = []
+        self.open: dict[int, list[float]] = {1_000: [], 5_000: []}
+        self.failed = 0
+
+    async def run(self) -> None:
+        bus = self._wiring.bus()
+        await bus.connect()
+        client = self._wiring.client(bus)
+        raw = await nats.connect(self._house.server.url)
+        echo = subprocess.Popen(  # noqa: S603 - our own interpreter
+            [sys.executable, "-c", _ECHO, self._house.server.url, str(self._seconds * 10 + 60)], stdout=subprocess.PIPE
+        )
+        try:
+            await asyncio.to_thread(echo.stdout.readline)  # type: ignore[union-attr]  # PIPE was asked for
+            await _first_order(client, self._clock)
+            for _ in range(_ROUNDS):
+                await self._measure_bare(raw)
+                await self._measure_closed(client)
+            for per_s in self.open:
+                await self._measure_open(client, per_s)
+        finally:
+            echo.terminate()
+            echo.wait()
+            await raw.close()
+            await bus.close()
+
+    async def _measure_bare(self, raw: nats.NATS) -> None:
+        end_ns = self._clock.monotonic_ns() + int(self._seconds / _ROUNDS * 1e9)
+        payload = b"x" * 200
+        while (began_ns := self._clock.monotonic_ns()) < end_ns:
+            await raw.request("bench.echo", payload, timeout=2)
+            self.bare.append((self._clock.monotonic_ns() - began_ns) / 1e3)
+
+    async def _measure_closed(self, client: OrderClient) -> None:
+        end_ns = self._clock.monotonic_ns() + int(self._seconds / _ROUNDS * 1e9)
+        while (began_ns := self._clock.monotonic_ns()) < end_ns:
+            if await self._order(client):
+                self.closed.append((self._clock.monotonic_ns() - began_ns) / 1e3)
+
+    async def _measure_open(self, client: OrderClient, per_s: int) -> None:
+        waiting: set[asyncio.Task[None]] = set()
+        async for due_ns in schedule(self._clock, per_s=per_s, seconds=self._seconds):
+            task = asyncio.get_running_loop().create_task(self._order_since(client, due_ns, self.open[per_s]))
+            waiting.add(task)
+            task.add_done_callback(waiting.discard)
+        await asyncio.gather(*waiting)
+
+    async def _order_since(self, client: OrderClient, due_ns: int, into: list[float]) -> None:
+        if await self._order(client):
+            into.append((self._clock.monotonic_ns() - due_ns) / 1e3)
+
+    async def _order(self, client: OrderClient) -> bool:
+        try:
+            await _send(client, f"bench-{next(self._numbers)}")
+        except TradepitError:
+            self.failed += 1
+            return False
+        return True
+
+
+async def _send(client: OrderClient, client_order_id: str) -> None:
+    """A fill-and-kill that finds nothing: accepted, journaled on both sides, ended; the books stay small."""
+    await client.submit(
+        side="BUY",
+        symbol=_SYMBOL,
+        price=Decimal(4400),
+        volume=1,
+        account=TRADER,
+        order_type="FAK",
+        client_order_id=client_order_id,
+    )
+
+
+async def _first_order(client: OrderClient, clock: SystemClock) -> None:
+    """Wait until the house takes orders."""
+    deadline_ns = clock.monotonic_ns() + int(_START_S * 1e9)
+    while clock.monotonic_ns() < deadline_ns:
+        try:
+            await _send(client, "bench-0")
+        except Refused as error:
+            raise ConfigError("the house refuses the measured order", code=error.reason_code) from error
+        except TradepitError:
+            await asyncio.sleep(0.1)
+        else:
+            return
+    raise ConfigError("the house did not come up in time")
+
+
+async def _one_process(journal: str, seconds: float) -> list[float]:
+    """Closed loop with order management and exchange in this process, talking by direct dispatch."""
+    with tempfile.TemporaryDirectory(prefix="tradepit-order-") as name:
+        settings = msgspec.structs.replace(
+            _settings(journal), bus="memory://", lease="memory", cache="memory", data_dir=name
+        )
+        wiring = Wiring(settings, process="bench")
+        await wiring.bus().connect()
+        services: list[Service] = []
+        for instance in ("trading-gateway-1", "order-management-1"):
+            service = make_service(wiring, instance, _raise)
+            await service.start()
+            services.append(service)
+        client, clock, times = wiring.client(wiring.bus()), wiring.clock, list[float]()
+        await _first_order(client, clock)
+        end_ns = clock.monotonic_ns() + int(seconds / 2 * 1e9)
+        for number in itertools.count(1):
+            began_ns = clock.monotonic_ns()
+            if began_ns >= end_ns:
+                break
+            await _send(client, f"bench-{number}")
+            times.append((clock.monotonic_ns() - began_ns) / 1e3)
+        for service in reversed(services):
+            await service.stop()
+        await wiring.bus().close()
+        return times
+
+
+def _raise(error: BaseException) -> None:
+    raise error
