@@ -1,7 +1,7 @@
 """The matching workload: a seeded stream of orders and cancels around a drifting target price, the same bytes every time.
 
-Kinds of flow: passive limit orders, heavy-tailed behind the touch; cancels, half of them of recent orders; limit orders that cross;
-a few market, IOC and FOK orders. The number of live orders is held near a target, so that the book neither dries up nor swells.
+Kinds of flow: passive limit orders, heavy-tailed behind the touch; cancels, half of them of recent orders; limit orders that
+cross; a few market, IOC and FOK orders. The number of live orders is held near a target, so that the book neither dries up nor swells.
 """
 
 import os
@@ -145,7 +145,7 @@ class _Stream:
         self._order(kind, side, number, lots, tick)
 
 
-def generate(symbols: int, events: int, live_per_symbol: int, seed: int) -> array[int]:
+def generate(symbols: int, events: int, live_per_symbol: int, seed: int) -> "array[int]":
     """A stream of ``events`` events, four 32-bit integers each: kind | side << 8 | symbol << 16, lots, tick, order id."""
     stream = _Stream(symbols, live_per_symbol, seed)
     for _ in range(events):

@@ -202,7 +202,7 @@ def _gateway(wiring: Wiring, instance: str, number: int, on_failure: OnFailure) 
         events=wiring.journal("events"),
         calendar=load_calendar(),
         # The exchange itself is moved by the ticks it is told, not by those on the bus.
-        clock=ManualClock() if exchange.time == "ticks" else wiring.exchange_clock(),
+        clock=ManualClock(wiring.house_now_ns()) if exchange.time == "ticks" else wiring.exchange_clock(),
         instance=instance,
         settings=exchange.gateway,
         opening=opening_commands(wiring),

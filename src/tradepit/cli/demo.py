@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import shutil
 import sys
-from decimal import Decimal
 from pathlib import Path
 
 import msgspec
@@ -70,10 +69,9 @@ def run_demo(
 def _settings(ticks: Path | None, speed: str, seed: int) -> Settings:
     if ticks is None:
         return demo_settings(seed=seed)
-    from tradepit.cli.recording import first_listing  # noqa: PLC0415 - polars is heavy
+    from tradepit.cli.recording import first_tick  # noqa: PLC0415 - polars is heavy
 
-    symbol, reference = first_listing(ticks)
-    return replay_settings(ticks, symbol, Decimal(reference), speed=_speed(speed))
+    return replay_settings(ticks.absolute(), first_tick(ticks), speed=_speed(speed))
 
 
 def _speed(text: str) -> float:

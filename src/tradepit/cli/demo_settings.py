@@ -15,6 +15,8 @@ from tradepit.config import (
     Settings,
 )
 from tradepit.services.trading_agents import AgentRow
+from tradepit.trading.model.tick import Tick
+from tradepit.wire.simulator_codec import to_iso
 
 TRADER = "A1"
 _CONTRACTS = (
@@ -23,6 +25,8 @@ _CONTRACTS = (
 )
 # A Monday morning on which both contracts trade; the house lives through it at any hour of yours.
 _OPENS_AT = "2025-01-06T10:00:00+08:00"
+# The exchange is there a moment before its first tick.
+_LEAD_NS = 1_000_000_000
 _KINDS = (("market_maker", "MM"), ("market_maker", "MK"), ("noise", "NX"), ("noise", "NY"), ("momentum", "MO"))
 _RISK = {
     "rate": {"orders_per_s": 200, "order_burst": 400, "cancels_per_s": 400, "cancel_burst": 800},
@@ -49,15 +53,17 @@ def demo_settings(*, seed: int, monitor_port: int = 0) -> Settings:
     )
 
 
-def replay_settings(file: Path, symbol: str, reference: Decimal, *, speed: float, monitor_port: int = 0) -> Settings:
-    """A house whose exchange lives through recorded ticks; the trader is its only client."""
+def replay_settings(file: Path, first: Tick, *, speed: float, monitor_port: int = 0) -> Settings:
+    """A house whose exchange lives through recorded ticks; the trader is its only client. ``first`` is the recording's first tick."""
+    contract = ContractSettings(symbol=first.symbol, reference=first.pre_settlement)
+    exchange = ExchangeSettings(
+        contracts=(contract,), accounts=_accounts(()), time="ticks", starts_at=to_iso(first.time_ns - _LEAD_NS)
+    )
     return Settings(
         profile="pit",
-        exchange=ExchangeSettings(
-            contracts=(ContractSettings(symbol=symbol, reference=reference),), accounts=_accounts(()), time="ticks"
-        ),
+        exchange=exchange,
         orders=OrderSettings(default_account=TRADER, risk=_RISK),
-        market=MarketSettings(source="replay", file=str(file), speed=speed, symbols=(symbol,)),
+        market=MarketSettings(source="replay", file=str(file), speed=speed, symbols=(first.symbol,)),
         monitor=MonitorSettings(port=monitor_port),
         log=LogSettings(level="WARNING"),
     )

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from tradepit import __version__
+from tradepit.cli import doctor_disk as disk
 from tradepit.cli import doctor_machine as machine
 from tradepit.cli import doctor_surroundings as surroundings
 from tradepit.cli.exits import Exit
@@ -23,8 +24,8 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("cpus", machine.check_cpus),
     ("file descriptors", machine.check_file_descriptors),
     ("clock", machine.check_clock),
-    ("disk space", machine.check_disk_space),
-    ("disk sync", machine.check_disk_sync),
+    ("disk space", disk.check_disk_space),
+    ("disk sync", disk.check_disk_sync),
     ("nats-server", surroundings.check_nats_server),
     ("bus", surroundings.check_bus),
     ("monitor port", surroundings.check_monitor_port),

@@ -105,7 +105,7 @@ def check_monitor_port(settings: Settings) -> Finding:
     if port == 0:
         return ok("any free port")
     try:
-        with socket.create_server((host, port)):
+        with socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET):
             pass
     except OSError as error:
         return _who_holds(host, port, error)
@@ -117,7 +117,7 @@ def check_monitor_port(settings: Settings) -> Finding:
 
 
 def _who_holds(host: str, port: int, error: OSError) -> Finding:
-    request = urllib.request.Request(f"http://{host}:{port}/healthz")  # noqa: S310 - http by construction
+    request = urllib.request.Request(f"http://{f'[{host}]' if ':' in host else host}:{port}/healthz")
     with contextlib.suppress(OSError, ValueError), urllib.request.urlopen(request, timeout=_ANSWER_S) as reply:  # noqa: S310 - as above
         body = json.loads(reply.read(65_536))
         if isinstance(body, dict) and body.get("serviceName") == "monitor-api":

@@ -1,6 +1,7 @@
 """Questions to the exchange, as followers of its events ask them: listed contracts, money, and its numbered reports."""
 
 from collections.abc import AsyncIterator
+from decimal import Decimal
 from typing import TypeVar
 
 import msgspec
@@ -8,11 +9,20 @@ import msgspec
 from tradepit.ports.bus import Bus
 from tradepit.trading.model.account import Account
 from tradepit.trading.model.errors import BadRequest, Unavailable
+from tradepit.trading.model.instrument import Instrument
 from tradepit.trading.model.report import Report
 from tradepit.wire import gateway as wire
 from tradepit.wire.simulator import TRADING_GATEWAY, rpc_subject
 
 ReplyT = TypeVar("ReplyT", bound=wire.Reply)
+
+
+class Listed(msgspec.Struct, frozen=True, kw_only=True):
+    """An instrument of the running trading day (YYYYMMDD) and its previous settlement price (quoted units)."""
+
+    instrument: Instrument
+    reference: Decimal
+    trading_day: int
 
 
 class ExchangeDesk:
@@ -24,6 +34,15 @@ class ExchangeDesk:
     async def instruments(self) -> wire.InstrumentsReply:
         """All listed contracts with their previous settlement, and the exchange's trading day."""
         return await self._ask("instruments", None, wire.InstrumentsReply)
+
+    async def listed(self, symbol: str) -> Listed:
+        """Today's listing of a contract; Unavailable too when it is not listed, for it may be yet."""
+        reply = await self.instruments()
+        for state in reply.instruments:
+            if state.instrument.symbol == symbol:
+                reference = Decimal(state.pre_settlement)
+                return Listed(instrument=state.instrument, reference=reference, trading_day=reply.trading_day)
+        raise Unavailable("the exchange does not list the contract", symbol=symbol)
 
     async def account(self, account: str) -> Account | None:
         """The account's money; None when the exchange does not know it."""

@@ -3,12 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import date
-from decimal import Decimal
-
-import msgspec
 
 from tradepit.ports.clock import Clock
 from tradepit.runtime.day_curve import DayCurve
+from tradepit.runtime.exchange_desk import Listed
 from tradepit.runtime.tick_generator import MarketHabits, TickGenerator
 from tradepit.trading.calendar.trading_calendar import TradingCalendar
 from tradepit.trading.model.instrument import Instrument
@@ -17,14 +15,6 @@ from tradepit.trading.model.tick import Tick
 _MS = 1_000_000
 _YIELD_EVERY = 500
 _ASK_EVERY_NS = 1_000_000_000
-
-
-class Listed(msgspec.Struct, frozen=True, kw_only=True):
-    """An instrument of the running trading day (YYYYMMDD) and its previous settlement price (quoted units)."""
-
-    instrument: Instrument
-    reference: Decimal
-    trading_day: int
 
 
 class _Lane:

@@ -33,8 +33,8 @@ from tradepit.wire.simulator_codec import encode
 
 
 class AlgoWorkerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``max_in_flight`` algorithms run at once. Seconds: ``pulse_s`` between steps in silence, ``poll_s`` between looks
-    at the record, ``trades_wait_s`` until a finished child's report suffices without the trades it tells of, ``give_up_s`` without
+    """``max_in_flight`` algorithms run at once. Seconds: ``pulse_s`` between steps in silence, ``poll_s`` between looks at the
+    record, ``trades_wait_s`` until a finished child's report suffices without the trades it tells of, ``give_up_s`` without
     an answer from order management until another worker may try. ``timing`` is that of the claim; its time to live should stay
     below the bus's redelivery time.
     """
@@ -97,7 +97,8 @@ class AlgoRun:
     async def work(self) -> str:
         """The final status, once order management has recorded it.
 
-        Raises RequestRefused when there is no such algorithm, Unavailable when abandoned.
+        Raises RequestRefused when there is no such algorithm, Unavailable when abandoned, OutcomeUnknown when order management
+        does not answer.
         """
         election = asyncio.get_running_loop().create_task(self._claim.run(), name=f"algo-claim:{self.algo_id}")
         try:
@@ -151,7 +152,7 @@ class AlgoRun:
             children = await self._channel.children(task.instrument)
             controls = [msgspec.json.decode(body, type=AlgoOrder) for body in standing.controls]
             self._state = rebuild(task, children, controls)
-        except RequestRefused as error:
+        except TradepitError as error:
             self._end(error=error)
             return
         self._task, self._applied, self._epoch = task, len(controls), epoch

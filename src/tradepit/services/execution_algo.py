@@ -33,8 +33,8 @@ from tradepit.wire.simulator_codec import decode, tick_of
 class ExecutionAlgo:
     """One worker. A task is acknowledged only when order management has recorded the algorithm's end; until then it comes again.
 
-    ``lease_for`` gives the lease that is an algorithm's claim: one name per algorithm, shared by all workers. ``clock`` runs in the
-    exchange's time, by which an algorithm is scheduled; ``stamps`` (the machine's unless given) dates the orders sent.
+    ``lease_for`` gives the lease that is an algorithm's claim: one name per algorithm, shared by all workers. ``clock`` runs in
+    the exchange's time, by which an algorithm is scheduled; ``stamps`` (the machine's unless given) dates the orders sent.
     """
 
     name = EXECUTION_ALGO

@@ -103,3 +103,16 @@ def test_open_interest_counts_accounts_and_outside(pit: Pits) -> None:
     assert market.venue.tick("IF2501").open_interest == 502
     market.order("ann", "a2", SELL, 18_999, 2, Offset.CLOSE)
     assert market.venue.tick("IF2501").open_interest == 500
+
+
+def test_the_youngest_lots_of_a_level_go_first(pit: Pits) -> None:
+    market = pit("IF2501", start=OPEN)
+    market.show({}, {19_000: 2})
+    market.order("ann", "a1", SELL, 19_000, 1)
+    for size in (4, 7, 1):
+        market.show({}, {19_000: size})
+    assert market.book() == ({}, {19_000: 2})
+    market.order("bob", "b1", BUY, 19_000, 1)
+    assert market.state("ann", "a1")[0] == "OPEN", "one lot of the oldest quote was still before it"
+    market.order("bob", "b2", BUY, 19_000, 1)
+    assert market.state("ann", "a1")[0] == "FILLED"

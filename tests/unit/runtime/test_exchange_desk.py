@@ -1,5 +1,6 @@
 """Questions to the exchange: pages without gaps, and no error but Unavailable and refusals."""
 
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -28,6 +29,10 @@ async def test_accounts_it_does_not_know_are_none(bus: MemoryBus, exchange: "Stu
     assert known.account == "A1"
     assert await desk.account("nobody") is None
     assert (await desk.instruments()).trading_day == 20250106
+    listed = await desk.listed("IF2501")
+    assert (listed.reference, listed.trading_day) == (Decimal(3900), 20250106)
+    with pytest.raises(Unavailable):
+        await desk.listed("IC2501")
 
 
 async def test_an_exchange_that_cannot_answer_is_unavailable(bus: MemoryBus, exchange: "StubExchange") -> None:

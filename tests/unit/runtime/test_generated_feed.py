@@ -5,7 +5,8 @@ from datetime import date
 from decimal import Decimal
 
 from tradepit.runtime.clock import ManualClock
-from tradepit.runtime.generated_feed import GeneratedFeed, Listed
+from tradepit.runtime.exchange_desk import Listed
+from tradepit.runtime.generated_feed import GeneratedFeed
 from tradepit.trading.calendar.catalog import load_catalog
 from tradepit.trading.calendar.local_time import local_ns
 from tradepit.trading.calendar.trading_calendar import load_calendar

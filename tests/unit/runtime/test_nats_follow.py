@@ -41,7 +41,8 @@ class Server:
         self.listeners.append(listener)
 
     def off_reconnect(self, listener: Callable[[], None]) -> None:
-        self.listeners.remove(listener)
+        if listener in self.listeners:
+            self.listeners.remove(listener)
 
     async def subscribe(self, subject: str, receive: Receive) -> Subscription:
         self._receive, self._delivered = receive, 0

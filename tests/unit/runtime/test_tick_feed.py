@@ -8,7 +8,8 @@ from typing import Any
 import polars as pl
 
 from tradepit.runtime.clock import ManualClock
-from tradepit.runtime.generated_feed import GeneratedFeed, Listed
+from tradepit.runtime.exchange_desk import Listed
+from tradepit.runtime.generated_feed import GeneratedFeed
 from tradepit.runtime.replayed_feed import ReplayedFeed
 from tradepit.runtime.tick_feed import TickFeed
 from tradepit.trading.calendar.catalog import load_catalog

@@ -31,7 +31,7 @@ from tradepit.services.order_leader import OrderLeader
 from tradepit.services.order_rpc import OrderDoors
 from tradepit.trading.calendar.catalog import load_catalog
 from tradepit.trading.model.account import Account
-from tradepit.trading.model.errors import OrderNotFound, OutcomeUnknown, Unavailable
+from tradepit.trading.model.errors import OrderNotFound, OutcomeUnknown
 from tradepit.trading.model.order import Order, OrderIntent
 from tradepit.trading.model.position import Position
 from tradepit.trading.model.report import OrderReport, Report, TradeReport
@@ -89,8 +89,8 @@ async def settle() -> None:
     loop: Any = asyncio.get_running_loop()
     for _ in range(3):
         await asyncio.sleep(0)
-    while loop._ready:
-        await asyncio.sleep(0)  # noqa: ASYNC110 - it is the loop itself that is waited for
+    while loop._ready:  # noqa: ASYNC110 - it is the loop itself that is waited for
+        await asyncio.sleep(0)
 
 
 class Gate:
@@ -782,22 +782,19 @@ async def test_algorithms_share_the_workers(house: House) -> None:
     assert house.exchange.traded == 30
 
 
-async def test_a_worker_cut_off_from_order_management_gives_up(house: House) -> None:
-    """It goes on holding its claim, which nobody could take over; giving up hands it to one that is connected."""
+async def test_a_worker_that_order_management_does_not_answer_gives_its_claim_back(house: House) -> None:
     await house.start(workers=1)
     await house.begin(duration=90, volume=20)
     await house.run(4)
-    first = working(house)
-
-    async def fail(subject: str, payload: bytes, *, timeout_s: float) -> bytes:
-        raise Unavailable(subject=subject)
-
-    first.bus.request = fail  # type: ignore[method-assign]  # the cable is cut in this direction alone
-    await house.add_worker()
-    await house.run(40)
-    assert working(house) is house.workers[1]
-    await house.run(60)
-    assert (await house.standing())["filled"] == 20
+    [worker] = house.workers
+    await house.depose()
+    await house.run(34)
+    assert worker.figures["running"] == 0
+    await house.take_over()
+    await house.run(80)
+    standing = await house.standing()
+    assert (standing["filled"], standing["ended"]) == (20, True)
+    assert worker.figures["claims"] == 2
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from datetime import date
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
@@ -11,15 +12,21 @@ import pytest
 from tradepit.backends.bus.memory import MemoryBus, MemoryHub
 from tradepit.ports.bus import Message
 from tradepit.runtime.clock import ManualClock
+from tradepit.runtime.exchange_desk import ExchangeDesk
+from tradepit.runtime.generated_feed import GeneratedFeed
 from tradepit.runtime.tick_sequence import RUN_HEADER, SEQUENCE_HEADER
 from tradepit.services.market_data import MarketDataService, MarketDataSettings
 from tradepit.trading.calendar.catalog import load_catalog
+from tradepit.trading.calendar.trading_calendar import load_calendar
 from tradepit.trading.model.errors import Unavailable
 from tradepit.trading.model.instrument import Instrument
 from tradepit.trading.model.terms import Exchange
 from tradepit.trading.model.tick import Level, Tick
 from tradepit.wire import gateway as wire
 from tradepit.wire.simulator import CHANNELS, MARKET_TICK, ErrorReply, TickData
+
+if TYPE_CHECKING:
+    from tests.unit.services.conftest import House
 
 BATCH = msgspec.json.Decoder(wire.TicksRequest)
 
@@ -161,6 +168,19 @@ async def test_a_feed_that_breaks_makes_the_service_unhealthy(market: Market) ->
     feed = Feed([tick(1, "IC2502")])
     service = await market.run(feed)
     assert service.health().status == "UNHEALTHY"
+
+
+async def test_a_generated_market_fits_the_exchange(house: "House") -> None:
+    await house.start()
+    assert isinstance(house.clock, ManualClock)
+    feed = GeneratedFeed(("IF2501",), ExchangeDesk(house.bus).listed, load_calendar(), house.clock, seed=1)
+    service = MarketDataService(house.bus, house.clock, feed, MarketDataSettings(), "md-1", "run")
+    await service.start()
+    await house.until(lambda: int(service.health().figures["accepted"]) >= 100)
+    await service.stop()
+    figures = service.health().figures
+    assert (figures["refused"], figures["sent_again"]) == (0, 0)
+    assert figures["skipped"] == 18_000  # half an hour since the open, ten a second
 
 
 async def test_silence_is_not_healthy_while_the_feed_goes_on(market: Market) -> None:

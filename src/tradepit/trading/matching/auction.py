@@ -37,20 +37,25 @@ def _candidates(prices: set[int], reference_ticks: int, low: int, high: int) -> 
     return {price for price in beside if low <= price <= high}
 
 
-def uncross(book: OrderBook, reference_ticks: int) -> list[tuple[int, int, int, int]]:
-    """Trade a gathered book at its auction price: (buy id, sell id, price, lots), in both sides' priority; the rest waits on.
+def call_auction(book: OrderBook, reference_ticks: int) -> tuple[int, list[tuple[int, int, int]]]:
+    """Trade a gathered book at its auction price: (price, [(buy id, sell id, lots)]), price 0 when nothing crosses.
 
-    ``reference_ticks`` as in ``auction_price``. Afterwards the book is not crossed; doing it again does nothing.
+    Both sides trade in their priority, what does not trade waits on. ``reference_ticks`` as in ``auction_price``. Afterwards the
+    book is not crossed; doing it again does nothing.
     """
     price = auction_price(book, reference_ticks)
     if not price:
-        return []
-    most = min(
-        book.available(Side.SELL, price, book.total_lots(Side.BUY)), book.available(Side.BUY, price, book.total_lots(Side.SELL))
-    )
-    buys = book.match(Side.SELL, price, most)
-    sells = book.match(Side.BUY, price, most)
-    return [(buy_id, sell_id, price, lots) for buy_id, sell_id, lots in _pair(buys, sells)]
+        return 0, []
+    demand = book.available(Side.SELL, price, book.total_lots(Side.BUY))
+    supply = book.available(Side.BUY, price, book.total_lots(Side.SELL))
+    volume = min(demand, supply)
+    return price, _pair(book.match(Side.SELL, price, volume), book.match(Side.BUY, price, volume))
+
+
+def uncross(book: OrderBook, reference_ticks: int) -> list[tuple[int, int, int, int]]:
+    """``call_auction`` as a list of trades: (buy id, sell id, price, lots)."""
+    price, pairs = call_auction(book, reference_ticks)
+    return [(buy_id, sell_id, price, lots) for buy_id, sell_id, lots in pairs]
 
 
 def _pair(buys: list[tuple[int, int, int]], sells: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:

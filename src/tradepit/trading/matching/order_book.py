@@ -14,7 +14,7 @@ _BIDS, _ASKS = 0, 1
 
 
 class OrderBook:
-    """Mutable. Prices are ticks, ``low_tick`` to ``high_tick``, both included; volumes are lots; a match is (maker id, price, lots).
+    """Mutable. Prices are ticks, ``low_tick`` and ``high_tick`` included; volumes are lots; a match is (maker id, price, lots).
 
     Order ids are positive integers, each used once. The way from an id to its place is a dict of the waiting orders only: after
     millions of orders in a day the book is as small as what waits in it, which an array over all ids of the day would not be.

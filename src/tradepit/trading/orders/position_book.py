@@ -16,6 +16,7 @@ from tradepit.trading.ledger.settlement import settle
 from tradepit.trading.model.account import Account
 from tradepit.trading.model.instrument import Instrument
 from tradepit.trading.model.position import Position
+from tradepit.trading.model.terms import Side
 from tradepit.trading.model.trade import Trade
 
 _RULES = LedgerRules()
@@ -162,8 +163,14 @@ class PositionBook:
         return funds.books.get(symbol) if funds is not None else None
 
     def digest(self) -> str:
-        """The hash of all positions; see ``digest_positions``."""
-        return digest_positions(self.positions())
+        """The hash of all positions, as ``digest_positions`` makes it, without valuing them: cheap enough for every heartbeat."""
+        return _digest(
+            (name, symbol, side, lots.today_lots, lots.history_lots)
+            for name, funds in self._records.funds.items()
+            for symbol, book in funds.books.items()
+            for side, lots in ((Side.BUY, book.long), (Side.SELL, book.short))
+            if lots.total
+        )
 
 
 def digest_positions(positions: Iterable[Position]) -> str:
@@ -171,7 +178,11 @@ def digest_positions(positions: Iterable[Position]) -> str:
 
     Equal for equal positions whoever keeps them: trackers, monitors and the venue compare by it.
     """
-    lines = sorted(
-        f"{held.account},{held.symbol},{held.side},{held.today_lots},{held.yesterday_lots}\n" for held in positions if held.lots
+    return _digest(
+        (held.account, held.symbol, held.side, held.today_lots, held.yesterday_lots) for held in positions if held.lots
     )
+
+
+def _digest(rows: Iterable[tuple[str, str, Side, int, int]]) -> str:
+    lines = sorted(f"{account},{symbol},{side},{today},{yesterday}\n" for account, symbol, side, today, yesterday in rows)
     return sha256("".join(lines).encode()).hexdigest()
