@@ -95,8 +95,6 @@ class _Stream:
         book, order_id = self.symbols[number].book, self.next_id
         self._write(kind, side, number, lots, tick, order_id)
         book.add(order_id + 1, Side.SELL if side else Side.BUY, tick + 1, lots, TYPES[kind])
-        if kind == LIMIT and order_id + 1 in book:
-            self.symbols[number].live.append(order_id)
         self.next_id += 1
 
     def _cancel(self, number: int, symbol: _Symbol) -> None:
@@ -123,6 +121,7 @@ class _Stream:
             tick = (ask if ask < TICKS else int(symbol.target) + 1) - 1 - behind
         else:
             tick = (bid if bid >= 0 else int(symbol.target) - 1) + 1 + behind
+        symbol.live.append(self.next_id)
         self._order(LIMIT, side, number, 1 + int(draw() * 15), min(max(tick, 0), TICKS - 1))
 
     def _cross(self, number: int, symbol: _Symbol, chance: float) -> None:
@@ -143,6 +142,8 @@ class _Stream:
         else:
             lots *= 4
         self._order(kind, side, number, lots, tick)
+        if self.next_id in symbol.book:
+            symbol.live.append(self.next_id - 1)
 
 
 def generate(symbols: int, events: int, live_per_symbol: int, seed: int) -> "array[int]":

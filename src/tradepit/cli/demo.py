@@ -59,6 +59,10 @@ def run_demo(
         house.stop()
         RUNNING.unlink(missing_ok=True)
     report = msgspec.structs.replace(report, proof=prove(data_dir))
+    if ticks is not None:
+        from tradepit.cli.recording import compare  # noqa: PLC0415 - polars is heavy
+
+        report = msgspec.structs.replace(report, recording=compare(ticks, data_dir / "recordings"))
     if json:
         print_json(report)
     else:
@@ -217,7 +221,18 @@ class _Demo:
             acts=tuple(script.done),
             revived={name: member.revived for name, member in self._house.members.items() if member.revived},
             epoch=model.leader()[1],
+            market_data=self._market_data(),
         )
+
+
+    def _market_data(self) -> dict[str, str | int | float | bool]:
+        """What became of the played ticks: taken by the exchange, refused there by code, refused at reading."""
+        seen = self._model.instances.get("market-data-1")
+        if seen is None or not self._replays:
+            return {}
+        wanted = ("rows", "played", "refused_rows", "accepted", "refused", "finished")
+        metadata = seen.instance.metadata
+        return {name: figure for name, figure in metadata.items() if name in wanted or name.startswith("refused_")}
 
 
 class _Positions(msgspec.Struct, kw_only=True):

@@ -3,11 +3,13 @@
 import msgspec
 
 from tradepit.cli.proof import Proof
+from tradepit.cli.recording_comparison import Comparison
 
 
 class DemoReport(msgspec.Struct, frozen=True, kw_only=True):
     """Figures seen from outside, what was done to the house, and the verifier's proof (None before it was made).
 
+    ``recording`` compares the recorder's copy with the recording that was played, ``market_data`` says what became of its ticks.
     ``first_trade_s`` counts from the start of the first process. ``revived``: starts after a death, by process.
     """
 
@@ -19,12 +21,14 @@ class DemoReport(msgspec.Struct, frozen=True, kw_only=True):
     acts: tuple[str, ...]
     revived: dict[str, int]
     epoch: int
+    market_data: dict[str, str | int | float | bool] = {}
+    recording: Comparison | None = None
     proof: Proof | None = None
 
     @property
     def clean(self) -> bool:
-        """True when the verifier found nothing."""
-        return self.proof is not None and self.proof.clean
+        """True when the verifier found nothing, and a recording that was played came out of the recorder as it went in."""
+        return self.proof is not None and self.proof.clean and (self.recording is None or self.recording.equal)
 
 
 def render(report: DemoReport) -> str:
@@ -36,6 +40,10 @@ def render(report: DemoReport) -> str:
     ]
     if report.revived:
         lines.append("  started again: " + ", ".join(f"{name} ×{count}" for name, count in report.revived.items()))
+    if report.recording is not None:
+        told = report.recording
+        lines.append("  " + " · ".join(f"{name} {figure}" for name, figure in report.market_data.items()))
+        lines.append(f"  recorded {told.copied} of {told.rows} ticks, copy {'equal' if told.equal else 'NOT EQUAL'}")
     if report.proof is not None:
         lines.extend(report.proof.findings[:20])
         lines.append(report.proof.line)

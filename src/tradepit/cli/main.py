@@ -136,6 +136,22 @@ def doctor(*, config: Config = None, json: Json = False) -> int:
 
 
 @app.command
+def bench(
+    what: Literal["match", "order", "events", "failover", "all"] = "all",
+    *,
+    kills: int = 50,
+    load: float = 100.0,
+    seconds: float = 10.0,
+    journal: str = "file",
+    json: Json = False,
+) -> int:
+    """Measure matching, the order path, events or failover on this machine, each beside a peer or the bare transport."""
+    from tradepit.cli.bench.command import run_bench  # noqa: PLC0415 - each command loads only what it needs
+
+    return run_bench(what, kills=kills, load=load, seconds=seconds, journal=journal, json=json)
+
+
+@app.command
 def verify(
     folder: Path = Path(".tradepit/demo"), *, strict: Annotated[bool, Parameter(negative="")] = False, json: Json = False
 ) -> int:

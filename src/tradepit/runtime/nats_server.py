@@ -132,6 +132,7 @@ class NatsServer:
         """Freeze the server (SIGSTOP): connections stay, nothing answers."""
         if self._process is not None:
             self._process.send_signal(signal.SIGSTOP)
+            os.waitid(os.P_PID, self._process.pid, os.WSTOPPED | os.WNOWAIT)  # the signal alone returns before it stopped
 
     def resume(self) -> None:
         """Let a frozen server go on (SIGCONT)."""

@@ -5,6 +5,7 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Callable, Mapping
+from email.message import Message
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ TEN = 1_736_128_800_000_000_000  # 2025-01-06 10:00 in China
 
 def heartbeat(service: str, number: int = 1, *, standing: str = "", status: str = "", **figures: str | float) -> ServiceInstance:
     """What an instance would tell of itself."""
+    metadata: dict[str, str | int | float | bool] = {"ready": True, "reason": "", **figures}
     return ServiceInstance(
         service_name=service,
         instance_id=f"{service}-{number}",
@@ -29,14 +31,14 @@ def heartbeat(service: str, number: int = 1, *, standing: str = "", status: str 
         last_heartbeat=to_iso(TEN),
         sticky_active_group="default" if standing else "",
         sticky_active_status=standing,
-        metadata={"ready": True, "reason": ""} | figures,
+        metadata=metadata,
     )
 
 
 class Answer:
     """A reply to an HTTP request."""
 
-    def __init__(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+    def __init__(self, status: int, headers: Message, body: bytes) -> None:
         self.status, self.headers, self.body = status, headers, body
 
     @property

@@ -1,0 +1,80 @@
+"""``tradepit bench``: what is measured, and how it is told."""
+
+import platform
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from tradepit.cli.exits import Exit
+from tradepit.cli.output import print_fields, print_json
+from tradepit.runtime.clock import SystemClock
+from tradepit.runtime.logs import set_up
+from tradepit.trading.model.errors import ConfigError
+from tradepit.wire.simulator_codec import to_iso
+
+Figures = Mapping[str, object]
+
+
+def run_bench(what: str, *, kills: int, load: float, seconds: float, journal: str, json: bool) -> int:
+    """Measure one thing, or ``all``; exit 1 when orders were lost, doubled or unexplained while measuring."""
+    set_up("bench", level="ERROR", folder=None)
+    measures: dict[str, Callable[[], msgspec.Struct]] = {
+        "match": lambda: _match(seconds),
+        "order": lambda: _order(seconds, journal),
+        "events": lambda: _events(seconds),
+        "failover": lambda: _failover(kills, load),
+    }
+    if what != "all" and what not in measures:
+        raise ConfigError("measure match, order, events, failover or all", what=what[:20])
+    chosen = measures if what == "all" else {what: measures[what]}
+    told: dict[str, Any] = {"machine": machine(), "measured_at": to_iso(SystemClock().now_ns())}
+    for name, measure in chosen.items():
+        told[name] = msgspec.to_builtins(measure())
+        if not json:
+            print_fields(f"bench {name}", _flat(told[name]))
+    if json:
+        print_json(told)
+    clean = all(result.get("proof", {}).get("clean", True) for result in told.values() if isinstance(result, dict))
+    return int(Exit.OK if clean else Exit.FINDINGS)
+
+
+def machine() -> dict[str, object]:
+    """What the figures were measured on."""
+    import os  # noqa: PLC0415 - only here
+
+    return {"system": platform.platform(), "python": platform.python_version(), "cpus": os.cpu_count() or 0, "load": os.getloadavg()}
+
+
+def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, object]:
+    flat: dict[str, object] = {}
+    for name, value in tree.items():
+        if isinstance(value, Mapping):
+            flat |= _flat(value, f"{prefix}{name}.")
+        elif name != "findings":
+            flat[prefix + name] = value
+    return flat
+
+
+def _match(seconds: float) -> msgspec.Struct:
+    from tradepit.cli.bench.match import measure  # noqa: PLC0415 - numba is heavy
+
+    return measure(seconds=seconds)
+
+
+def _order(seconds: float, journal: str) -> msgspec.Struct:
+    from tradepit.cli.bench.order import measure  # noqa: PLC0415 - each measurement loads only what it needs
+
+    return measure(seconds=seconds, journal=journal)
+
+
+def _events(seconds: float) -> msgspec.Struct:
+    from tradepit.cli.bench.events import measure  # noqa: PLC0415 - each measurement loads only what it needs
+
+    return measure(seconds=seconds)
+
+
+def _failover(kills: int, load: float) -> msgspec.Struct:
+    from tradepit.cli.bench.failover import measure  # noqa: PLC0415 - each measurement loads only what it needs
+
+    return measure(kills=kills, load_per_s=load)
