@@ -1,7 +1,7 @@
 """The matching workload: a seeded stream of orders and cancels around a drifting target price, the same bytes every time.
 
 Kinds of flow: passive limit orders, heavy-tailed behind the touch; cancels, half of them of recent orders; limit orders that
-cross; a few market, IOC and FOK orders. The number of live orders is held near a target, so that the book neither dries up nor swells.
+cross; a few market, IOC and FOK orders. The number of live orders is held near a target: the book neither dries up nor swells.
 """
 
 import os
@@ -35,8 +35,22 @@ class Workload(NamedTuple):
 
 
 WORKLOADS = {
-    "w1": Workload(1, 2_000_000, 10_000, 42, "W1SHA", "387522:66832c97e82b93b5:9919:09ee5ac8472d062e"),
-    "w50": Workload(50, 2_000_000, 2_000, 43, "W50SHA", "386126:99243da176b93afc:98930:74d2641fd3b594b1"),
+    "w1": Workload(
+        1,
+        2_000_000,
+        10_000,
+        42,
+        "fb39190938ad879fbe9e03a032bb2770e6d87c395ca42def3a22559286926f08",
+        "387522:66832c97e82b93b5:9919:09ee5ac8472d062e",
+    ),
+    "w50": Workload(
+        50,
+        2_000_000,
+        2_000,
+        43,
+        "cf252ecf88b58bdf1976a3c7ede842bc65a8c26b87829504ccee9f180bc6449c",
+        "386126:99243da176b93afc:98930:74d2641fd3b594b1",
+    ),
 }
 
 

@@ -82,7 +82,9 @@ def streams(draw: st.DrawFn) -> tuple[int, list[Event]]:
     reach = draw(st.sampled_from([1, 4, 40, ticks]))
     raw = draw(
         st.lists(
-            st.tuples(st.integers(0, 5), st.integers(0, 1), st.integers(-1, 12), st.integers(-reach, reach), st.integers(0, 10**6)),
+            st.tuples(
+                st.integers(0, 5), st.integers(0, 1), st.integers(-1, 12), st.integers(-reach, reach), st.integers(0, 10**6)
+            ),
             max_size=120,
         )
     )

@@ -105,8 +105,10 @@ def check_monitor_port(settings: Settings) -> Finding:
     if port == 0:
         return ok("any free port")
     try:
-        with socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET):
-            pass
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+            # Binding shows that nobody listens; this probe never does.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
     except OSError as error:
         return _who_holds(host, port, error)
     if host not in LOOPBACK:

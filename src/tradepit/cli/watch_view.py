@@ -97,7 +97,9 @@ def _orders(orders: Sequence[OrderData]) -> Table:
 def _positions(positions: Sequence[Mapping[str, object]]) -> Table:
     table = Table.grid(expand=True, padding=(0, 1))
     for row in positions[:14]:
-        table.add_row(*(str(row.get(name, "")) for name in ("account", "symbol", "side", "lots", "position_profit")))
+        lots = int(str(row.get("today_lots", 0))) + int(str(row.get("yesterday_lots", 0)))
+        profit = str(row.get("position_profit", ""))
+        table.add_row(str(row.get("account", "")), str(row.get("symbol", "")), str(row.get("side", "")), str(lots), profit)
     return table
 
 
@@ -113,12 +115,12 @@ def _instances(model: WatchModel) -> Table:
 
 
 def _figures(metadata: Mapping[str, object]) -> str:
-    wanted = ("epoch", "orders", "in_doubt", "commands_per_s", "apply_p50_us", "apply_p99_us", "took_over_ms", "sequence", "ticks")
+    wanted = ("epoch", "order_p50_us", "order_p99_us", "in_doubt", "orders", "commands_per_s", "apply_p50_us", "apply_p99_us", "took_over_ms", "sequence", "ticks")
     return "  ".join(f"{name} {metadata[name]}" for name in wanted if name in metadata)[:60]
 
 
 def _algos(model: WatchModel) -> Table:
     table = Table.grid(expand=True, padding=(0, 1))
     for algo_id, progress in list(model.algos.items())[-4:]:
-        table.add_row(algo_id[-12:], *(f"{name} {progress.get(name, '')}" for name in ("state", "filled", "working")))
+        table.add_row(algo_id[-12:], *(f"{name} {progress.get(name, '')}" for name in ("status", "filled", "working")))
     return table

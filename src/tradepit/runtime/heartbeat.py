@@ -1,5 +1,6 @@
 """Heartbeats: each instance tells, every second, that it lives, how it fares and what it counted."""
 
+import msgspec
 from loguru import logger
 
 from tradepit import __version__
@@ -48,8 +49,10 @@ class Heartbeat:
             await self._clock.sleep(HEARTBEAT_INTERVAL_S)
 
     async def sign_off(self) -> None:
-        """Leave the registry."""
+        """Say that this instance stopped on purpose, and leave the registry."""
         try:
+            stopped = msgspec.structs.replace(describe(self._service, self._clock), status="STOPPED")
+            await self._bus.publish(heartbeat_topic(self._service.name), encode(stopped))
             await self._cache.delete(registry_key(self._service.name, self._service.instance))
         except TradepitError as error:
             logger.debug("{} not signed off: {}", self._service.instance, error)

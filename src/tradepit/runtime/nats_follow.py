@@ -162,9 +162,10 @@ class StreamFollower:
 
     async def _watch(self) -> None:
         seen = self._last
-        while True:
+        while not self._stopped:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._rebuild.wait(), self._check_s)
+                async with asyncio.timeout(self._check_s):  # not wait_for, which can swallow a cancellation (3.11)
+                    await self._rebuild.wait()
             if not self._rebuild.is_set():
                 moved, seen = self._last != seen, self._last
                 if moved or self._queue or not self._link.is_up or not await self._is_deaf():

@@ -17,6 +17,22 @@ from tradepit.trading.model.errors import BadRequest, PayloadTooLarge, TimedOut,
 Callback = Callable[[Msg], Awaitable[None]]
 _FAILURES = (nats.errors.Error, OSError, TimeoutError)
 _NO_RESPONDERS = "503"
+_FLUSH_TURNS = 1000
+
+
+class _OrderedClient(Client):
+    """nats-py's client, except that a ping does not overtake commands handed over before it.
+
+    The original writes a ping past its own buffer, so that ``flush`` returns before the server has seen a subscription
+    that was just made (a request then finds nobody), and a drained one misses its last messages.
+    """
+
+    async def _send_ping(self, future: "asyncio.Future[bool] | None" = None) -> None:
+        for _ in range(_FLUSH_TURNS):
+            if not self._pending or not self.is_connected:
+                break
+            await asyncio.sleep(0)
+        await super()._send_ping(future)
 
 
 class LinkSubscription:
@@ -109,7 +125,8 @@ class NatsLink:
         if self._closing or not self._tasks:
             return False
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._up.wait(), timeout_s)
+            async with asyncio.timeout(timeout_s):  # not wait_for, which can swallow a cancellation (3.11)
+                await self._up.wait()
         return self.is_up
 
     async def subscribe(self, subject: str, callback: Callback, *, queue: str = "") -> LinkSubscription:
@@ -210,7 +227,7 @@ class NatsLink:
                 question.set_exception(TimedOut("the connection was lost before an answer came"))
 
     async def _open(self) -> Client:
-        client = Client()
+        client = _OrderedClient()
         try:
             async with asyncio.timeout(4.0):
                 await client.connect(
@@ -238,7 +255,7 @@ class NatsLink:
         self._broken.set()
 
     async def _ping(self) -> None:
-        while True:
+        while not self._closing:  # and not only until cancelled: nats-py swallows some cancellations
             await asyncio.sleep(self._ping_s)
             client = self._client
             if client is None or self._broken.is_set():
@@ -250,7 +267,7 @@ class NatsLink:
                 self._broken.set()
 
     async def _keep(self) -> None:
-        while True:
+        while not self._closing:
             await self._broken.wait()
             self._up.clear()
             lost = self._client

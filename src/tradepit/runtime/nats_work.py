@@ -105,13 +105,14 @@ class WorkQueue:
     async def _pull_for_ever(self) -> None:
         wait = _RETRY_S
         loop = asyncio.get_running_loop()
-        while True:
+        while not self._stopping:
             silent = loop.time() - self._heard > _SILENT_S
             free = self._limit - len(self._running) - len(self._held)
             if (self._wanted and not silent) or free <= 0:
                 self._free.clear()
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._free.wait(), _HEARTBEAT_S)
+                    async with asyncio.timeout(_HEARTBEAT_S):  # not wait_for, which can swallow a cancellation (3.11)
+                        await self._free.wait()
                 continue
             try:
                 await self._ask(free)
@@ -201,7 +202,7 @@ class WorkQueue:
             await self._link.send(reply, verdict)
 
     async def _tell_progress(self) -> None:
-        while True:
+        while not (self._stopping and not self._running):
             await asyncio.sleep(self._ack_wait_s / 3)
             for reply in (*self._running.values(), *(message.reply for message in self._held)):
                 await self._tell(reply, b"+WPI")

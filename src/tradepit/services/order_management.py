@@ -73,7 +73,7 @@ class OrderManagementService:
         self._tasks = TaskGroup(f"{self.name}/{instance}", self._failed)
         self._election = SingleActive(lease, instance, self, clock, timing=timing, probe=self._is_listening)
         self._doors = OrderDoors(
-            self._active_leader, self._active_algos, broker, self._status, default_account=default_account
+            self._active_leader, self._active_algos, broker, self._status, clock, default_account=default_account
         )
         self._failure = ""
         self.took_over_ms = 0.0
@@ -107,12 +107,15 @@ class OrderManagementService:
         """Standing, epoch, and the figures of the term."""
         standing = self._election.standing.value
         register = self._desk.register
+        order_p50_us, order_p99_us = self._doors.latency.percentiles()
         figures: dict[str, str | int | float | bool] = {
             "standing": standing,
             "leader": self._election.leader,
             "epoch": self._election.epoch,
             "elections": self._election.elections,
             "took_over_ms": round(self.took_over_ms, 1),
+            "order_p50_us": order_p50_us,
+            "order_p99_us": order_p99_us,
             "orders": len(register.orders),
             "working": len(register.working),
             "in_doubt": len(register.in_doubt),

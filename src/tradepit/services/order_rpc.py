@@ -8,7 +8,9 @@ from loguru import logger
 
 from tradepit.ports.broker import Broker
 from tradepit.ports.bus import Message
+from tradepit.ports.clock import Clock
 from tradepit.runtime.ids import new_id
+from tradepit.runtime.latency import LatencyMeter
 from tradepit.services.order_leader import OrderLeader
 from tradepit.trading.model.errors import (
     BadRequest,
@@ -45,11 +47,13 @@ class OrderDoors:
         algos: Callable[[], Algos],
         broker: Broker,
         status: Callable[[], object],
+        clock: Clock,
         *,
         default_account: str,
     ) -> None:
         self._leader, self._algos, self._broker, self._status = leader, algos, broker, status
-        self._default_account = default_account
+        self._clock, self._default_account = clock, default_account
+        self.latency = LatencyMeter()
         self.methods: dict[str, Method] = {
             "buy": lambda payload: self._order(payload, Side.BUY),
             "sell": lambda payload: self._order(payload, Side.SELL),
@@ -88,7 +92,9 @@ class OrderDoors:
     async def _order(self, payload: bytes, side: Side) -> object:
         leader = self._leader()
         intent = await self._intent(decode(payload, OrderRequest), side, leader)
+        began_ns = self._clock.monotonic_ns()
         order = await leader.submit(intent)
+        self.latency.add(self._clock.monotonic_ns() - began_ns)
         if order.status is OrderStatus.REJECTED:
             raise VenueRefused(order.reason, order.message or None, orderid=order.order_id, client_order_id=intent.client_order_id)
         return {

@@ -1,22 +1,21 @@
 """From an entry's bytes to JSON objects, whole entries at a time, naming the record that is not JSON."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any, Self
 
 from tradepit.verify.entries import Entry, UnreadableError
 
 Json = dict[str, Any]
+_PAGE = 200
 
 
 def decode(entry: Entry, location: str) -> list[Json]:
     """The entry's records. Raises UnreadableError with the entry's number as the offset."""
-    try:
-        values = json.loads(b"[" + b",".join(entry.records) + b"]")
-        if len(values) == len(entry.records) and all(type(value) is dict for value in values):
-            return list(values)
-    except ValueError:
-        pass
+    values = _objects(entry.records)
+    if values is not None:
+        return values
     for number, record in enumerate(entry.records, start=1):
         try:
             if isinstance(json.loads(record), dict):
@@ -46,6 +45,22 @@ class FieldMissing:
 
 def numbered(entries: Iterator[Entry], guard: FieldMissing) -> Iterator[tuple[Entry, list[Json]]]:
     """Entries with their decoded records; ``guard`` learns which entry is being read."""
-    for entry in entries:
-        guard.entry = entry.sequence
-        yield entry, decode(entry, guard.location)
+    while page := list(islice(entries, _PAGE)):
+        # Decoding many small entries in one go takes half the time.
+        values = _objects([record for entry in page for record in entry.records])
+        at = 0
+        for entry in page:
+            guard.entry = entry.sequence
+            yield entry, decode(entry, guard.location) if values is None else values[at : at + len(entry.records)]
+            at += len(entry.records)
+
+
+def _objects(records: Sequence[bytes]) -> list[Json] | None:
+    """The records as JSON objects, None when one is something else."""
+    try:
+        values = json.loads(b"[" + b",".join(records) + b"]")
+    except ValueError:
+        return None
+    if len(values) != len(records) or not all(type(value) is dict for value in values):
+        return None
+    return list(values)

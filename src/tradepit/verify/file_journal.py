@@ -36,22 +36,33 @@ def _walk(data: mmap.mmap, name: str) -> Iterator[Entry]:
     while position < size:
         end = _whole(data, position, size)
         if end < 0:
-            following = _next_whole(data, position + 1, size)
-            if following < 0:
-                if end == _UNFINISHED or _has_empty_sector(data, position, size):
-                    return
-                raise UnreadableError(name, position, f"the record of entry {last + 1} is damaged")
-            if _HEAD.unpack_from(data, following)[2] > last + 1:
-                raise UnreadableError(name, position, f"entry {last + 1} is damaged or missing")
-            position = following
+            position = _behind_damage(data, position, end, last, name)
+            if position < 0:
+                return
             continue
-        _, _, sequence, writer, count, previous, _, crc = _HEAD.unpack_from(data, position)
+        _, length, sequence, writer, count, previous, _, crc = _HEAD.unpack_from(data, position)
         if sequence > last and writer >= epoch:
             if sequence != last + 1 or previous != chain:
                 raise UnreadableError(name, position, f"entry {last + 1} is missing or was changed")
             last, epoch, chain = sequence, writer, crc
-            yield Entry(sequence, writer, _records(data, position, end, count, name))
+            records = _records(data[end - length : end], count)
+            if records is None:
+                raise UnreadableError(name, position, "the lengths of the records do not fill the frame")
+            yield Entry(sequence, writer, records)
         position = end
+
+
+def _behind_damage(data: mmap.mmap, position: int, found: int, last: int, name: str) -> int:
+    """Where reading goes on behind bytes that are no whole frame, -1 when they are a torn tail."""
+    size = len(data)
+    following = _next_whole(data, position + 1, size)
+    if following < 0:
+        if found == _UNFINISHED or _has_empty_sector(data, position, size):
+            return -1
+        raise UnreadableError(name, position, f"the record of entry {last + 1} is damaged")
+    if _HEAD.unpack_from(data, following)[2] > last + 1:
+        raise UnreadableError(name, position, f"entry {last + 1} is damaged or missing")
+    return following
 
 
 def _whole(data: mmap.mmap, position: int, size: int) -> int:
@@ -85,14 +96,12 @@ def _has_empty_sector(data: mmap.mmap, position: int, size: int) -> bool:
     return False
 
 
-def _records(data: mmap.mmap, frame: int, end: int, count: int, name: str) -> tuple[bytes, ...]:
-    records, position = [], frame + _HEAD.size
+def _records(body: bytes, count: int) -> tuple[bytes, ...] | None:
+    records, position = [], 0
     for _ in range(count):
-        if position + 4 > end:
-            break
-        (length,) = _LENGTH.unpack_from(data, position)
+        if position + 4 > len(body):
+            return None
+        (length,) = _LENGTH.unpack_from(body, position)
         position += 4 + length
-        records.append(data[position - length : position])
-    if len(records) != count or position != end:
-        raise UnreadableError(name, frame, "the lengths of the records do not fill the frame")
-    return tuple(records)
+        records.append(body[position - length : position])
+    return tuple(records) if position == len(body) else None

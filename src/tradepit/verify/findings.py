@@ -1,9 +1,10 @@
 """What can be wrong: a finding is lost, duplicated or unexplained, has a stable code, and says where it can be seen."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
+from sys import intern
+from typing import Any, NamedTuple
 
 
 class Kind(StrEnum):
@@ -19,6 +20,11 @@ class Key(NamedTuple):
 
     account: str
     client_order_id: str
+
+    @staticmethod
+    def of(record: Mapping[str, Any]) -> "Key":
+        """From the JSON of anything that names its intent."""
+        return Key(intern(record["account"]), intern(record["client_order_id"]))
 
 
 NOBODY = Key("", "")

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
+from sys import intern
 
 from tradepit.verify.decoding import Json
 from tradepit.verify.entries import UnreadableError
@@ -12,6 +13,7 @@ from tradepit.verify.findings import Key
 from tradepit.verify.vocabulary import DUPLICATE_ID, OUTCOME_UNKNOWN, UNSETTLED
 
 _SIDES = {"BUY": "BUY", "SELL": "SELL", "LONG": "BUY", "SHORT": "SELL"}
+_DECODER = json.JSONDecoder(parse_float=Decimal)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ def _read_log(path: Path, clients: dict[Key, Client]) -> None:
 
 def _parse(line: bytes, path: Path, offset: int) -> Json | None:
     try:
-        record = json.loads(line, parse_float=Decimal)
+        record = _DECODER.decode(line.decode())
     except ValueError as error:
         if not line.endswith(b"\n"):
             return None
@@ -96,8 +98,9 @@ def _take(record: Json, where: str, accounts: dict[str, str], clients: dict[Key,
     if not name:
         return
     accounts.setdefault(name, account)
+    key = Key(intern(account), intern(name))
     method = str(record.get("method") or body.get("method") or "")
-    client = clients.setdefault(Key(account, name), Client())
+    client = clients.get(key) or clients.setdefault(key, Client())
     client.where.append(where)
     if method.startswith("cancel"):
         # A cancel's refusal says nothing about the order.

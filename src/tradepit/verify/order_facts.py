@@ -8,7 +8,7 @@ from tradepit.verify.decoding import FieldMissing, Json, numbered
 from tradepit.verify.entries import Entry
 from tradepit.verify.findings import NOBODY, Findings, Key
 from tradepit.verify.order_of_entries import EntryOrder
-from tradepit.verify.vocabulary import IN_DOUBT, TERMINAL, Fill, FillId, Intent, State, fill_of
+from tradepit.verify.vocabulary import IN_DOUBT, TERMINAL, Fill, FillId, Intent, State, fill_of, state_of
 
 JOURNAL = "orders"
 
@@ -99,10 +99,10 @@ class _Reader:
         self.facts.tick_sizes[instrument["symbol"]] = Decimal(instrument["product"]["tick_size"])
 
     def _accepted(self, fact: Json) -> None:
-        key, intent = _key(fact["intent"]), Intent.of(fact["intent"])
+        key, intent = Key.of(fact["intent"]), Intent.of(fact["intent"])
         known = self.facts.orders.get(key)
         if known is None:
-            state = State("PENDING_NEW", 0, intent.volume_lots)
+            state = state_of("PENDING_NEW", 0, intent.volume_lots)
             self.facts.orders[key] = Ours(intent, state, accepted=self.entry, doubt_ns=int(fact["time_ns"]))
         elif known.accepted or known.refused:
             self.findings.duplicated("DECIDED_TWICE", key, "accepted, but its fate was decided before", self._seen(known))
@@ -112,7 +112,7 @@ class _Reader:
             known.accepted = self.entry
 
     def _refused(self, fact: Json) -> None:
-        key, intent = _key(fact["intent"]), Intent.of(fact["intent"])
+        key, intent = Key.of(fact["intent"]), Intent.of(fact["intent"])
         known = self.facts.orders.get(key)
         if known is not None:
             self.findings.duplicated("DECIDED_TWICE", key, "refused, but its fate was decided before", self._seen(known))
@@ -120,7 +120,7 @@ class _Reader:
         self.facts.orders[key] = Ours(intent, State("RISK_REJECTED", 0, 0), refused=self.entry, code=fact["code"])
 
     def _sending(self, fact: Json) -> None:
-        key, epoch = Key(fact["account"], fact["client_order_id"]), int(fact["epoch"])
+        key, epoch = Key.of(fact), int(fact["epoch"])
         if epoch != self.writer:
             text = f"sent under epoch {epoch}, written under {self.writer}"
             self.findings.unexplained("EPOCH_OF_SENDING", key, text, self._here())
@@ -134,7 +134,7 @@ class _Reader:
         self._doubt(known, "SENDING", fact)
 
     def _unknown(self, fact: Json) -> None:
-        known = self.facts.orders.get(Key(fact["account"], fact["client_order_id"]))
+        known = self.facts.orders.get(Key.of(fact))
         if known is not None:
             self._doubt(known, "UNKNOWN", fact)
 
@@ -165,8 +165,8 @@ class _Reader:
 
     def _order(self, report: Json, time_ns: int) -> None:
         order = report["order"]
-        key = _key(order["intent"])
-        state = State(order["status"], int(order["traded_lots"]), int(order["left_lots"]))
+        key = Key.of(order["intent"])
+        state = state_of(order["status"], int(order["traded_lots"]), int(order["left_lots"]))
         if not report["sequence"]:
             self.facts.answers.append(time_ns)
         known = self.facts.orders.get(key)
@@ -182,10 +182,6 @@ class _Reader:
 
     def _seen(self, known: Ours) -> tuple[str, ...]:
         return self._here(known.accepted, known.refused, known.reported)
-
-
-def _key(intent: Json) -> Key:
-    return Key(intent["account"], intent["client_order_id"])
 
 
 def _is_later(known: State, told: State) -> bool:

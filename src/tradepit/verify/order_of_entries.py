@@ -15,6 +15,9 @@ class EntryOrder:
 
     def check(self, entry: Entry) -> None:
         """Judge one entry. ``last`` is the highest number seen."""
+        if entry.sequence == self.last + 1 and entry.epoch >= self._epoch:
+            self.last, self._epoch = entry.sequence, entry.epoch
+            return
         here = (f"{self._journal}#{entry.sequence}",)
         if entry.sequence != self.last + 1:
             text = f"{self._journal}: entry {entry.sequence} follows entry {self.last}"

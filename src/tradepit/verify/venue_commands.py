@@ -115,14 +115,14 @@ class _Reader:
 
     def _heard(self, command: Json) -> Heard:
         intent = command["intent"]
-        key = Key(intent["account"], intent["client_order_id"])
+        key = Key.of(intent)
         heard = self.commands.orders.get(key)
         if heard is None:
             heard = self.commands.orders[key] = Heard(Intent.of(intent), entry=self.entry)
         return heard
 
     def _withdraw(self, command: Json) -> None:
-        key = Key(command["account"], command["client_order_id"])
+        key = Key.of(command)
         known = self.commands.withdrawals.setdefault(key, Withdrawals())
         (known.stale if self._is_fenced(command) else known.valid).append(self.commands.now_ns)
 

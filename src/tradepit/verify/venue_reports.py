@@ -7,7 +7,7 @@ from tradepit.verify.decoding import FieldMissing, Json, numbered
 from tradepit.verify.entries import Entry
 from tradepit.verify.findings import NOBODY, Findings, Key
 from tradepit.verify.order_of_entries import EntryOrder
-from tradepit.verify.vocabulary import TERMINAL, Fill, FillId, Intent, State, fill_of
+from tradepit.verify.vocabulary import TERMINAL, Fill, FillId, Intent, State, fill_of, state_of
 
 JOURNAL = "reports"
 
@@ -128,8 +128,8 @@ class _Reader:
             self.findings.unexplained("NO_LOTS", key, f"trade {name[2]} of {fill.volume_lots} lots", here)
 
     def _order(self, order: Json, sequence: int) -> None:
-        key = Key(order["intent"]["account"], order["intent"]["client_order_id"])
-        state = State(order["status"], int(order["traded_lots"]), int(order["left_lots"]))
+        key = Key.of(order["intent"])
+        state = state_of(order["status"], int(order["traded_lots"]), int(order["left_lots"]))
         told = self.reports.orders.get(key)
         if told is None:
             told = Told(Intent.of(order["intent"]), order["order_id"], int(order["inserted_ns"]), entry=self.entry)

@@ -1,5 +1,7 @@
 """The words of the journals, written down a second time: statuses, codes, and the six fields that make an order what it is."""
 
+from functools import lru_cache
+from sys import intern
 from typing import NamedTuple
 
 from tradepit.verify.decoding import Json
@@ -24,10 +26,10 @@ class Intent(NamedTuple):
     price_ticks: int
     volume_lots: int
 
-    @classmethod
-    def of(cls, record: Json) -> "Intent":
+    @staticmethod
+    def of(record: Json) -> "Intent":
         """From the JSON of an intent in a journal."""
-        return cls(
+        return _intent(
             record["symbol"],
             record["side"],
             record["offset"],
@@ -57,6 +59,17 @@ class State(NamedTuple):
         return f"{self.status} {self.traded_lots} traded, {self.left_lots} left"
 
 
+@lru_cache(maxsize=1 << 16)
+def state_of(status: str, traded_lots: int, left_lots: int) -> State:
+    """A state; equal ones are kept once, since a journal repeats few of them very often."""
+    return State(intern(status), traded_lots, left_lots)
+
+
+@lru_cache(maxsize=1 << 16)
+def _intent(symbol: str, side: str, offset: str, order_type: str, price_ticks: int, volume_lots: int) -> Intent:
+    return Intent(intern(symbol), intern(side), intern(offset), intern(order_type), price_ticks, volume_lots)
+
+
 class Fill(NamedTuple):
     """One side of a trade: whose, how many lots, at what price, and the number of its report."""
 
@@ -74,11 +87,11 @@ FillId = tuple[int, str, str, str]
 
 def fill_of(trade: Json, sequence: int) -> tuple[FillId, Fill]:
     """From the JSON of a trade in a report."""
-    name = (int(trade["trading_day"]), trade["exchange"], trade["trade_id"], trade["side"])
+    name = (int(trade["trading_day"]), intern(trade["exchange"]), intern(trade["trade_id"]), intern(trade["side"]))
     fill = Fill(
-        trade["account"],
-        trade["client_order_id"],
-        trade["symbol"],
+        intern(trade["account"]),
+        intern(trade["client_order_id"]),
+        intern(trade["symbol"]),
         int(trade["price_ticks"]),
         int(trade["volume_lots"]),
         sequence,

@@ -231,3 +231,12 @@ def read_report(payload: bytes | msgspec.Raw) -> Report:
         return _REPORT_DECODER.decode(payload)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ArithmeticError, ValueError) as error:
         raise BadRequest(str(error)[:200]) from error
+
+
+def read_reports(payload: bytes) -> list[Report]:
+    """The model reports of a ``reports`` reply. Raises BadRequest."""
+    try:
+        reply = msgspec.json.decode(payload, type=ReportsReply)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise BadRequest(str(error)[:200]) from error
+    return [read_report(raw) for raw in reply.reports]

@@ -664,6 +664,30 @@ async def test_a_late_child_of_a_former_worker_counts_as_one_of_the_new(house: H
     assert second.figures["refused"] >= 1
 
 
+@pytest.mark.parametrize(
+    ("control", "status"), [({"action": "cancel"}, "STOPPED"), ({"action": "amend", "volume": 3}, "FINISHED")]
+)
+async def test_a_late_child_of_an_ended_algorithm_is_refused(house: House, control: dict[str, object], status: str) -> None:
+    await house.start(workers=2)
+    await house.begin()
+    await house.run(8.5)
+    assert house.exchange.traded == 3
+    first = working(house)
+    first.gate.trap = lambda subject: subject.endswith(".buy")
+    await house.run(4, until=lambda: first.gate.closed)
+    await house.ask(algo_id="a1", **control)
+    task = house.leader.desk.register.algos["a1"]
+    await house.bus.publish(task.topic, task.body.encode())
+    await house.run(6)
+    standing = await house.standing()
+    assert (standing["status"], standing["ended"], standing["filled"]) == (status, True, 3)
+    first.gate.open()
+    await house.run(6)
+    assert house.exchange.traded == 3
+    assert first.figures["refused"] == 1
+    assert first.figures["running"] == 0
+
+
 async def test_pause_cancels_the_child_and_resume_goes_on(house: House) -> None:
     await house.start(workers=2)
     await house.begin(style="passive", duration=60, volume=20)

@@ -311,18 +311,20 @@ class Functions(NamedTuple):
 HELPERS = (next_place, mark, unmark, available, take, rest, remove, lower, submit, cancel, reduce, run)
 
 
-@cache
 def build(compiled: bool | None = None) -> Functions:
     """The functions in one mode; None: compiled when numba is installed. Both modes can live in one process.
 
     The first compilation ever takes seconds, later processes load it from numba's cache. Raises ConfigError without numba.
     """
-    if compiled is None:
-        return build(find_spec("numba") is not None)
-    if not compiled:
-        return Functions(False, submit, cancel, reduce, run)
-    if find_spec("numba") is None:
+    installed = find_spec("numba") is not None
+    if compiled and not installed:
         raise ConfigError("The compiled kernel needs numba: pip install 'tradepit[fast]'.")
+    return _compile() if installed and compiled is not False else Functions(False, submit, cancel, reduce, run)
+
+
+@cache
+def _compile() -> Functions:
+    """The same sources in another set of globals: helpers inlined, strides of packed records, addresses for books."""
     import numba  # noqa: PLC0415 - an optional dependency, and heavy to import
 
     word = numba.int64

@@ -49,8 +49,8 @@ class MatchingEngine:
     def order(self, kind: int, side: int, symbol: int, tick: int, lots: int, order_id: int) -> tuple[Fill, ...]:
         """Match an order (LIMIT, MARKET, IOC or FOK); returns its fills (maker id, price tick, lots).
 
-        What is left of a limit order waits; a market order goes to the edge of the band. Raises BadRequest for a value out of range;
-        then nothing changed.
+        What is left of a limit order waits; a market order goes to the edge of the band. Raises BadRequest for a value out of
+        range; then nothing changed.
         """
         state = self._state
         if not 0 <= order_id < state[IDS] or state[USED] >= self._node_limit:

@@ -1,0 +1,61 @@
+"""Three order managers, one active: its death under load costs no order, doubles none, and its successor knows everything."""
+
+import asyncio
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.house_under_test import ORDER_MANAGERS, SYMBOL, HouseUnderTest, load_of, settings_of
+
+
+async def test_a_killed_leader_is_followed_by_another(tmp_path: Path, record_property: "pytest.RecordProperty") -> None:
+    settings = settings_of("A1", "B1")
+    async with HouseUnderTest(tmp_path, settings, only=("trading-gateway", "order-management", "market-data")) as house:
+        await house.ready()
+        before = await house.order("buy", 4300, 7, client_order_id="before")
+        assert (before["status"], before["order_status"]) == ("submitted", "OPEN")
+
+        first = await house.leader()
+        assert sorted((await house.standings()).values()) == ["ACTIVE", "STANDBY", "STANDBY"]
+        async with load_of(house, 60, "A1", "B1") as replies:
+            await asyncio.sleep(0.5)
+            assert house.kill(first)
+            killed = time.monotonic()
+            after = await house.order("buy", 4300, 1, client_order_id="after")
+            record_property("failover_s", round(time.monotonic() - killed, 3))
+            assert time.monotonic() - killed < 10
+            assert after["status"] == "submitted"
+            await asyncio.sleep(0.5)
+        assert len(replies) > 20
+        assert {reply.get("error") for reply in replies} <= {None, "SELF_TRADE"}
+
+        second = await house.leader()
+        assert second != first
+        known = (await house.orders("orders", {"account": "A1", "client_order_id": "before"}))["orders"]
+        assert [(row["orderid"], row["volume"], row["status"]) for row in known] == [(before["orderid"], 7, "PENDING")]
+        again = await house.order("buy", 4300, 7, client_order_id="before")
+        assert again["orderid"] == before["orderid"]
+
+        house.house.revive()
+        await house.ready()
+        standings = await house.standings()
+        assert sorted(standings.values()) == ["ACTIVE", "STANDBY", "STANDBY"]
+        await house.settled()
+        proof = await house.prove()
+        assert proof.clean, proof.findings
+        assert proof.duplicated == proof.lost == 0
+
+
+async def test_a_standby_says_that_it_is_not_active(tmp_path: Path) -> None:
+    async with HouseUnderTest(tmp_path, settings_of("A1"), only=("trading-gateway", "order-management")) as house:
+        await house.ready()
+        leader = await house.leader()
+        for instance in set(ORDER_MANAGERS) - {leader}:
+            for method in ("buy", "sell", "cancel", "algo_order", "orders", "positions", "account", "set_state"):
+                reply = await house.ask(instance, method, {"symbol": SYMBOL, "price": 4500, "volume": 1})
+                assert (reply["success"], reply["error"]) == (False, "NOT_ACTIVE"), method
+            assert (await house.ask(instance))["status"] == "STANDBY"
+        reply = await house.ask(leader, "buy", {"symbol": SYMBOL, "price": 4400, "volume": 1})
+        assert reply["status"] == "submitted"
+        assert (await house.prove()).clean

@@ -1,0 +1,43 @@
+"""The kernel's memory: growing keeps what is there, and Python sees the compiled kernel's fields in place."""
+
+from importlib.util import find_spec
+
+import pytest
+
+from tradepit.trading.matching.kernel import BUY, IDS, LIMIT, SELL, build, submit
+from tradepit.trading.matching.kernel_storage import ArrayStorage, ListStorage
+
+
+def test_lists_grow_in_place() -> None:
+    storage = ListStorage(1, 10)
+    storage.reserve(5, 5, 5)
+    book = storage.book
+    assert submit(book, LIMIT, BUY, 0, 3, 2, 4) == 2
+    storage.reserve(100_000, 5, 200_000)
+    assert storage.handle is book
+    assert book[0][IDS] == len(book[6]) >= 200_000
+    assert min(len(field) for field in book[3]) >= 100_000
+    assert (book[6][4], book[3][3][1], book[3][2][1]) == (1, 4, 2)
+
+
+def test_asking_for_less_changes_nothing() -> None:
+    storage = ListStorage(2, 10)
+    storage.reserve(10, 10, 10)
+    sizes = [len(storage.book[3][0]), len(storage.book[5][0]), len(storage.book[6])]
+    storage.reserve(1, 1, 1)
+    assert sizes == [len(storage.book[3][0]), len(storage.book[5][0]), len(storage.book[6])]
+
+
+@pytest.mark.skipif(find_spec("numba") is None, reason="numba is an optional dependency (tradepit[fast])")
+def test_packed_fields_are_shown_and_survive_growth() -> None:
+    storage, functions = ArrayStorage(1, 10), build(compiled=True)
+    storage.reserve(10, 10, 10)
+    assert functions.submit(storage.handle, LIMIT, SELL, 0, 3, 2, 4) == 2
+    before = storage.handle
+    storage.reserve(1000, 1000, 1000)
+    node = storage.book[6][4]
+    assert node == storage.node_stride
+    _, _, remaining, order_id, at, side_of = storage.book[3]
+    assert (remaining[node], order_id[node], at[node], side_of[node]) == (2, 4, 32 + 3, 1)
+    assert storage.handle == before
+    assert functions.cancel(storage.handle, 4) == 2
