@@ -98,13 +98,17 @@ def _naive_cancel(sides: tuple[list[list[int]], list[list[int]]], order_id: int)
 
 
 def bourse(steps: list[Step]) -> tuple[float, list[Trade]]:
-    """Bourse (Rust behind PyO3): trades stay inside until asked for, which is not timed. Raises ImportError without it."""
+    """Bourse (Rust behind PyO3): trades stay inside until asked for, which is not timed. Raises ImportError without it.
+
+    Its clock is set for each step: orders of one instant and price displace one another in its book.
+    """
     from bourse.core import OrderBook as BourseBook  # noqa: PLC0415 - optional
 
     book = BourseBook(0, 1)
     numbers: dict[int, int] = {}
     start = perf_counter()
-    for kind, side, lots, tick, order_id in steps:
+    for number, (kind, side, lots, tick, order_id) in enumerate(steps):
+        book.set_time(number)
         if kind == CANCEL:
             book.cancel_order(numbers[order_id])
         else:

@@ -1,8 +1,7 @@
 """The composition root: the only module that names a backend. From settings to connected services, role by role."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
 from pathlib import Path
 from typing import Literal
 from urllib.parse import parse_qs, urlsplit
@@ -23,15 +22,15 @@ from tradepit.ports.cache import Cache
 from tradepit.ports.clock import Clock
 from tradepit.ports.journal import Journal
 from tradepit.ports.lease import Lease
-from tradepit.runtime.clock import ManualClock, ShiftedClock, SystemClock
 from tradepit.profiles.catalogue import roles_of
+from tradepit.runtime.clock import ManualClock, ShiftedClock, SystemClock
 from tradepit.runtime.exchange_desk import ExchangeDesk
-from tradepit.runtime.generated_feed import GeneratedFeed, Listed
+from tradepit.runtime.generated_feed import GeneratedFeed
 from tradepit.runtime.ids import new_id
 from tradepit.runtime.order_client import OrderClient
 from tradepit.runtime.service import Service
-from tradepit.runtime.tick_feed import TickFeed
 from tradepit.runtime.tick_clock import TickClock
+from tradepit.runtime.tick_feed import TickFeed
 from tradepit.services.market_data import MarketDataService, MarketDataSettings
 from tradepit.services.order_algos import AlgoDesk
 from tradepit.services.order_management import OrderManagementService
@@ -41,7 +40,7 @@ from tradepit.services.trading_gateway import TradingGateway
 from tradepit.trading.calendar.catalog import load_catalog
 from tradepit.trading.calendar.trading_calendar import load_calendar
 from tradepit.trading.matching.commands import Command, ListInstrument, OpenAccount
-from tradepit.trading.model.errors import ConfigError, Unavailable
+from tradepit.trading.model.errors import ConfigError
 from tradepit.trading.risk.rules import load_rules
 from tradepit.wire import simulator as wire
 from tradepit.wire.simulator import CHANNELS
@@ -80,7 +79,7 @@ class Wiring:
             # Instances share one store, as instances of a real journal share a file.
             return MemoryJournal(self._memory_journals.setdefault(name, MemoryJournalStore()))
         if kind.path == "jetstream":
-            return JetstreamJournal(self.settings.bus, f"TP_JOURNAL_{name.upper()}")
+            return JetstreamJournal(self.settings.bus, stream_of(name))
         if kind.path == "file":
             sync = parse_qs(kind.query).get("sync", ["always"])[0]
             return FileJournal(self.settings.folder / "journals" / name, sync=_sync(sync))
@@ -125,6 +124,11 @@ class Wiring:
     def client(self, bus: Bus) -> OrderClient:
         """A client of order management."""
         return OrderClient(bus, self.clock, policy=self.settings.orders.retry)
+
+
+def stream_of(journal: str) -> str:
+    """The JetStream stream in which a journal is kept."""
+    return f"TP_JOURNAL_{journal.upper()}"
 
 
 def starts_at_ns(text: str) -> int:
@@ -249,21 +253,8 @@ def _market_data(wiring: Wiring, instance: str, number: int, on_failure: OnFailu
     else:
         chosen = () if replays else symbols[number - 1 : number]
         clock = wiring.clock if replays else wiring.exchange_clock()
-        look_up = _listing_of(ExchangeDesk(bus))
-        feed = GeneratedFeed(chosen, look_up, load_calendar(), clock, seed=market.seed, cadence_ms=market.cadence_ms)
+        feed = GeneratedFeed(chosen, ExchangeDesk(bus).listed, load_calendar(), clock, seed=market.seed, cadence_ms=market.cadence_ms)
     return MarketDataService(bus, wiring.clock, feed, MarketDataSettings(), instance, new_id("R"))
-
-
-def _listing_of(desk: ExchangeDesk) -> Callable[[str], Awaitable[Listed]]:
-    async def look_up(symbol: str) -> Listed:
-        reply = await desk.instruments()
-        for state in reply.instruments:
-            if state.instrument.symbol == symbol:
-                reference = Decimal(state.pre_settlement)
-                return Listed(instrument=state.instrument, reference=reference, trading_day=reply.trading_day)
-        raise Unavailable("the exchange does not list this contract (yet)", symbol=symbol)
-
-    return look_up
 
 
 def _risk_monitor(wiring: Wiring, instance: str, number: int, on_failure: OnFailure) -> Service:

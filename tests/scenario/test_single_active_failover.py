@@ -2,14 +2,15 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from pathlib import Path
 
-import pytest
+
 
 from tests.house_under_test import ORDER_MANAGERS, SYMBOL, HouseUnderTest, load_of, settings_of
 
 
-async def test_a_killed_leader_is_followed_by_another(tmp_path: Path, record_property: "pytest.RecordProperty") -> None:
+async def test_a_killed_leader_is_followed_by_another(tmp_path: Path, record_property: Callable[[str, object], None]) -> None:
     settings = settings_of("A1", "B1")
     async with HouseUnderTest(tmp_path, settings, only=("trading-gateway", "order-management", "market-data")) as house:
         await house.ready()

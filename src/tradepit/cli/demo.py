@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 from rich.console import Console, Group
+from rich.layout import Layout
 from rich.live import Live
 from rich.text import Text
 
@@ -38,7 +39,16 @@ RUNNING = Path(".tradepit/running.yaml")
 
 
 def run_demo(
-    *, seconds: float, headless: bool, ticks: Path | None, speed: str, data_dir: Path, seed: int, json: bool
+    *,
+    seconds: float,
+    headless: bool,
+    ticks: Path | None,
+    speed: str,
+    data_dir: Path,
+    seed: int,
+    profile: str,
+    journal: str,
+    json: bool,
 ) -> int:
     """Run the demo; exit code 0 when nothing was lost, doubled or left unexplained."""
     if data_dir.exists():
@@ -49,7 +59,8 @@ def run_demo(
     data_dir.mkdir(parents=True)
     set_up("demo", level="ERROR" if not headless or json else "WARNING", folder=data_dir / "logs")
     without = frozenset({"trading-agents"}) if ticks is not None else frozenset()
-    house = House(_settings(ticks, speed, seed), data_dir, without=without)
+    settings = msgspec.structs.replace(_settings(ticks, speed, seed), profile=profile, journal=journal)
+    house = House(settings, data_dir, without=without)
     try:
         house.start()
         RUNNING.parent.mkdir(parents=True, exist_ok=True)
@@ -203,7 +214,7 @@ class _Demo:
         seen = self._model.instances.get(leader)
         return seen is not None and not seen.instance.metadata.get("in_doubt")
 
-    def _draw(self) -> object:
+    def _draw(self) -> Layout:
         keys = "   ".join(f"[{act.key}] {act.words}" for act in ACTS)
         footer = Group(Text(keys + "   [q] quit and prove", style="dim"), Text(self._said, style="bold yellow"))
         elapsed = (self._clock.monotonic_ns() - self._began_ns) / 1e9
@@ -223,7 +234,6 @@ class _Demo:
             epoch=model.leader()[1],
             market_data=self._market_data(),
         )
-
 
     def _market_data(self) -> dict[str, str | int | float | bool]:
         """What became of the played ticks: taken by the exchange, refused there by code, refused at reading."""

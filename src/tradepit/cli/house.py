@@ -17,6 +17,8 @@ from tradepit.runtime.nats_server import NatsServer
 
 _STOP_S = 12.0
 JOURNAL_FOLDER = "journals"
+SERVER_FOLDER = "nats"
+SETTINGS_FILE = "settings.yaml"
 
 
 class Member(msgspec.Struct, kw_only=True):
@@ -35,11 +37,11 @@ class House:
     def __init__(self, settings: Settings, folder: Path, *, without: frozenset[str] = frozenset()) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
-        self.server = NatsServer(folder / "nats")
+        self.server = NatsServer(folder / SERVER_FOLDER)
         self._settings = settings
         self._without = without
         self._logs: list[IO[bytes]] = []
-        self.settings_path = folder / "settings.yaml"
+        self.settings_path = folder / SETTINGS_FILE
         self.members = {name: Member(name=name, instances=instances) for name, instances in self._processes().items()}
 
     @property

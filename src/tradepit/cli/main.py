@@ -111,12 +111,24 @@ def demo(
     speed: str = "max",
     data_dir: Path = Path(".tradepit/demo"),
     seed: int = 1,
+    profile: Literal["pit", "simulator"] = "pit",
+    journal: Literal["file", "file?sync=os", "jetstream"] = "file",
     json: Json = False,
 ) -> int:
     """Start a whole house on this machine, watch it trade, break it, and see that nothing is lost. 0 SECONDS: until you quit."""
     from tradepit.cli.demo import run_demo  # noqa: PLC0415 - each command loads only what it needs
 
-    return run_demo(seconds=seconds, headless=headless, ticks=ticks, speed=speed, data_dir=data_dir, seed=seed, json=json)
+    return run_demo(
+        seconds=seconds,
+        headless=headless,
+        ticks=ticks,
+        speed=speed,
+        data_dir=data_dir,
+        seed=seed,
+        profile=profile,
+        journal=journal,
+        json=json,
+    )
 
 
 @app.command

@@ -6,7 +6,10 @@ from pathlib import Path
 import msgspec
 
 from tradepit import verify
-from tradepit.cli.house import JOURNAL_FOLDER
+from tradepit.cli.house import JOURNAL_FOLDER, SERVER_FOLDER, SETTINGS_FILE
+from tradepit.compose import JOURNALS, stream_of
+from tradepit.config import Settings, load
+from tradepit.runtime.nats_server import NatsServer
 
 
 class Proof(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,13 +27,29 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def judge(folder: Path, *, strict: bool = False) -> verify.Verdict:
-    """The full verdict. Raises ``verify.UnreadableError``."""
-    journals = folder / JOURNAL_FOLDER
+    """The full verdict. Journals kept by the house's NATS server are read from it: it is started for that on the house's folder.
+
+    Raises ``verify.UnreadableError``, ConfigError.
+    """
+    path = folder / SETTINGS_FILE
+    settings = load(path, environment={}) if path.exists() else Settings()
+    if settings.journal != "jetstream":
+        journals = folder / JOURNAL_FOLDER
+        return _run(folder, {name: str(journals / name) for name in JOURNALS}, strict=strict)
+    server = NatsServer(folder / SERVER_FOLDER)
+    server.start()
+    try:
+        return _run(folder, {name: f"{server.url}/{stream_of(name)}" for name in JOURNALS}, strict=strict)
+    finally:
+        server.stop()
+
+
+def _run(folder: Path, journals: dict[str, str], *, strict: bool) -> verify.Verdict:
     logs = sorted((folder / "intents").glob("*.jsonl"))
     return verify.run(
-        orders=str(journals / "orders"),
-        commands=str(journals / "commands"),
-        reports=str(journals / "events"),
+        orders=journals["orders"],
+        commands=journals["commands"],
+        reports=journals["events"],
         intents=[str(log) for log in logs],
         strict=strict,
     )

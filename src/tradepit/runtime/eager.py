@@ -23,6 +23,8 @@ class Started(Generic[_T]):
         if sys.version_info >= (3, 12):
             self.task: asyncio.Task[_T] = asyncio.Task(work, loop=loop, eager_start=True)
             self.finished = self.task.done()
+            if self.finished and not self.task.cancelled():
+                self.task.exception()  # waits for whoever asks for the result, who may not come
         else:
             self.task = loop.create_task(self._rest())
             self._begin(loop)

@@ -9,8 +9,9 @@ import msgspec
 from tradepit.runtime.nats_link import NatsLink
 from tradepit.trading.model.errors import Unavailable
 
-NOT_FOUND = frozenset({10014, 10037, 10059})  # consumer, message, stream
+NOT_FOUND = frozenset({10014, 10059})  # consumer, stream
 NAME_IN_USE = 10058
+_NO_MESSAGE = 10037
 WRONG_LAST = frozenset({10071, 10164})
 _SECOND_NS = 1_000_000_000
 
@@ -133,7 +134,7 @@ async def stored(link: NatsLink, stream: str, *, timeout_s: float = 3.0, **which
     try:
         answer = await call(link, f"STREAM.MSG.GET.{stream}", which, timeout_s=timeout_s)
     except StreamRefused as error:
-        if error.err_code in NOT_FOUND and error.err_code == 10037:
+        if error.err_code == _NO_MESSAGE:
             return None
         raise
     message = answer["message"]

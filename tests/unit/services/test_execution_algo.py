@@ -22,6 +22,7 @@ from tradepit.backends.lease.memory import MemoryLease, MemoryLeaseStore
 from tradepit.ports.broker import Capabilities, Listing
 from tradepit.ports.bus import Channel, Handler, Message, Responder, Subscription
 from tradepit.ports.lease import Grant
+from tradepit.runtime.clock import SystemClock
 from tradepit.runtime.journal_writer import JournalWriter
 from tradepit.runtime.order_client import OrderClient
 from tradepit.services.algo_run import AlgoWorkerSettings
@@ -409,7 +410,7 @@ class House:
             await self.clock.run(0.01)
         await starting
         self.desk = AlgoDesk(self.leader, self.bus, self.clock)
-        doors = OrderDoors(lambda: self.leader, lambda: self.desk, self.exchange, dict, default_account="A1")
+        doors = OrderDoors(lambda: self.leader, lambda: self.desk, self.exchange, dict, SystemClock(), default_account="A1")
         for name, method in doors.methods.items():
             self._doors.append(await self.bus.serve(rpc_subject("order-management", name), doors.responder(method)))
         await self.desk.take_over()

@@ -18,7 +18,6 @@ from tradepit.runtime.nats_follow import StreamFollower
 from tradepit.runtime.nats_link import LinkSubscription, NatsLink
 from tradepit.runtime.nats_publisher import OrderedPublisher
 from tradepit.runtime.nats_work import WorkQueue
-from tradepit.runtime.tasks import TaskGroup
 from tradepit.trading.model.errors import ConfigError, InternalError, TradepitError, Unavailable
 
 _ERROR, _ERROR_CODE = "Nats-Service-Error", "Nats-Service-Error-Code"
@@ -51,7 +50,6 @@ class NatsBus:
         self._lane_of: dict[str, str] = {}
         self._lanes: dict[str, OrderedPublisher] = {}
         self._subscriptions: set[Subscription] = set()
-        self._tasks = TaskGroup(f"{name}:bus")
         self._connected = self._closing = False
         self.dropped = 0
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 import nats
+from nats.aio.client import Client
 
 from tradepit.backends.bus.nats import NatsBus
 from tradepit.cli.bench.figures import Spread, spread
@@ -124,7 +125,7 @@ async def _deliveries(folder: Path, seconds: float) -> dict[str, list[float]]:
         server.stop()
 
 
-async def _publish(way: str, bus: NatsBus, raw: nats.NATS, payload: bytes) -> None:
+async def _publish(way: str, bus: NatsBus, raw: Client, payload: bytes) -> None:
     if way == "bare":
         await raw.publish(BARE, payload)
         await raw.flush()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 import nats
+from nats.aio.client import Client
 
 from tradepit.cli.bench.figures import Spread, spread
 from tradepit.cli.bench.pacer import schedule
@@ -139,7 +140,7 @@ class _Run:
             await raw.close()
             await bus.close()
 
-    async def _measure_bare(self, raw: nats.NATS) -> None:
+    async def _measure_bare(self, raw: Client) -> None:
         end_ns = self._clock.monotonic_ns() + int(self._seconds / _ROUNDS * 1e9)
         payload = b"x" * 200
         while (began_ns := self._clock.monotonic_ns()) < end_ns:
