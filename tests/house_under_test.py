@@ -47,7 +47,7 @@ ROLES = (
     "trading-agents",
 )
 _ASK_AGAIN = frozenset({"NOT_ACTIVE", "OUTCOME_UNKNOWN", "SERVICE_UNAVAILABLE", "TIMEOUT"})
-_DEEP = Decimal(1_000_000_000)
+_DEEP = Decimal(100_000_000_000)
 
 
 def settings_of(*accounts: str, profile: str = "simulator", agents: AgentSettings | None = None) -> Settings:
@@ -78,33 +78,25 @@ def settings_of(*accounts: str, profile: str = "simulator", agents: AgentSetting
     )
 
 
-class HouseUnderTest:
-    """Its client speaks JSON over NATS and nothing else; only starting, killing and the final proof use the package."""
+class Outside:
+    """A client of a house, whoever started it: JSON over NATS and nothing else. ``log`` is where its orders are written down."""
 
-    def __init__(self, folder: Path, settings: Settings, *, only: tuple[str, ...], later: tuple[str, ...] = ()) -> None:
-        self.house = House(settings, folder, without=frozenset(ROLES) - set(only))
-        self._later = {name: self.house.members.pop(self.house.process_of(name)) for name in later}
+    def __init__(self, log: Path) -> None:
+        self._log_path = log
         self._numbers = itertools.count(1)
         self.client: Client
-        self.heard: dict[str, list[Msg]] = {}
 
-    async def __aenter__(self) -> Self:
-        await asyncio.to_thread(self.house.start)
-        log = self.house.folder / "intents" / "client.jsonl"
-        log.parent.mkdir(exist_ok=True)
-        self._log = log.open("ab", buffering=0)
-        self.client = await nats.connect(
-            self.house.server.url, max_reconnect_attempts=-1, reconnect_time_wait=0.05, error_cb=_quiet, closed_cb=_quiet0
-        )
-        return self
+    async def connect(self, url: str) -> None:
+        """Connect, for good: a server that goes away is waited for."""
+        self._log_path.parent.mkdir(parents=True, exist_ok=True)
+        self._log = self._log_path.open("ab", buffering=0)
+        self.client = await nats.connect(url, max_reconnect_attempts=-1, reconnect_time_wait=0.05, error_cb=_no_matter)
 
-    async def __aexit__(self, *_: object) -> None:
+    async def close(self) -> None:
+        """Disconnect."""
         self._log.close()
-        with suppress(nats.errors.Error):
+        with suppress(nats.errors.Error, OSError):
             await self.client.close()
-        await asyncio.to_thread(self.house.stop)
-
-    # What a client can do
 
     async def rpc(self, subject: str, body: Mapping[str, object] | bytes = b"{}", *, timeout_s: float = 3.0) -> Json:
         """One request, one answer; ``{"error": …}`` when nobody answers in time."""
@@ -157,11 +149,40 @@ class HouseUnderTest:
         await self.client.flush()
         return heard
 
-    # What an operator can see
-
     async def ask(self, instance: str, method: str = "status", body: Mapping[str, object] | bytes = b"{}") -> Json:
         """One instance, by its own name."""
         return await self.rpc(f"service.{instance.rpartition('-')[0]}.{instance}.{method}", body, timeout_s=1.0)
+
+    async def until(self, holds: Callable[[], Awaitable[bool]], what: str, *, patience_s: float = PATIENCE_S) -> None:
+        """Wait for what must come; what is awaited names itself when it does not."""
+        deadline = time.monotonic() + patience_s
+        while not await holds():
+            assert time.monotonic() < deadline, f"waited {patience_s} s in vain for {what}"
+            await asyncio.sleep(0.05)
+
+    def _write(self, event: str, name: str, key: str, value: Json) -> None:
+        line = {"event": event, "client_order_id": name, "time_ns": time.time_ns(), key: value}
+        self._log.write(json.dumps(line, default=str).encode() + b"\n")
+
+
+class HouseUnderTest(Outside):
+    """A client that can also start, kill and prove the house: the only places where the package itself is used."""
+
+    def __init__(self, folder: Path, settings: Settings, *, only: tuple[str, ...], later: tuple[str, ...] = ()) -> None:
+        super().__init__(folder / "intents" / "client.jsonl")
+        self.house = House(settings, folder, without=frozenset(ROLES) - set(only))
+        self._later = {name: self.house.members.pop(self.house.process_of(name)) for name in later}
+
+    async def __aenter__(self) -> Self:
+        await asyncio.to_thread(self.house.start)
+        await self.connect(self.house.server.url)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+        await asyncio.to_thread(self.house.stop)
+
+    # What an operator can see
 
     async def standings(self) -> dict[str, str]:
         """ACTIVE or STANDBY by order-management instance that answers."""
@@ -190,15 +211,10 @@ class HouseUnderTest:
         rows: list[Json] = []
         for account in accounts:
             reply = await self.rpc("rpc.trading-gateway.positions", {"account": account})
-            rows += reply.get("positions", [{"account": account, "symbol": "unanswered", "side": "", "today_lots": 1}])
+            if reply.get("error"):
+                rows.append({"account": account, "symbol": reply["error"], "side": "", "today_lots": 1})
+            rows += reply.get("positions", [])
         return position_rows(rows)
-
-    async def until(self, holds: Callable[[], Awaitable[bool]], what: str, *, patience_s: float = PATIENCE_S) -> None:
-        """Wait for what must come; what is awaited names itself when it does not."""
-        deadline = time.monotonic() + patience_s
-        while not await holds():
-            assert time.monotonic() < deadline, f"waited {patience_s} s in vain for {what}"
-            await asyncio.sleep(0.05)
 
     async def ready(self) -> None:
         """Somebody leads, every order manager and every keeper of positions that was started answers and is complete."""
@@ -255,16 +271,10 @@ class HouseUnderTest:
         await asyncio.to_thread(self.house.stop)
         return prove(self.house.folder)
 
-    def _write(self, event: str, name: str, key: str, value: Json) -> None:
-        line = {"event": event, "client_order_id": name, "time_ns": time.time_ns(), key: value}
-        self._log.write(json.dumps(line, default=str).encode() + b"\n")
-
 
 def position_rows(rows: list[Json]) -> list[tuple[str, str, str, int, int]]:
     """Positions that hold lots, comparable whoever told them."""
-    found = [
-        (row["account"], row["symbol"], row["side"], row.get("today_lots", 0), row.get("yesterday_lots", 0)) for row in rows
-    ]
+    found = [(row["account"], row["symbol"], row["side"], row.get("today_lots", 0), row.get("yesterday_lots", 0)) for row in rows]
     return sorted(row for row in found if row[3] or row[4])
 
 
@@ -274,15 +284,21 @@ def told(messages: list[Msg]) -> list[Json]:
 
 
 @asynccontextmanager
-async def load_of(house: HouseUnderTest, orders_per_s: float, *accounts: str) -> AsyncIterator[list[Json]]:
-    """Orders of ``accounts`` that trade with one another while the block runs; the answers. All are answered when it ends."""
+async def load_of(house: HouseUnderTest, orders_per_s: float, buyer: str = "A1", seller: str = "B1") -> AsyncIterator[list[Json]]:
+    """Orders of two accounts that trade with one another (and now and then close) while the block runs; the answers.
+
+    All are answered when it ends.
+    """
     replies: list[Json] = []
     waiting: set[asyncio.Task[None]] = set()
 
     async def one(number: int) -> None:
-        side, account = ("buy", "sell")[number % 2], accounts[number // 2 % len(accounts)]
-        price = 4500 + (number // 2 % 5) * 0.2 * (1 if side == "buy" else -1)
-        replies.append(await house.order(side, round(price, 1), 1 + number % 3, account=account))
+        side, account = (("buy", buyer), ("sell", seller))[number % 2]
+        price = 4500 + (number // 2 % 5) * (0.2 if side == "buy" else -0.2)
+        more: Json = {"type": "FAK"} if number % 3 == 0 else {}
+        if number % 10 == 9:
+            side, price, more = "buy", 4520, {"type": "FAK", "offset": "CLOSE"}
+        replies.append(await house.order(side, round(price, 1), 1 + number % 3, account=account, **more))
 
     async def go_on() -> None:
         for number in itertools.count():
@@ -299,9 +315,6 @@ async def load_of(house: HouseUnderTest, orders_per_s: float, *accounts: str) ->
         await asyncio.gather(load, *waiting, return_exceptions=True)
 
 
-async def _quiet(error: Exception) -> None:
+async def _no_matter(error: Exception) -> None:
+    """The server is expected to go away in some tests."""
     del error
-
-
-async def _quiet0() -> None:
-    return

@@ -79,7 +79,7 @@ class Wiring:
             # Instances share one store, as instances of a real journal share a file.
             return MemoryJournal(self._memory_journals.setdefault(name, MemoryJournalStore()))
         if kind.path == "jetstream":
-            return JetstreamJournal(self.settings.bus, stream_of(name))
+            return JetstreamJournal(self.settings.bus, stream_of(name), synced=True)
         if kind.path == "file":
             sync = parse_qs(kind.query).get("sync", ["always"])[0]
             return FileJournal(self.settings.folder / "journals" / name, sync=_sync(sync))

@@ -1,13 +1,13 @@
-"""The contract of the simulator as its document writes it: requests with nothing but symbol, price and volume, topics, payloads."""
+"""The simulator's contract as its document writes it: requests of symbol, price and volume alone, topics, payloads."""
 
 from collections.abc import AsyncIterator
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import pytest
 from nats.aio.msg import Msg
-
 from tests.house_under_test import SYMBOL, HouseUnderTest, Json, settings_of, told
 
 _ROLES = ("trading-gateway", "order-management", "market-data", "position-tracker", "execution-algo")
@@ -74,18 +74,17 @@ async def test_an_order_as_the_document_writes_it(house: HouseUnderTest) -> None
 async def test_an_algorithm_order_as_the_document_writes_it(house: HouseUnderTest) -> None:
     tasks = {name: await house.hear(f"orders.algo.{name}") for name in ("twap", "vwap")}
     for algo, lots in (("TWAP", 3), ("VWAP", 2)):
-        body = {"algo": algo, "symbol": "IF2501", "volume": lots, "duration": 3, "interval": 1, "algo_id": f"doc-{algo}"}
+        body = {"algo": algo, "symbol": "IF2501", "volume": lots, "duration": 6, "interval": 3, "algo_id": f"doc-{algo}"}
         reply = await house.orders("algo_order", body)
-        assert (reply["success"], reply["algo_id"], reply["status"]) == (True, f"doc-{algo}", "accepted")
+        assert (reply["success"], reply.get("algo_id"), reply.get("status")) == (True, f"doc-{algo}", "accepted"), reply
         heard = tasks[algo.lower()]
-        await house.until(lambda heard=heard: _some(heard), f"the task on orders.algo.{algo.lower()}")
+        await house.until(partial(_some, heard), f"the task on orders.algo.{algo.lower()}")
         task = told(heard)[0]
         assert (task["algo"], task["symbol"], task["volume"], task["direction"]) == (algo, "IF2501", lots, "LONG")
 
     async def ended() -> bool:
-        return all(
-            (await house.orders("algo_order", {"action": "status", "algo_id": f"doc-{algo}"})).get("ended") for algo in ("TWAP", "VWAP")
-        )
+        algos = (await house.orders("algo_order", {"action": "status"})).get("algos", [])
+        return len(algos) == 2 and all(each["ended"] for each in algos)
 
     await house.until(ended, "both algorithms to end")
     twap = await house.orders("algo_order", {"action": "status", "algo_id": "doc-TWAP"})
@@ -103,9 +102,10 @@ _REFUSED: tuple[tuple[str, dict[str, object], str], ...] = (
     ("buy", {"symbol": "IF2501", "volume": 1}, "INVALID_REQUEST"),
     ("buy", {"symbol": "IF2501", "price": "cheap", "volume": 1}, "INVALID_REQUEST"),
     ("buy", {"symbol": "IF2501", "price": 4500, "volume": 1, "account": "nobody"}, "ACCOUNT_NOT_FOUND"),
-    ("buy", {"symbol": "IF2501", "price": 9000, "volume": 1}, "PRICE_COLLAR"),
-    ("buy", {"symbol": "IF2501", "price": 4500, "volume": 501}, "QUANTITY_EXCEEDS_MAXIMUM"),
-    ("sell", {"symbol": "IF2501", "price": 4500, "volume": 1, "offset": "CLOSE"}, "POSITION_NOT_ENOUGH"),
+    ("buy", {"symbol": "IF2501", "price": 9000, "volume": 1}, "PRICE_OVER_LIMIT"),
+    ("buy", {"symbol": "IF2501", "price": 4900, "volume": 1}, "PRICE_COLLAR"),
+    ("buy", {"symbol": "IF2501", "price": 4500, "volume": 501}, "VOLUME_NOT_VALID"),
+    ("sell", {"symbol": "IF2501", "price": 4500, "volume": 1, "offset": "CLOSE"}, "OVER_CLOSE_POSITION"),
     ("cancel", {"orderid": "none"}, "ORDER_NOT_FOUND"),
     ("algo_order", {"algo": "MAGIC", "symbol": "IF2501", "volume": 1}, "INVALID_REQUEST"),
     ("no-such-method", {}, "INVALID_REQUEST"),

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 from nats.aio.msg import Msg
-
 from tests.house_under_test import SYMBOL, HouseUnderTest, Json, settings_of, told
 
 _ROLES = ("trading-gateway", "order-management", "position-tracker")
@@ -31,7 +30,7 @@ async def test_price_then_time_decides_who_trades(house: HouseUnderTest) -> None
     assert (taker["order_status"], taker["traded"]) == ("FILLED", 4)
 
     async def all_told() -> bool:
-        return len(trades) == 6 and len(filled) == 3
+        return len(trades) == 6 and len(filled) == 4
 
     await house.until(all_told, "three matches, told once for each side")
     rows = told(trades)
@@ -39,7 +38,12 @@ async def test_price_then_time_decides_who_trades(house: HouseUnderTest) -> None
     assert sellers == [("better", Decimal("4499.8"), 1), ("first", Decimal(4500), 2), ("second", Decimal(4500), 1)]
     buyers = [_told(row) for row in rows if row["direction"] == "LONG"]
     assert buyers == [("taker", Decimal("4499.8"), 1), ("taker", Decimal(4500), 2), ("taker", Decimal(4500), 1)]
-    assert {row["client_order_id"] for row in told(filled)} == {"better", "first", "taker"}
+    assert {row["client_order_id"]: row["status"] for row in told(filled)} == {
+        "better": "FILLED",
+        "first": "FILLED",
+        "second": "PARTIAL",
+        "taker": "FILLED",
+    }
 
     left = (await house.orders("orders", {"account": "B1", "client_order_id": "second"}))["orders"][0]
     assert (left["status"], left["volume"], left["traded"]) == ("PARTIAL", 3, 1)

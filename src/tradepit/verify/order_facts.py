@@ -39,12 +39,16 @@ class Ours:
 
 @dataclass(slots=True)
 class OrderFacts:
-    """The whole journal. ``through``: how far the venue's reports were read; ``answers``: instants of the venue's answers."""
+    """The whole journal. ``through``: how far the venue's reports were read; ``answers``: instants of the venue's answers.
+
+    ``applied``: orders' numbered reports.
+    """
 
     orders: dict[Key, Ours] = field(default_factory=dict)
     fills: dict[FillId, Fill] = field(default_factory=dict)
     tick_sizes: dict[str, Decimal] = field(default_factory=dict)
     answers: list[int] = field(default_factory=list)
+    applied: dict[int, tuple[Key, Intent, State]] = field(default_factory=dict)
     through: int = 0
     epoch: int = 0
     terms: int = 0
@@ -146,8 +150,8 @@ class _Reader:
     def _applied(self, fact: Json) -> None:
         report, facts = fact["report"], self.facts
         through = int(fact["through"])
-        if through < facts.through:
-            text = f"reports read through {through} after {facts.through}"
+        if through < max(facts.through, int(report["sequence"])):
+            text = f"report {report['sequence']} applied, read through {through} after {facts.through}"
             self.findings.unexplained("THROUGH_FELL", NOBODY, text, self._here())
         facts.through = max(facts.through, through)
         if report["kind"] == "trade":
@@ -167,7 +171,10 @@ class _Reader:
         order = report["order"]
         key = Key.of(order["intent"])
         state = state_of(order["status"], int(order["traded_lots"]), int(order["left_lots"]))
-        if not report["sequence"]:
+        sequence = int(report["sequence"])
+        if sequence:
+            self.facts.applied[sequence] = (key, Intent.of(order["intent"]), state)
+        else:
             self.facts.answers.append(time_ns)
         known = self.facts.orders.get(key)
         if known is None:

@@ -43,6 +43,7 @@ class PathCheck:
             if key not in self._reports.orders and not self._is_asked_for(key):
                 text = f"sent {heard.intent}, which order management never took up"
                 self._findings.unexplained("COMMAND_OF_NO_INTENT", key, text, (f"commands#{heard.entry}",))
+        self._check_applied()
         self._check_fills()
 
     def _is_asked_for(self, key: Key) -> bool:
@@ -122,13 +123,23 @@ class PathCheck:
             text = f"order management has {ours.state}, the exchange never had: now {told.state}"
             self._findings.unexplained("STATE_DIFFERS", key, text, where)
 
+    def _check_applied(self) -> None:
+        """What order management wrote down as a numbered report is what the exchange told under that number."""
+        for sequence, (key, intent, state) in self._facts.applied.items():
+            told = self._reports.orders.get(key)
+            at = bisect_left(told.states, sequence, key=lambda known: known[0]) if told is not None else 0
+            found = told.states[at] if told is not None and at < len(told.states) else (0, None)
+            if sequence <= self._reports.last and (told is None or found != (sequence, state) or told.intent != intent):
+                text = f"report {sequence} was written down as {state} of {intent}; the exchange told something else"
+                self._findings.unexplained("REPORT_DIFFERS", key, text, (f"report {sequence}",))
+
     def _check_fills(self) -> None:
         ours, theirs, through = self._facts.fills, self._reports.fills, self._facts.through
         for name, fill in theirs.items():
             known = ours.get(name)
             if known is None:
                 self._check_unread(name, fill, through)
-            elif known[:5] != fill[:5]:
+            elif known[:-1] != fill[:-1]:
                 text = f"trade {name[2]} {name[3]}: order management has {_told(known)}, the exchange {_told(fill)}"
                 self._findings.unexplained("FILL_DIFFERS", _key(fill), text, (f"report {fill.sequence}",))
         for name, fill in ours.items():
@@ -153,4 +164,6 @@ def _key(fill: Fill) -> Key:
 
 
 def _told(fill: Fill) -> str:
-    return f"{fill.volume_lots} {fill.symbol} at {fill.price_ticks} of {fill.account}/{fill.client_order_id}"
+    return (
+        f"{fill.volume_lots} {fill.symbol} at {fill.price_ticks} of {fill.account}/{fill.client_order_id} {fill.order_id}".strip()
+    )

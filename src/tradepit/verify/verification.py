@@ -23,6 +23,19 @@ from tradepit.verify.venue_reports import VenueReports, read_venue_reports
 from tradepit.verify.verdict import Verdict
 
 
+@contextmanager
+def _no_collector() -> Iterator[None]:
+    """Reading makes millions of objects and no cycle: looking for cycles again and again would double the time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+@_no_collector()
 def run(
     *,
     orders: str,
@@ -41,11 +54,10 @@ def run(
     under way any more; without it, what a kill interrupted counts as in flight as long as a restart would finish it.
     """
     findings = Findings()
-    with _no_collector():
-        clients = read_intent_logs(intents, {})
-        facts = read_order_facts(read_entries(orders), orders, findings)
-        told = read_venue_reports(read_entries(reports), reports, findings)
-        heard = read_venue_commands(read_entries(commands), commands, findings)
+    clients = read_intent_logs(intents, {})
+    facts = read_order_facts(read_entries(orders), orders, findings)
+    told = read_venue_reports(read_entries(reports), reports, findings)
+    heard = read_venue_commands(read_entries(commands), commands, findings)
     VenueCheck(heard, told, findings, strict=strict).run()
     PathCheck(facts, heard, told, findings, external=frozenset(external_accounts), strict=strict).run()
     ClientCheck(clients, facts, heard, told, findings, strict=strict).run()
@@ -59,18 +71,6 @@ def read_entries(location: str) -> Iterator[Entry]:
     if location.startswith(("nats://", "tls://")):
         return read_stream(location)
     return read_file(_path(location))
-
-
-@contextmanager
-def _no_collector() -> Iterator[None]:
-    """Reading makes millions of objects and no cycle: looking for cycles again and again would double the time."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _path(location: str) -> Path:

@@ -71,10 +71,11 @@ def _intent(symbol: str, side: str, offset: str, order_type: str, price_ticks: i
 
 
 class Fill(NamedTuple):
-    """One side of a trade: whose, how many lots, at what price, and the number of its report."""
+    """One side of a trade: whose, of which order, how many lots, at what price, and the number of its report."""
 
     account: str
     client_order_id: str
+    order_id: str
     symbol: str
     price_ticks: int
     volume_lots: int
@@ -91,6 +92,7 @@ def fill_of(trade: Json, sequence: int) -> tuple[FillId, Fill]:
     fill = Fill(
         intern(trade["account"]),
         intern(trade["client_order_id"]),
+        intern(trade["order_id"]),
         intern(trade["symbol"]),
         int(trade["price_ticks"]),
         int(trade["volume_lots"]),

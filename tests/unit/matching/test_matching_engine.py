@@ -1,35 +1,22 @@
 """The safe way into the kernel: ranges, growth, buffers, and the published workloads in both modes."""
 
-import importlib.util
 from array import array
 from hashlib import sha256
 from importlib.util import find_spec
-from pathlib import Path
-from types import ModuleType
 
 import pytest
 
+from tradepit.cli.bench import workload
 from tradepit.trading.matching.kernel import BUY, CANCEL, FOK, LIMIT, MARKET, MAX_ORDERS, REDUCE, REJECTED, SELL
 from tradepit.trading.matching.matching_engine import CHUNK, MatchingEngine
 from tradepit.trading.model.errors import BadRequest
 
 MODES = [False, True] if find_spec("numba") else [False]
-WORKLOAD_FILE = Path(__file__).parents[3] / "benchmarks" / "workload.py"
 
 
 @pytest.fixture(params=MODES, ids=lambda compiled: "compiled" if compiled else "interpreted")
 def compiled(request: pytest.FixtureRequest) -> bool:
     return bool(request.param)
-
-
-@pytest.fixture(scope="session")
-def workload() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("workload", WORKLOAD_FILE)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def events_of(*rows: tuple[int, int, int, int]) -> memoryview:
@@ -51,7 +38,7 @@ def digest(engine: MatchingEngine, symbols: int) -> str:
 
 
 @pytest.mark.parametrize("name", ["w1", "w50"])
-def test_a_published_workload_reaches_its_digest_in_every_mode(workload: ModuleType, name: str) -> None:
+def test_a_published_workload_reaches_its_digest_in_every_mode(name: str) -> None:
     events, told = workload.load(name), workload.WORKLOADS[name]
     answers = []
     for compiled in MODES:

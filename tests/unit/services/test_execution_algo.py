@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from tradepit.backends.bus import memory
+from tradepit.backends.bus import memory_log
 from tradepit.backends.bus.memory import MemoryBus, MemoryHub
 from tradepit.backends.journal.memory import MemoryJournal, MemoryJournalStore
 from tradepit.backends.lease.memory import MemoryLease, MemoryLeaseStore
@@ -497,7 +497,7 @@ class House:
 
 @pytest.fixture
 async def house(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[House]:
-    monkeypatch.setattr(memory, "_AGAIN_S", 0.0)
+    monkeypatch.setattr(memory_log, "_AGAIN_S", 0.0)
     house = House()
     yield house
     await house.close()

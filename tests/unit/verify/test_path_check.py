@@ -12,7 +12,7 @@ def test_an_order_the_exchange_never_heard_of_is_lost(paper: "Paper") -> None:
     paper.submit(paper.accept("gone"))
     paper.reports.clear()
     paper.commands.pop()
-    paper.facts[-1][1]["through"] = 0
+    paper.facts[-1][1]["through"] = paper.facts[-1][1]["report"]["sequence"] = 0
     assert paper.found() == [("LOST", "VENUE_FORGOT", "gone")]
 
 
@@ -65,7 +65,7 @@ def test_a_fill_that_the_exchange_never_made_is_unexplained(traded: "Paper") -> 
     }
 
 
-@pytest.mark.parametrize(("field", "value"), [("volume_lots", 1), ("price_ticks", 18999), ("account", "A7")])
+@pytest.mark.parametrize(("field", "value"), [("volume_lots", 1), ("price_ticks", 18999), ("account", "A7"), ("order_id", "x")])
 def test_a_fill_that_differs_is_unexplained(traded: "Paper", field: str, value: object) -> None:
     made = next(row for _, row in traded.facts if row["fact"] == "report_applied" and row["report"]["kind"] == "trade")
     made["report"]["trade"][field] = value
@@ -75,6 +75,7 @@ def test_a_fill_that_differs_is_unexplained(traded: "Paper", field: str, value: 
 def test_a_state_the_exchange_never_had_is_unexplained(traded: "Paper") -> None:
     last = traded.facts[-1][1]["report"]["order"]
     last["status"], last["left_lots"], last["updated_ns"] = "CANCELLED", 0, 0
+    traded.facts[-1][1]["report"]["sequence"] = 0
     assert traded.found() == [("UNEXPLAINED", "STATE_DIFFERS", "s1")]
 
 
@@ -83,6 +84,7 @@ def test_a_fill_of_an_order_that_counts_as_rejected_is_unexplained(traded: "Pape
     for row in applied:
         if row["report"]["order"]["intent"]["client_order_id"] == "b1":
             row["report"]["order"].update(status="REJECTED", left_lots=0, traded_lots=0, updated_ns=0)
+            row["report"]["sequence"] = 0
     assert traded.found() == [("UNEXPLAINED", "STATE_DIFFERS", "b1")]
 
 
@@ -113,6 +115,22 @@ def test_an_order_other_than_the_one_accepted_is_unexplained(paper: "Paper") -> 
     applied = paper.facts[-1][1]["report"]["order"]
     assert applied["intent"]["volume_lots"] == 4
     assert paper.found() == [("UNEXPLAINED", "NOT_AS_ACCEPTED", "more")]
+
+
+@pytest.mark.parametrize("change", [{"traded_lots": 2}, {"status": "CANCELLED"}, {"left_lots": 2}])
+def test_a_numbered_report_written_down_otherwise_is_unexplained(paper: "Paper", change: dict[str, object]) -> None:
+    paper.submit(paper.accept("b1"))
+    paper.command("time")
+    applied = paper.facts[-1][1]["report"]["order"]
+    paper.change("b1", "EXPIRED", reason="DAY_ENDED")
+    applied.update(change)
+    assert ("UNEXPLAINED", "REPORT_DIFFERS", "b1") in paper.found()
+
+
+def test_a_numbered_report_of_another_intent_is_unexplained(paper: "Paper") -> None:
+    paper.submit(paper.accept("b1"))
+    paper.facts[-1][1]["report"]["order"]["intent"]["volume_lots"] = 4
+    assert paper.found() == [("UNEXPLAINED", "REPORT_DIFFERS", "b1")]
 
 
 def test_another_order_id_is_unexplained(paper: "Paper") -> None:

@@ -1,0 +1,41 @@
+"""The page of the roles: what each profile runs, in which processes."""
+
+import sys
+
+from generator.text import code, doc, table
+from tradepit.profiles.catalogue import PROFILES
+from tradepit.profiles.role import Role
+
+_INTRO = """# Roles
+
+A profile is a table of roles. `tradepit roles --profile NAME` prints it; `tradepit run ROLE` or `tradepit run INSTANCE` runs one.
+Instances with the same process share one process when the whole house is started by `tradepit demo`.
+"""
+
+
+def page() -> str:
+    """The page."""
+    parts = [_INTRO]
+    for name, roles in PROFILES.items():
+        module = sys.modules[f"tradepit.profiles.{name}"]
+        rows = [(code(role.name), role.replicas, _processes(role), role.purpose) for role in roles]
+        parts += [f"## Profile `{name}`", doc(module), table(("role", "instances", "process", "purpose"), rows)]
+    parts += ["## What each role reads, tells and answers", _channels()]
+    return "\n\n".join(parts)
+
+
+def _processes(role: Role) -> str:
+    return ", ".join(code(name) for name in dict.fromkeys(role.process_of(number) for number in range(1, role.replicas + 1)))
+
+
+def _channels() -> str:
+    rows = [
+        (
+            code(role.name),
+            ", ".join(code(channel.subject) for channel in role.consumes),
+            ", ".join(code(channel.subject) for channel in role.publishes),
+            ", ".join(code(method) for method in role.serves),
+        )
+        for role in PROFILES["simulator"]
+    ]
+    return table(("role", "consumes", "publishes", "answers"), rows)
