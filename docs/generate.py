@@ -1,5 +1,6 @@
 """Writes docs/reference/ from the code, or with ``--check`` says which page is out of date (exit 1)."""
 
+import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -25,7 +26,9 @@ PAGES: dict[str, Callable[[], str]] = {
 
 def pages() -> dict[Path, str]:
     """Every generated page and what it should say."""
-    return {FOLDER / "reference" / name: HEADER + make().rstrip() + "\n" for name, make in PAGES.items()}
+    return {
+        FOLDER / "reference" / name: HEADER + re.sub(r"\n{3,}", "\n\n", make()).rstrip() + "\n" for name, make in PAGES.items()
+    }
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -47,6 +47,10 @@ ROLES = (
     "trading-agents",
 )
 _ASK_AGAIN = frozenset({"NOT_ACTIVE", "OUTCOME_UNKNOWN", "SERVICE_UNAVAILABLE", "TIMEOUT"})
+# What an order of ``load_of`` may be refused with. NOT_SENT: it never reached an exchange that was away, and never will;
+# UNKNOWN_ORDER_PENDING: another order of the same account and contract is in doubt.
+REFUSALS = frozenset({"SELF_TRADE", "OVER_CLOSE_POSITION"})
+REFUSALS_IN_DOUBT = REFUSALS | {"NOT_SENT", "UNKNOWN_ORDER_PENDING"}
 _DEEP = Decimal(100_000_000_000)
 
 
@@ -276,6 +280,11 @@ def position_rows(rows: list[Json]) -> list[tuple[str, str, str, int, int]]:
     """Positions that hold lots, comparable whoever told them."""
     found = [(row["account"], row["symbol"], row["side"], row.get("today_lots", 0), row.get("yesterday_lots", 0)) for row in rows]
     return sorted(row for row in found if row[3] or row[4])
+
+
+def refusals(replies: list[Json]) -> set[str]:
+    """The codes among answers."""
+    return {reply["error"] for reply in replies if reply.get("error")}
 
 
 def told(messages: list[Msg]) -> list[Json]:

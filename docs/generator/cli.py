@@ -30,7 +30,6 @@ def page() -> str:
         _INTRO,
         "## Exit codes",
         doc(Exit),
-        "A command that was called wrongly (an unknown option, a missing argument) ends with 1.",
     ]
     for name, function in commands().items():
         parts += [f"## `tradepit {name}`", doc(function), code(_usage(name, function)), _options(function)]
@@ -56,14 +55,16 @@ def _options(function: Callable[..., Any]) -> str:
         annotation, told = parameter.annotation, None
         if get_origin(annotation) is Annotated:
             annotation, told = get_args(annotation)[0], next(each for each in get_args(annotation) if isinstance(each, Parameter))
-        names = told.name if told is not None and told.name else (f"--{parameter.name.replace('_', '-')}",)
+        plain = parameter.name.replace("_", "-")
+        positional = parameter.kind is parameter.POSITIONAL_OR_KEYWORD
+        names = told.name if told is not None and told.name else (plain.upper() if positional else f"--{plain}",)
         rows.append(
             (", ".join(map(code, names)), _kind(annotation), _default(parameter), (told.help or "") if told is not None else "")
         )
     return table(("argument", "values", "default", ""), rows) if rows else ""
 
 
-def _kind(annotation: Any) -> str:
+def _kind(annotation: object) -> str:
     words = {str: "text", int: "integer", float: "number", bool: "switch", Path: "path"}
     if get_origin(annotation) is Literal:
         return ", ".join(code(value) for value in get_args(annotation))

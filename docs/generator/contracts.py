@@ -15,14 +15,19 @@ from tradepit.wire.simulator import CHANNELS, rpc_subject
 Struct = type[msgspec.Struct]
 _INTRO = """# Contracts
 
-Everything goes over NATS as JSON. `tradepit contracts` prints the tables. Symbols are bare contract codes (`IF2501`), the exchange
-is in the payload; prices are decimals in quoted units, instants ISO-8601 with offset. What becomes part of a subject matches
-`[A-Za-z0-9_-]{1,64}`. Fields nobody knows are ignored; missing ones have the default shown. A body may be wrapped as
-`{"params": {…}}`. Requests are at most 64 KiB. A refusal is an [`ErrorReply`](#errorreply) with a [stable code](errors.md).
+Everything goes over NATS as JSON. `tradepit contracts` prints the tables. Symbols are bare contract codes (`IF2501`), the
+exchange is in the payload; prices are decimals in quoted units, instants ISO-8601 with offset. What becomes part of a
+subject matches `[A-Za-z0-9_-]{1,64}`. Fields nobody knows are ignored; missing ones have the default shown. A body may
+be wrapped as `{"params": {…}}`. Requests are at most 64 KiB. A refusal is an [`ErrorReply`](#errorreply) with a [stable
+code](errors.md).
 """
-_DELIVERY = """BROADCAST: every subscriber gets every message. COMPETE: each message goes to one worker, and to another one if that
-worker dies before it acknowledged. A *durable* channel is kept in a JetStream stream: a late subscriber gets the retained past
-first. The others are best effort and never block their publisher.
+_DELIVERY = """BROADCAST: every subscriber gets every message. COMPETE: each message goes to one worker, and to another one if
+that worker dies before it acknowledged. A *durable* channel is kept in a JetStream stream: a late subscriber gets the
+retained past first. The others are best effort and never block their publisher.
+"""
+_EXCHANGE_INTRO = """Bodies and replies of `rpc.trading-gateway.<method>`, for order management and market data; clients
+talk to order management. Here prices are integer ticks, sides `BUY` and `SELL`, instants UTC nanoseconds, money decimal
+texts. Every reply may carry `error`, `message` and `details` instead of its own fields.
 """
 _INSTANCES = """The active instance answers on `rpc.<service>.<method>`. A single instance, active or not, answers on
 `service.<service>.<instance>.<method>`: a standby of order management says `NOT_ACTIVE` to everything but `status`.
@@ -141,7 +146,7 @@ def page() -> str:
     """The page."""
     parts = [_INTRO, "## Channels", _DELIVERY, _channels(), "## Requests", _INSTANCES, _requests(), "## Messages"]
     parts += [_message(struct) for struct in _PUBLIC]
-    parts += ["## The exchange's own messages", doc(gateway).partition(":")[2].strip().capitalize()]
+    parts += ["## The exchange's own messages", _EXCHANGE_INTRO]
     parts += [_message(struct) for struct in _EXCHANGE]
     parts += ["## Vocabularies"]
     parts += [f"### {word.__name__}\n\n{doc(word)}\n\n{', '.join(code(member.value) for member in word)}" for word in _WORDS]
@@ -156,7 +161,7 @@ def _channels() -> str:
             _link(_PAYLOADS[channel.name]),
             channel.delivery.value,
             "yes" if channel.durable else "no",
-            ", ".join(role.name for role in roles if channel in role.publishes),
+            ", ".join(role.name for role in roles if channel in role.publishes) or "every role",
             ", ".join(role.name for role in roles if channel in role.consumes),
         )
         for channel in CHANNELS

@@ -8,10 +8,10 @@ from tradepit.trading.model.errors import TradepitError
 
 _INTRO = """# Errors
 
-A refused request is answered with `{"success": false, "error": CODE, "message": …, "details": {…}}`. Codes are stable; sentences may
-change. Four of them say *ask again with the same id*: `NOT_ACTIVE`, `SERVICE_UNAVAILABLE`, `TIMEOUT`, `OUTCOME_UNKNOWN`; every
-other one is final. `OUTCOME_UNKNOWN` never means that the order failed: see
-[unknown is not rejected](../explanation/unknown-is-not-rejected.md).
+A refused request is answered with `{"success": false, "error": CODE, "message": …, "details": {…}}`. Codes are stable;
+sentences may change. Five of them settle nothing, so ask again with the same id: `NOT_ACTIVE`, `SERVICE_UNAVAILABLE`,
+`TIMEOUT`, `OUTCOME_UNKNOWN` and `INTERNAL_ERROR`; every other one is final. `OUTCOME_UNKNOWN` never means that the
+order failed: see [unknown is not rejected](../explanation/unknown-is-not-rejected.md).
 """
 _REFUSALS = ("RiskRefused", "VenueRefused", "RecordingRefused")
 
@@ -21,11 +21,9 @@ def page() -> str:
     tree = doc(errors).partition("TradepitError")[0].strip()
     parts = [_INTRO, "## The tree", tree, _tree()]
     review = _of(("trading/risk/rules.py", "trading/risk/review.py"), "Refused")
-    parts += ["## Codes of the risk review", f"Those of [the rules](risk-rules.md), and {', '.join(map(code, sorted(review)))}."]
-    for title, intro, found in _sections():
-        parts += [f"## {title}", intro, _codes(found)]
-    parts += ["## Exit codes of the command line", doc(Exit)]
-    return "\n\n".join(parts)
+    parts += ["## Codes of the risk review", f"Those of [the rules](risk-rules.md), and {', '.join(map(code,
+sorted(review)))}."]     for title, intro, found in _sections():         parts += [f"## {title}", intro, _codes(found)]
+parts += ["## Exit codes of the command line", doc(Exit)]     return "\n\n".join(parts)
 
 
 def _codes(found: dict[str, str]) -> str:
@@ -53,7 +51,7 @@ def _sections() -> list[tuple[str, str, dict[str, str]]]:
     return [
         (
             "Codes of the exchange",
-            "Refusals of the simulated exchange, beside those of the tree. An order that was taken and then ended names why in its `reason`.",
+            "Refusals of the simulated exchange, beside those of the tree; an order that ended says why in its `reason`.",
             _of(("trading/matching/*.py", "trading/ledger/*.py", "services/gateway_*.py"), *_REFUSALS) | _reasons(),
         ),
         (

@@ -11,8 +11,9 @@ from tradepit.wire.registry import HEARTBEAT_INTERVAL_S, STALE_AFTER_S, ServiceI
 _INTRO = f"""# Monitor
 
 The role `monitor-api` answers read-only HTTP on loopback (`monitor.host`, `monitor.port`; port 0 takes any free one, told in
-`monitor-api-1`'s heartbeat). Every instance beats every {HEARTBEAT_INTERVAL_S:g} s on `internal.heartbeat.<service>`; one that was not
-heard for {STALE_AFTER_S:g} s is stale. A request whose `Host` is not this door's is refused with `HOST_NOT_ALLOWED` (403).
+`monitor-api-1`'s heartbeat). Every instance beats every {HEARTBEAT_INTERVAL_S:g} s on `internal.heartbeat.<service>`;
+one that was not heard for {STALE_AFTER_S:g} s is stale. A request whose `Host` is not this door's is refused with
+`HOST_NOT_ALLOWED` (403).
 """
 _METRICS = """`GET /metrics` is Prometheus's text format. Besides the metrics of this table, every numeric figure of a heartbeat
 appears as `tradepit_<figure>` with the labels `service` and `instance`, as long as the instance is not stale.

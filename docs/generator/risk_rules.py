@@ -1,6 +1,7 @@
 """The page of the risk rules: in the order they are asked, with limits, defaults and codes."""
 
 import sys
+from pathlib import Path
 
 import msgspec
 
@@ -11,8 +12,9 @@ from tradepit.trading.risk.rules import RULES
 
 _INTRO = """# Risk rules
 
-Every order is reviewed by these rules, in this order; the first refusal is the answer, with the rule, the limit and the value that
-broke it. Limits are set under `orders.risk` by the rule's name; a rule not mentioned has its defaults, `false` switches one off:
+Every order is reviewed by these rules, in this order; the first refusal is the answer, with the rule, the limit and the value
+that broke it. Limits are set under `orders.risk` by the rule's name; a rule not mentioned has its defaults, `false`
+switches one off:
 
 ```yaml
 orders:
@@ -55,9 +57,8 @@ def codes_of(rule: type[Rule]) -> list[str]:
 
 
 def _assigned(rule: type[Rule]) -> list[str]:
-    source = sys.modules[rule.__module__].__file__ or ""
-    with open(source, encoding="utf-8") as file:
-        words = file.read().split('"')[1::2]
+    source = Path(sys.modules[rule.__module__].__file__ or "").read_text(encoding="utf-8")
+    words = source.split('"')[1::2]
     return [word for word in words if word.isupper() and "_" in word and " " not in word]
 
 

@@ -26,8 +26,12 @@ def page() -> str:
     """The page."""
     tree = yaml.safe_load(dump(Settings()))
     parts = [_INTRO, "```yaml\n" + yaml.safe_dump(tree, sort_keys=False, allow_unicode=True) + "```"]
+    grouped: dict[type[msgspec.Struct], list[str]] = {}
     for path, section in sections(Settings, ""):
-        parts += [f"## `{path}`" if path else "## Top level", doc(section), _fields(section)]
+        grouped.setdefault(section, []).append(path)
+    for section, paths in grouped.items():
+        title = ", ".join(map(code, paths)) if paths != [""] else "Top level"
+        parts += [f"## {title}", doc(section), _fields(section)]
     return "\n\n".join(part for part in parts if part)
 
 

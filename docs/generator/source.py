@@ -45,11 +45,13 @@ def text_of(node: ast.expr | None, known: dict[str, str]) -> str:
     """The text an expression stands for, empty when that is not plain to see."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return node.value
+    if isinstance(node, ast.JoinedStr):
+        return "".join(text_of(each, known) if isinstance(each, ast.Constant) else "…" for each in node.values)
     return known.get(node.id, "") if isinstance(node, ast.Name) else ""
 
 
 def codes(tree: ast.Module, known: dict[str, str], *names: str, at: int = 0) -> dict[str, str]:
-    """Codes given by calls of ``names`` at argument ``at`` (or as ``code=``), each with the sentence that goes with it, if plain."""
+    """Codes given by calls of ``names`` at argument ``at`` (or as ``code=``), each with the sentence that goes with it."""
     found: dict[str, str] = {}
     for call in calls(tree, *names):
         keywords = {keyword.arg: keyword.value for keyword in call.keywords}

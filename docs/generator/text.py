@@ -12,13 +12,13 @@ import msgspec
 _WORDS = {str: "text", int: "integer", float: "number", bool: "true or false", bytes: "bytes", NoneType: "null"}
 
 
-def doc(thing: Any) -> str:
+def doc(thing: object) -> str:
     """A docstring as Markdown: its paragraphs unwrapped, double backticks made single."""
     text = inspect.cleandoc(thing if isinstance(thing, str) else (thing.__doc__ or ""))
     return "\n\n".join(" ".join(part.split()) for part in text.split("\n\n")).replace("``", "`")
 
 
-def first_sentence(thing: Any) -> str:
+def first_sentence(thing: object) -> str:
     """The first sentence of a docstring, on one line."""
     return re.split(r"(?<=[.!?])\s", " ".join(doc(thing).split()))[0]
 
@@ -35,7 +35,7 @@ def code(text: object) -> str:
     return f"`{text}`" if str(text) else ""
 
 
-def kind(annotation: Any) -> str:
+def kind(annotation: object) -> str:
     """A type in a reader's words."""
     origin, inner = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
@@ -48,8 +48,8 @@ def kind(annotation: Any) -> str:
         return ", ".join(code(value) for value in inner)
     if origin in (list, tuple):
         return f"list of {kind(inner[0])}"
-    if origin is dict or origin is not None and "Mapping" in str(origin):
-        return f"map of {kind(inner[1])}"
+    if origin is dict:
+        return "map" if inner[1] is Any else f"map of {kind(inner[1])}"
     if isinstance(annotation, type) and issubclass(annotation, Enum):
         return ", ".join(code(member.value) for member in annotation)
     return _WORDS.get(

@@ -128,5 +128,5 @@ class DemoScript:
                 side=side, symbol=symbol, price=price, volume=1, account=TRADER, client_order_id=client_order_id
             )
         except TradepitError as error:
-            reply = {"error": error.reason_code, "message": error.message}
+            reply = {"error": error.reason_code, "message": error.message, "last": str(error.details.get("last", ""))}
         self._log.answered(client_order_id, reply, self._clock.now_ns())

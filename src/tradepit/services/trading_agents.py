@@ -250,7 +250,9 @@ class TradingAgents:
             reply = await self._client.submit(**request, client_order_id=client_order_id, reference=row.name)
         except OutcomeUnknown as error:
             # It may be working: it stays in view until a trade, its end, or its own cancel says otherwise.
-            self._answer(client_order_id, error.reason_code, {"error": error.reason_code})
+            self._answer(
+                client_order_id, error.reason_code, {"error": error.reason_code, "last": str(error.details.get("last", ""))}
+            )
         except TradepitError as error:
             player.seat.ended(client_order_id)
             self._answer(client_order_id, error.reason_code, {"error": error.reason_code, "message": str(error)[:200]})

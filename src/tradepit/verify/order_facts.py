@@ -39,9 +39,10 @@ class Ours:
 
 @dataclass(slots=True)
 class OrderFacts:
-    """The whole journal. ``through``: how far the venue's reports were read; ``answers``: instants of the venue's answers.
+    """The whole journal.
 
-    ``applied``: orders' numbered reports.
+    ``through``: how far the venue's reports were read; ``answers``: instants (UTC ns) at which the venue answered; ``applied``:
+    what the orders' numbered reports said.
     """
 
     orders: dict[Key, Ours] = field(default_factory=dict)
@@ -179,6 +180,10 @@ class _Reader:
         known = self.facts.orders.get(key)
         if known is None:
             known = self.facts.orders[key] = Ours(Intent.of(order["intent"]), state)
+        elif not sequence and known.intent != (told := Intent.of(order["intent"])):
+            text = f"the answer was about {told}, the order is {known.intent}"
+            self.findings.unexplained("ANSWER_DIFFERS", key, text, self._here(known.accepted))
+            return
         elif not known.reported or _is_later(known.state, state):
             known.state = state
         else:

@@ -71,6 +71,13 @@ def test_doubt_ends_with_the_first_report_only(paper: "Paper") -> None:
     assert paper.found(strict=True) == []
 
 
+def test_an_answer_about_another_order_is_unexplained(paper: "Paper") -> None:
+    paper.submit(paper.accept("b1"), read=False)
+    paper.answer("b1")
+    paper.facts[-1][1]["report"]["order"]["intent"]["price_ticks"] += 1
+    assert paper.found() == [("UNEXPLAINED", "ANSWER_DIFFERS", "b1")]
+
+
 @pytest.mark.parametrize("missing", ["intent", "time_ns", "fact"])
 def test_a_record_without_its_fields_cannot_be_read(paper: "Paper", missing: str) -> None:
     paper.accept("b1")

@@ -43,9 +43,7 @@ class OrderDesk:
         verdict = review(intent, self.exposure, self.rules, now_ns)
         if isinstance(verdict, Refused):
             return None, self._refusal(intent, verdict, now_ns)
-        sending = facts.OrderSending(
-            time_ns=now_ns, account=intent.account, client_order_id=intent.client_order_id, epoch=epoch
-        )
+        sending = facts.OrderSending(time_ns=now_ns, account=intent.account, client_order_id=intent.client_order_id, epoch=epoch)
         return verdict, (facts.OrderAccepted(time_ns=now_ns, intent=intent), sending)
 
     def _refusal(self, intent: OrderIntent, verdict: Refused, now_ns: int) -> tuple[facts.Fact, ...]:
@@ -102,10 +100,12 @@ class OrderDesk:
         if isinstance(report, TradeReport):
             exposure.on_fill(report.trade)
         elif isinstance(report, OrderReport):
-            if report.order.active:
+            # The register's word counts, not the report's: a late fill does not make a finished order work again.
+            order = self.register.orders[(report.order.intent.account, report.order.client_order_id)]
+            if order.active:
                 # An order somebody else placed on this account works too, and counts from here on.
-                exposure.on_accepted(report.order.intent)
-            exposure.on_order(report.order)
+                exposure.on_accepted(order.intent)
+            exposure.on_order(order)
         elif isinstance(report, DayReport):
             exposure.roll_day(report)
 

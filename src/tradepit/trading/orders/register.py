@@ -9,9 +9,12 @@ from tradepit.trading.model.instrument import Instrument
 from tradepit.trading.model.order import Order, OrderIntent
 from tradepit.trading.model.report import DayReport, OrderReport, TradeReport
 from tradepit.trading.model.terms import OrderStatus, TradingState
+from tradepit.trading.model.trade import Trade
 from tradepit.trading.orders import events as facts
+from tradepit.trading.orders.by_day import ByDay
 
 Key = tuple[str, str]
+TradeId = tuple[str, str, str]
 _IN_DOUBT = (OrderStatus.SENDING, OrderStatus.UNKNOWN)
 
 
@@ -28,9 +31,13 @@ class AlgoRecord(msgspec.Struct, kw_only=True):
 
 
 class OrderRegister:
-    """Orders by (account, client_order_id). ``apply`` is idempotent for reports: sequence, trade id and cumulative volume decide.
+    """Orders by (account, client_order_id). ``apply`` is idempotent for reports: trade id and cumulative volume decide.
 
     ``children`` are the orders that carry an accepted algorithm's id as their reference, by that id.
+
+    Finished orders, their ids and those of their trades are remembered for the running trading day and the one before, as the
+    exchange does; an order that still works, is in doubt or belongs to a running algorithm stays however old it is. An id used
+    again after that is a new order.
     """
 
     def __init__(self) -> None:
@@ -48,7 +55,9 @@ class OrderRegister:
         self.report_sequence = 0
         self.trading_day = 0
         self.trade_lots: dict[Key, int] = {}
-        self._trade_ids: set[tuple[str, str]] = set()
+        self._trade_ids: dict[int, set[TradeId]] = {}
+        self._first_seen: ByDay[Key] = ByDay()
+        self._ended_algos: ByDay[str] = ByDay()
         self._folds: dict[type, Callable[[Any], None]] = {
             facts.TermBegan: self._term_began,
             facts.InstrumentKnown: self._instrument_known,
@@ -74,17 +83,21 @@ class OrderRegister:
         return self.orders.get((account, client_order_id))
 
     def is_new(self, report: OrderReport | TradeReport | DayReport) -> bool:
-        """True when the report says something not yet known. Sequences do not decide it: an answer may overtake the stream,
-        and a stream read again after a crash repeats what was known."""
+        """True when the report says something not yet known.
+
+        Sequences do not decide it: an answer may overtake the stream, and a stream read again after a crash repeats itself.
+        """
         if isinstance(report, DayReport):
             return report.trading_day > self.trading_day
         if isinstance(report, TradeReport):
-            return (report.trade.trade_id, report.trade.side) not in self._trade_ids
+            return _identity(report.trade) not in self._trade_ids.get(report.trade.trading_day, ())
         known = self.find(report.order.intent.account, report.order.client_order_id)
         return known is None or _is_later(known, report.order)
 
     def _store(self, order: Order) -> None:
         key = (order.intent.account, order.client_order_id)
+        if key not in self.orders:
+            self._first_seen.add(self.trading_day, key)
         self.orders[key] = order
         if order.intent.reference in self.children:
             self.children[order.intent.reference][key] = order
@@ -135,19 +148,56 @@ class OrderRegister:
     def _reported(self, fact: facts.ReportApplied) -> None:
         report = fact.report
         if isinstance(report, DayReport):
-            self.trading_day = max(self.trading_day, report.trading_day)
+            if report.trading_day > self.trading_day:
+                self._begin_day(report)
         elif isinstance(report, TradeReport):
-            identity = (report.trade.trade_id, report.trade.side)
-            if identity not in self._trade_ids:
-                self._trade_ids.add(identity)
-                key = (report.trade.account, report.trade.client_order_id)
-                self.trade_lots[key] = self.trade_lots.get(key, 0) + report.trade.volume_lots
+            self._count_trade(report.trade)
         else:
             known = self.find(report.order.intent.account, report.order.client_order_id)
             if known is None or _is_later(known, report.order):
-                self._store(report.order)
-        self.trading_day = max(self.trading_day, report.trading_day)
+                self._store(report.order if known is None else _folded(known, report.order))
+        if not self.trading_day:
+            self._name_first_day(report.trading_day)
         self.report_sequence = max(self.report_sequence, fact.through)
+
+    def _count_trade(self, trade: Trade) -> None:
+        known, identity = self._trade_ids.setdefault(trade.trading_day, set()), _identity(trade)
+        if identity not in known:
+            known.add(identity)
+            key = (trade.account, trade.client_order_id)
+            self.trade_lots[key] = self.trade_lots.get(key, 0) + trade.volume_lots
+
+    def _name_first_day(self, trading_day: int) -> None:
+        """What came before the first report belongs to the day that report names."""
+        if trading_day:
+            self.trading_day = trading_day
+            self._first_seen.name_first_day(trading_day)
+            self._ended_algos.name_first_day(trading_day)
+
+    def _begin_day(self, report: DayReport) -> None:
+        """A new trading day: forget what finished on days before the one that was just settled."""
+        if not self.trading_day:
+            self._name_first_day(report.settled_day)
+        self.trading_day, settled = report.trading_day, report.settled_day
+        for algo_id in self._ended_algos.take_before(settled):
+            self.algos.pop(algo_id, None)
+            self.children.pop(algo_id, None)
+        for day in [day for day in self._trade_ids if day < settled]:
+            del self._trade_ids[day]
+        kept = [key for key in self._first_seen.take_before(settled) if not self._forget(key)]
+        self._first_seen.add(settled, *kept)
+
+    def _forget(self, key: Key) -> bool:
+        """Drop an order that nobody needs any more; False when it is kept."""
+        order = self.orders[key]
+        algo = self.algos.get(order.intent.reference)
+        if order.active or (algo is not None and not algo.state):
+            return False
+        del self.orders[key]
+        self.by_order_id.pop(order.order_id, None)
+        self.trade_lots.pop(key, None)
+        self.children.get(order.intent.reference, {}).pop(key, None)
+        return True
 
     def _state_set(self, fact: facts.StateSet) -> None:
         self.states[fact.scope] = fact.state
@@ -166,6 +216,8 @@ class OrderRegister:
     def _algo_ended(self, fact: facts.AlgoEnded) -> None:
         record = self.algos.get(fact.algo_id)
         if record is not None:
+            if not record.state:
+                self._ended_algos.add(self.trading_day, fact.algo_id)
             record.state, record.filled_lots = fact.state, fact.filled_lots
 
 
@@ -173,12 +225,34 @@ def _order_of(intent: OrderIntent, status: OrderStatus, now_ns: int, *, left: in
     return Order(intent=intent, status=status, left_lots=left, inserted_ns=now_ns, updated_ns=now_ns)
 
 
+def _identity(trade: Trade) -> TradeId:
+    """What tells a trade of one trading day from all others: both sides of a match share the exchange's number."""
+    return (trade.exchange, trade.trade_id, trade.side)
+
+
 def _is_later(known: Order, told: Order) -> bool:
-    """Volume traded never falls and a terminal order never reopens; only a late fill may still raise a finished order's volume."""
+    """Volume traded never falls and a terminal order never reopens; only a late fill may still change a finished one."""
     if told.traded_lots != known.traded_lots:
         return told.traded_lots > known.traded_lots
     if known.status.terminal:
         return False
-    if known.status in (OrderStatus.PENDING_NEW, *_IN_DOUBT):
-        return True
-    return told.status.terminal or told.left_lots < known.left_lots
+    if _rank(told.status) != _rank(known.status):
+        return _rank(told.status) > _rank(known.status)
+    return told.left_lots < known.left_lots
+
+
+def _rank(status: OrderStatus) -> int:
+    """How far an order has come: not known to be there, taken, working, finished."""
+    if status.terminal:
+        return 3
+    if status in (OrderStatus.OPEN, OrderStatus.PARTIAL):
+        return 2
+    return 1 if status is OrderStatus.SUBMITTED else 0
+
+
+def _folded(known: Order, told: Order) -> Order:
+    """The later news, except that a late fill of a finished order raises its volume and does not open it again."""
+    if told.status.terminal or known.status not in (OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.EXPIRED):
+        return told
+    status = OrderStatus.FILLED if told.traded_lots >= known.intent.volume_lots else known.status
+    return msgspec.structs.replace(known, status=status, traded_lots=told.traded_lots, updated_ns=told.updated_ns)
