@@ -221,12 +221,13 @@ class HouseUnderTest(Outside):
         return position_rows(rows)
 
     async def ready(self) -> None:
-        """Somebody leads, every order manager and every keeper of positions that was started answers and is complete."""
-        await self.leader()
+        """Whatever died runs again, somebody leads, every order manager and every keeper of positions answers and is complete."""
 
         async def complete() -> bool:
+            self.house.revive()
             told = [await self.ask(name, "state") for name in self.instances("position-tracker", "risk-monitor")]
-            return len(await self.standings()) == len(self.instances("order-management")) and all(
+            standings = await self.standings()
+            return "ACTIVE" in standings.values() and len(standings) == len(self.instances("order-management")) and all(
                 each.get("ready") for each in told
             )
 

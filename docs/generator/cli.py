@@ -2,7 +2,6 @@
 
 import inspect
 from collections.abc import Callable
-from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 from cyclopts import Parameter
@@ -21,7 +20,8 @@ JSON document on standard output, errors included; without it errors go to stand
 
 def commands() -> dict[str, Callable[..., Any]]:
     """Every command by name."""
-    return {name: app[name].default_command for name in sorted(app) if not name.startswith("-")}
+    found = {name: app[name].default_command for name in sorted(app) if not name.startswith("-")}
+    return {name: function for name, function in found.items() if function is not None}
 
 
 def page() -> str:
@@ -65,11 +65,11 @@ def _options(function: Callable[..., Any]) -> str:
 
 
 def _kind(annotation: object) -> str:
-    words = {str: "text", int: "integer", float: "number", bool: "switch", Path: "path"}
+    words = {"str": "text", "int": "integer", "float": "number", "bool": "switch", "Path": "path"}
     if get_origin(annotation) is Literal:
         return ", ".join(code(value) for value in get_args(annotation))
     inner = [each for each in get_args(annotation) if each is not type(None)]
-    return _kind(inner[0]) if inner else words[annotation]
+    return _kind(inner[0]) if inner else words[getattr(annotation, "__name__", "")]
 
 
 def _default(parameter: inspect.Parameter) -> str:

@@ -120,7 +120,8 @@ _PUBLIC: tuple[Struct, ...] = (
 )
 _EXCHANGE: tuple[Struct, ...] = (
     *dict.fromkeys(body for method, body in _BODIES.items() if body is not None and method.startswith("trading-gateway")),
-    *dict.fromkeys((gateway.Done, *_REPLIES.values())),
+    gateway.Done,
+    *dict.fromkeys(_REPLIES.values()),
     gateway.TickRefused,
     gateway.InstrumentState,
     FaultPlan,

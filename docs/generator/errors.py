@@ -1,17 +1,21 @@
 """The page of the errors: the one tree, and every stable code a client, an operator or the verifier can meet."""
 
+from functools import cache
+
 from generator.source import codes, constants, trees
 from generator.text import code, doc, first_sentence, table
 from tradepit.cli.exits import Exit
+from tradepit.runtime.order_client import _RETRIED
 from tradepit.trading.model import errors
 from tradepit.trading.model.errors import TradepitError
 
-_INTRO = """# Errors
+_INTRO = f"""# Errors
 
-A refused request is answered with `{"success": false, "error": CODE, "message": …, "details": {…}}`. Codes are stable;
-sentences may change. Five of them settle nothing, so ask again with the same id: `NOT_ACTIVE`, `SERVICE_UNAVAILABLE`,
-`TIMEOUT`, `OUTCOME_UNKNOWN` and `INTERNAL_ERROR`; every other one is final. `OUTCOME_UNKNOWN` never means that the
-order failed: see [unknown is not rejected](../explanation/unknown-is-not-rejected.md).
+A refused request is answered with `{{"success": false, "error": CODE, "message": …, "details": {{…}}}}`. Codes are stable;
+sentences may change. These settle nothing, so ask again with the same id: {", ".join(map(code, sorted(_RETRIED)))}. Every
+other one is final. `OUTCOME_UNKNOWN` never means that the order failed: see
+[unknown is not rejected](../explanation/unknown-is-not-rejected.md). What the findings of the verifier mean is told with the
+[journals](journals.md#findings).
 """
 _REFUSALS = ("RiskRefused", "VenueRefused", "RecordingRefused")
 
@@ -21,9 +25,12 @@ def page() -> str:
     tree = doc(errors).partition("TradepitError")[0].strip()
     parts = [_INTRO, "## The tree", tree, _tree()]
     review = _of(("trading/risk/rules.py", "trading/risk/review.py"), "Refused")
-    parts += ["## Codes of the risk review", f"Those of [the rules](risk-rules.md), and {', '.join(map(code,
-sorted(review)))}."]     for title, intro, found in _sections():         parts += [f"## {title}", intro, _codes(found)]
-parts += ["## Exit codes of the command line", doc(Exit)]     return "\n\n".join(parts)
+    others = ", ".join(map(code, sorted(review)))
+    parts += ["## Codes of the risk review", f"Those of [the rules](risk-rules.md), and {others}."]
+    for title, intro, found in _sections():
+        parts += [f"## {title}", intro, _codes(found)]
+    parts += ["## Exit codes of the command line", doc(Exit)]
+    return "\n\n".join(parts)
 
 
 def _codes(found: dict[str, str]) -> str:
@@ -76,8 +83,9 @@ def _sections() -> list[tuple[str, str, dict[str, str]]]:
 
 def _of(patterns: tuple[str, ...], *names: str) -> dict[str, str]:
     found: dict[str, str] = {}
+    known = _known()
     for _, tree in trees(*patterns):
-        for name, said in codes(tree, _known(), *names).items():
+        for name, said in codes(tree, known, *names).items():
             found[name] = found.get(name) or said
     return found
 
@@ -91,7 +99,7 @@ def _rows() -> dict[str, str]:
 
 
 def _reasons() -> dict[str, str]:
-    """Reasons of orders that were taken and ended: the constants of the modules that end them."""
+    """Reasons of orders that were taken and ended: the constants of the modules that end them (all described: KeyError)."""
     words = {
         "SELF_TRADE": "The rest of the order would have traded with an own order.",
         "NOT_FILLABLE": "A FOK order could not trade in full.",
@@ -99,12 +107,10 @@ def _reasons() -> dict[str, str]:
         "NOT_SENT": "The order was asked about before it arrived, and voided: it never traded and never will.",
         "DAY_ENDED": "The trading day of the contract is over.",
     }
-    known = {
-        name
-        for _, tree in trees("trading/matching/venue_matching.py", "trading/matching/venue_orders.py")
-        for name in constants(tree)
-    }
-    return {name: text for name, text in words.items() if name in known}
+    known: set[str] = set()
+    for _, tree in trees("trading/matching/venue_matching.py", "trading/matching/venue_orders.py"):
+        known |= {text for text in constants(tree).values() if text.isupper()}
+    return {name: words[name] for name in sorted(known)}
 
 
 def _findings(kind: str) -> dict[str, str]:
@@ -115,6 +121,7 @@ def _findings(kind: str) -> dict[str, str]:
     return found
 
 
+@cache
 def _known() -> dict[str, str]:
     known: dict[str, str] = {}
     for _, tree in trees("trading/**/*.py", "services/gateway_*.py"):

@@ -12,14 +12,19 @@ from tradepit.services.trading_agents import AgentRow
 _INTRO = """# Settings
 
 One tree of values from a YAML file (`--config FILE`), with environment variables laid over it:
-`TRADEPIT_<KEY>__<KEY>=value`, for example `TRADEPIT_ORDERS__DEFAULT_ACCOUNT=B7` or `TRADEPIT_MONITOR__PORT=0`. Values are read
-as YAML. A key nobody knows, or a value out of range, stops the process at start with `CONFIG_INVALID`. A house that was started
-by `tradepit demo` writes the settings it runs with to `settings.yaml` in its folder, and to `.tradepit/running.yaml` in the
-current folder while it runs: commands without `--config` use that file.
+`TRADEPIT_<KEY>__<KEY>=value`, for example `TRADEPIT_ORDERS__DEFAULT_ACCOUNT=B7` or `TRADEPIT_MONITOR__PORT=0`. A
+value is text, read as its setting needs it; lists and mappings are written as in YAML, `[a, b]`. A key nobody knows,
+or a value out of range, stops the process at start with `CONFIG_INVALID`. A house that was started by `tradepit demo`
+writes the settings it runs with to `settings.yaml` in its folder, and to `.tradepit/running.yaml` in the current
+folder while it runs: commands without `--config` use that file.
 
 All settings with their defaults (limits of the risk rules, `orders.risk`, are on their [own page](risk-rules.md)):
 """
-_ROWS = {"exchange.contracts": ContractSettings, "exchange.accounts": AccountSettings, "agents.rows": AgentRow}
+_ROWS: dict[str, type[msgspec.Struct]] = {
+    "exchange.contracts": ContractSettings,
+    "exchange.accounts": AccountSettings,
+    "agents.rows": AgentRow,
+}
 
 
 def page() -> str:

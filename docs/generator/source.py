@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import tradepit
@@ -12,7 +13,12 @@ ROOT = Path(tradepit.__file__).resolve().parent
 def trees(*patterns: str) -> Iterator[tuple[Path, ast.Module]]:
     """The parsed source files that match, in order."""
     for path in sorted({path for pattern in patterns for path in ROOT.glob(pattern)}):
-        yield path, ast.parse(path.read_text(encoding="utf-8"))
+        yield path, _parsed(path)
+
+
+@cache
+def _parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
 
 
 def constants(tree: ast.Module) -> dict[str, str]:

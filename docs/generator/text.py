@@ -4,12 +4,20 @@ import inspect
 import re
 from collections.abc import Iterable, Sequence
 from enum import Enum
-from types import NoneType, UnionType
+from types import UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 import msgspec
 
-_WORDS = {str: "text", int: "integer", float: "number", bool: "true or false", bytes: "bytes", NoneType: "null"}
+_WORDS = {
+    "str": "text",
+    "int": "integer",
+    "float": "number",
+    "bool": "true or false",
+    "bytes": "bytes",
+    "NoneType": "null",
+    "Decimal": "decimal",
+}
 
 
 def doc(thing: object) -> str:
@@ -52,16 +60,15 @@ def kind(annotation: object) -> str:
         return "map" if inner[1] is Any else f"map of {kind(inner[1])}"
     if isinstance(annotation, type) and issubclass(annotation, Enum):
         return ", ".join(code(member.value) for member in annotation)
-    return _WORDS.get(
-        annotation, "decimal" if getattr(annotation, "__name__", "") == "Decimal" else getattr(annotation, "__name__", "any")
-    )
+    name = getattr(annotation, "__name__", "any")
+    return _WORDS.get(name, name)
 
 
 def default(field: msgspec.structs.FieldInfo) -> str:
     """A field's default as it would be written in JSON, ``required`` when it has none."""
     if field.required:
         return "required"
-    value = field.default if field.default is not msgspec.NODEFAULT else field.default_factory()  # type: ignore[misc]  # one is given
+    value = field.default if field.default is not msgspec.NODEFAULT else field.default_factory()
     plain = msgspec.to_builtins(value)
     return code(msgspec.json.encode(plain).decode()) if plain != "" else '`""`'
 
@@ -85,7 +92,8 @@ def _either(inner: Sequence[Any]) -> str:
 
 def _bounds(meta: Sequence[Any]) -> str:
     signs = (("ge", "≥"), ("gt", ">"), ("le", "≤"), ("lt", "<"))
-    told = [f"{sign} {getattr(each, name)}" for each in meta for name, sign in signs if getattr(each, name, None) is not None]
+    told = [f"matching `{each.pattern}`" for each in meta if getattr(each, "pattern", None)]
+    told += [f"{sign} {getattr(each, name)}" for each in meta for name, sign in signs if getattr(each, name, None) is not None]
     return " " + ", ".join(told) if told else ""
 
 

@@ -166,7 +166,7 @@ def instances_of(settings: Settings, names: Sequence[str]) -> list[str]:
             chosen.append(name)
         else:
             raise ConfigError("no such role or instance", name=name[:64], profile=settings.profile)
-    return chosen
+    return list(dict.fromkeys(chosen))
 
 
 def make_service(wiring: Wiring, instance: str, on_failure: OnFailure) -> Service:
@@ -242,8 +242,6 @@ def _market_data(wiring: Wiring, instance: str, number: int, on_failure: OnFailu
     bus = wiring.bus()
     symbols = market.symbols or tuple(contract.symbol for contract in wiring.settings.exchange.contracts)
     feed: TickFeed
-    if market.source not in ("generator", "replay"):
-        raise ConfigError("source must be generator or replay", source=market.source)
     # One recording holds every symbol in the order of time: the first instance plays it, the others have nothing to do.
     replays = market.source == "replay"
     if replays and number == 1:
@@ -251,9 +249,12 @@ def _market_data(wiring: Wiring, instance: str, number: int, on_failure: OnFailu
 
         feed = ReplayedFeed(Path(market.file), load_catalog(), wiring.clock, speed=market.speed)
     else:
-        chosen = () if replays else symbols[number - 1 : number]
+        replicas = next(role.replicas for role in roles_of(wiring.settings.profile) if role.name == wire.MARKET_DATA)
+        chosen = () if replays else symbols[number - 1 :: replicas]
         clock = wiring.clock if replays else wiring.exchange_clock()
-        feed = GeneratedFeed(chosen, ExchangeDesk(bus).listed, load_calendar(), clock, seed=market.seed, cadence_ms=market.cadence_ms)
+        feed = GeneratedFeed(
+            chosen, ExchangeDesk(bus).listed, load_calendar(), clock, seed=market.seed, cadence_ms=market.cadence_ms
+        )
     return MarketDataService(bus, wiring.clock, feed, MarketDataSettings(), instance, new_id("R"))
 
 

@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 import yaml
@@ -16,6 +16,10 @@ from tradepit.services.trading_agents import AgentRow
 from tradepit.trading.model.errors import ConfigError
 
 ENVIRONMENT_PREFIX = "TRADEPIT_"
+NOT_SETTINGS = frozenset({"TRADEPIT_LAUNCHER_PID"})
+
+Token = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{1,64}\Z")]
+Seconds = Annotated[float, msgspec.Meta(gt=0, le=3_600)]
 
 
 class _Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -25,16 +29,24 @@ class _Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 class ContractSettings(_Settings, frozen=True, kw_only=True):
     """A contract to list. ``reference`` is its previous settlement price (quoted units)."""
 
-    symbol: str
+    symbol: Token
     reference: Decimal
+
+    def __post_init__(self) -> None:
+        if not self.reference.is_finite() or self.reference <= 0:
+            raise ValueError("reference must be a price")
 
 
 class AccountSettings(_Settings, frozen=True, kw_only=True):
     """A trading account and its opening deposit in its currency."""
 
-    account: str
+    account: Token
     deposit: Decimal
     currency: str = "CNY"
+
+    def __post_init__(self) -> None:
+        if not self.deposit.is_finite() or self.deposit < 0:
+            raise ValueError("deposit must be an amount")
 
 
 class ExchangeSettings(_Settings, frozen=True, kw_only=True):
@@ -49,39 +61,39 @@ class ExchangeSettings(_Settings, frozen=True, kw_only=True):
     accounts: tuple[AccountSettings, ...] = ()
     starts_at: str = ""
     origin_ns: int = 0
-    time: str = "clock"
+    time: Literal["clock", "ticks"] = "clock"
     gateway: GatewaySettings = GatewaySettings()
 
 
 class OrderSettings(_Settings, frozen=True, kw_only=True):
     """Order management: the election's timing, the risk rules by name, the account of requests that name none."""
 
-    default_account: str = "A1"
+    default_account: Token = "A1"
     lease: LeaseTiming = LeaseTiming()
     risk: dict[str, Any] = {}
-    broker_timeout_s: float = 1.0
+    broker_timeout_s: Seconds = 1.0
     retry: RetryPolicy = RetryPolicy()
 
 
 class MarketSettings(_Settings, frozen=True, kw_only=True):
     """Market data. ``source``: ``generator`` or ``replay``; ``speed`` multiplies recorded time, 0 = as fast as possible.
 
-    ``symbols`` are served by as many market-data instances as there are entries: ``market-data-1`` serves the first, and so on.
+    The market-data instances deal the ``symbols`` out among themselves: ``market-data-1`` serves the first, and so on in turn.
     """
 
-    source: str = "generator"
-    symbols: tuple[str, ...] = ()
-    cadence_ms: int = 100
+    source: Literal["generator", "replay"] = "generator"
+    symbols: tuple[Token, ...] = ()
+    cadence_ms: Annotated[int, msgspec.Meta(ge=1, le=3_600_000)] = 100
     seed: int = 1
     file: str = ""
-    speed: float = 1.0
+    speed: Annotated[float, msgspec.Meta(ge=0, le=1_000_000)] = 1.0
 
 
 class AgentSettings(_Settings, frozen=True, kw_only=True):
     """Background agents: who they are, how many orders and cancels a second they send together, the seed of their chance."""
 
     rows: tuple[AgentRow, ...] = ()
-    orders_per_s: float = 20.0
+    orders_per_s: Annotated[float, msgspec.Meta(gt=0, le=100_000)] = 20.0
     seed: int = 1
 
 
@@ -89,13 +101,13 @@ class MonitorSettings(_Settings, frozen=True, kw_only=True):
     """The monitor's HTTP door. Loopback only unless somebody decides otherwise; port 0 takes any free one."""
 
     host: str = "127.0.0.1"
-    port: int = 8800
+    port: Annotated[int, msgspec.Meta(ge=0, le=65_535)] = 8800
 
 
 class LogSettings(_Settings, frozen=True, kw_only=True):
     """Logs: the console's level, and files in ``<data_dir>/logs`` (10 MB each, kept 7 days)."""
 
-    level: str = "INFO"
+    level: Literal["TRACE", "DEBUG", "INFO", "SUCCESS", "WARNING", "ERROR", "CRITICAL"] = "INFO"
     files: bool = True
 
 
@@ -126,14 +138,18 @@ class Settings(_Settings, frozen=True, kw_only=True):
 
 
 def load(path: Path | None = None, environment: Mapping[str, str] | None = None) -> Settings:
-    """Settings from a YAML file (or none) with ``TRADEPIT_<KEY>__<KEY>=value`` laid over it. Raises ConfigError."""
+    """Settings from a YAML file (or none) with ``TRADEPIT_<KEY>__<KEY>=value`` laid over it. Raises ConfigError.
+
+    A value in the environment is text, read as its setting needs it; lists and mappings are written as in YAML, ``[a, b]``.
+    """
     tree = _read(path) if path is not None else {}
     for name, value in sorted((os.environ if environment is None else environment).items()):
-        if name.startswith(ENVIRONMENT_PREFIX) and name != "TRADEPIT_LAUNCHER_PID":
-            _put(tree, name.removeprefix(ENVIRONMENT_PREFIX).lower().split("__"), _parse(value))
+        if name.startswith(ENVIRONMENT_PREFIX) and name not in NOT_SETTINGS:
+            keys = name.removeprefix(ENVIRONMENT_PREFIX).lower().split("__")
+            _put(tree, keys, _parse(value) if keys[:2] == ["orders", "risk"] or value[:1] in ("[", "{") else value)
     try:
         return msgspec.convert(tree, Settings, strict=False)
-    except (msgspec.ValidationError, ValueError) as error:
+    except (msgspec.ValidationError, ValueError, ArithmeticError) as error:
         raise ConfigError(str(error)[:300], file=str(path) if path else "environment") from error
 
 
@@ -142,9 +158,20 @@ def dump(settings: Settings) -> str:
     return yaml.safe_dump(msgspec.to_builtins(settings), sort_keys=False, allow_unicode=True)
 
 
+class _Loader(yaml.SafeLoader):
+    """Reads what the safe loader reads, and leaves instants as the text they are."""
+
+
+_INSTANT = "tag:yaml.org,2002:timestamp"
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != _INSTANT]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
 def _read(path: Path) -> dict[str, Any]:
     try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+        tree = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - it is a safe loader
     except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError, ValueError) as error:
         raise ConfigError(f"cannot be read: {str(error)[:200]}", file=str(path)) from error
     if tree is None:

@@ -53,7 +53,6 @@ async def test_whatever_is_killed_nothing_is_lost(tmp_path: Path, seed: int) -> 
 
 async def _recover(house: HouseUnderTest) -> None:
     """Full strength: every process runs, nothing is in doubt, the algorithm has come to its end."""
-    house.house.revive()
     await house.ready()
     await house.settled()
 

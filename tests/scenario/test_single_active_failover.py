@@ -36,7 +36,6 @@ async def test_a_killed_leader_is_followed_by_another(tmp_path: Path, record_pro
         again = await house.order("buy", 4300, 7, client_order_id="before")
         assert again["orderid"] == before["orderid"]
 
-        house.house.revive()
         await house.ready()
         standings = await house.standings()
         assert sorted(standings.values()) == ["ACTIVE", "STANDBY", "STANDBY"]

@@ -6,7 +6,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import IO
 
 import msgspec
 
@@ -40,7 +39,6 @@ class House:
         self.server = NatsServer(folder / SERVER_FOLDER)
         self._settings = settings
         self._without = without
-        self._logs: list[IO[bytes]] = []
         self.settings_path = folder / SETTINGS_FILE
         self.members = {name: Member(name=name, instances=instances) for name, instances in self._processes().items()}
 
@@ -90,8 +88,6 @@ class House:
             self.send(member.name, signal.SIGTERM)
         codes = {name: _await_end(member) for name, member in self.members.items()}
         self.server.stop()
-        for log in self._logs:
-            log.close()
         return codes
 
     def _processes(self) -> dict[str, tuple[str, ...]]:
@@ -104,12 +100,11 @@ class House:
 
     def _launch(self, member: Member) -> None:
         command = [sys.executable, "-m", "tradepit", "run", *member.instances, "--config", str(self.settings_path)]
-        log = (self.folder / f"{member.name}.out").open("ab")
-        self._logs.append(log)
         environment = os.environ | {PARENT_VARIABLE: str(os.getpid())}
-        member.process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environment, start_new_session=True
-        )
+        with (self.folder / f"{member.name}.out").open("ab") as log:
+            member.process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+                command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environment, start_new_session=True
+            )
 
 
 def _ended(member: Member) -> bool:

@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
@@ -85,20 +85,28 @@ def algo(
     side: Literal["buy", "sell"] = "buy",
     volume: int = 0,
     price: str | None = None,
-    duration: float = 60.0,
-    interval: float = 3.0,
+    duration: float | None = None,
+    interval: float | None = None,
     account: str = "",
     algo_id: Annotated[str, Parameter(name="--id")] = "",
     config: Config = None,
     json: Json = False,
 ) -> int:
-    """Start or control a TWAP or VWAP. DURATION and INTERVAL are trading seconds; PRICE is the hard limit."""
+    """Start or control a TWAP or VWAP. DURATION (60) and INTERVAL (3) are trading seconds; PRICE is the hard limit."""
     from tradepit.cli import trade  # noqa: PLC0415 - each command loads only what it needs
 
-    body: dict[str, Any] = {"action": action, "algo": kind, "symbol": symbol, "volume": volume, "account": account}
-    body |= {"direction": "LONG" if side == "buy" else "SHORT", "duration": duration, "interval": interval, "algo_id": algo_id}
-    if price is not None:
-        body["price"] = float(price)
+    body = trade.algo_request(
+        action,
+        kind=kind,
+        symbol=symbol,
+        side=side,
+        volume=volume,
+        price=price,
+        duration=duration,
+        interval=interval,
+        account=account,
+        algo_id=algo_id,
+    )
     return trade.algo(settings_of(config), body, json=json)
 
 

@@ -5,8 +5,10 @@ from collections.abc import Mapping, Sequence
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from tradepit.cli.exits import exit_of
+from tradepit.runtime.order_client import Refused
 from tradepit.trading.model.errors import TradepitError
 from tradepit.wire.simulator_codec import encode
 
@@ -22,7 +24,8 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[obje
     for column in columns:
         table.add_column(column)
     for row in rows:
-        table.add_row(*(str(cell) for cell in row))
+        # As plain text: a value in square brackets is no markup.
+        table.add_row(*(Text(str(cell)) for cell in row))
     Console().print(table)
 
 
@@ -33,9 +36,12 @@ def print_fields(title: str, fields: Mapping[str, object]) -> None:
 
 def fail(error: TradepitError, *, json: bool) -> int:
     """Tell of an error (JSON on standard output, or a line on standard error); the exit code to end with."""
+    details = {key: str(value) for key, value in error.details.items()}
+    if isinstance(error, Refused) and isinstance(error.reply.get("details"), dict):
+        details |= {str(key): str(value) for key, value in dict(error.reply["details"]).items()}  # type: ignore[call-overload]  # JSON
     if json:
-        details = {key: str(value) for key, value in error.details.items()}
         print_json({"success": False, "error": error.reason_code, "message": error.message, "details": details})
     else:
-        sys.stderr.write(f"{error}\n")
+        extra = " ".join(f"{key}={value}" for key, value in details.items())
+        sys.stderr.write(f"{error.reason_code}: {error.message}" + (f" ({extra})" if extra else "") + "\n")
     return int(exit_of(error))

@@ -1,5 +1,6 @@
 """``tradepit order``, ``cancel`` and ``algo``: a trader's hands on a running house."""
 
+import math
 from collections.abc import Awaitable, Callable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Literal
@@ -9,6 +10,7 @@ from tradepit.cli.output import fail, print_fields, print_json
 from tradepit.compose import Wiring
 from tradepit.config import Settings
 from tradepit.runtime.ids import new_id
+from tradepit.runtime.logs import set_up
 from tradepit.runtime.order_client import OrderClient, Refused
 from tradepit.trading.model.errors import BadRequest, TradepitError
 
@@ -34,7 +36,7 @@ def order(
         return await client.submit(
             side=side.upper(),
             symbol=symbol,
-            price=None if price == "market" else _decimal(price),
+            price=None if price == "market" else price_of(price),
             volume=volume,
             account=account,
             offset=offset,
@@ -59,6 +61,29 @@ def cancel(settings: Settings, order_id: str, *, account: str, json: bool) -> in
     return _perform(settings, "cancel", work, json=json)
 
 
+def algo_request(
+    action: str,
+    *,
+    kind: str,
+    symbol: str,
+    side: Literal["buy", "sell"],
+    volume: int,
+    price: str | None,
+    duration: float | None,
+    interval: float | None,
+    account: str,
+    algo_id: str,
+) -> dict[str, object]:
+    """The request for an algorithm order. What is not given is left out: an amendment leaves it as it is. Raises BadRequest."""
+    times = {"duration": duration, "interval": interval}
+    given = {name: seconds for name, seconds in times.items() if seconds is not None}
+    if not all(0 < seconds < math.inf for seconds in given.values()):
+        raise BadRequest("duration and interval must be above 0")
+    body: dict[str, object] = {"action": action, "algo": kind, "symbol": symbol, "volume": volume, "account": account}
+    body |= {"direction": "LONG" if side == "buy" else "SHORT", "algo_id": algo_id, **given}
+    return body if price is None else {**body, "price": price_of(price)}
+
+
 def algo(settings: Settings, body: Mapping[str, object], *, json: bool) -> int:
     """Start or control an algorithm order."""
 
@@ -78,6 +103,7 @@ def _perform(settings: Settings, title: str, work: Callable[[OrderClient], Await
         finally:
             await bus.close()
 
+    set_up(f"cli-{title}", level="ERROR", folder=None)
     try:
         reply = run(connected())
     except TradepitError as error:
@@ -89,8 +115,12 @@ def _perform(settings: Settings, title: str, work: Callable[[OrderClient], Await
     return 0
 
 
-def _decimal(text: str) -> Decimal:
+def price_of(text: str) -> Decimal:
+    """A price as typed. Raises BadRequest: not a number above 0 must never arrive as "no limit"."""
     try:
-        return Decimal(text)
+        price = Decimal(text)
     except InvalidOperation as error:
-        raise BadRequest("price must be a number or the word market", price=text[:40]) from error
+        raise BadRequest("price must be a number", price=text[:40]) from error
+    if not price.is_finite() or price <= 0:
+        raise BadRequest("price must be above 0", price=text[:40])
+    return price

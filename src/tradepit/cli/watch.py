@@ -15,6 +15,7 @@ from tradepit.cli.watch_model import WatchModel
 from tradepit.cli.watch_view import draw
 from tradepit.compose import Wiring
 from tradepit.config import Settings
+from tradepit.runtime.logs import set_up
 from tradepit.trading.model.errors import TradepitError
 from tradepit.wire.simulator import POSITION_TRACKER, rpc_subject
 
@@ -27,6 +28,7 @@ class _Positions(msgspec.Struct, kw_only=True):
 
 def run_watch(settings: Settings) -> int:
     """Watch until q is pressed."""
+    set_up("watch", level="ERROR", folder=None)
     run(_watch(settings))
     return int(Exit.OK)
 

@@ -2,13 +2,14 @@
 
 from collections import deque
 from collections.abc import Sequence
+from typing import TypeVar
 
 import msgspec
 from loguru import logger
 
 from tradepit.ports.bus import Bus, Channel, Message, Subscription
 from tradepit.ports.clock import Clock
-from tradepit.trading.model.errors import TradepitError
+from tradepit.trading.model.errors import BadRequest, TradepitError
 from tradepit.wire.registry import STALE_AFTER_S, ServiceInstance
 from tradepit.wire.simulator import (
     ALGO_PROGRESS,
@@ -30,6 +31,9 @@ from tradepit.wire.simulator_codec import decode
 
 _TAPE = 12
 _PRICES = 240
+_MARKETS = 64
+_INSTANCES = 256
+_ALGOS = 64
 
 
 class Market(msgspec.Struct, kw_only=True):
@@ -78,15 +82,8 @@ class WatchModel:
 
     def leader(self) -> tuple[str, int]:
         """The active order-management instance and its epoch, ("", 0) when none is heard of."""
-        active = [
-            seen.instance
-            for seen in self.fresh("order-management")
-            if seen.instance.status == "ACTIVE"
-        ]
-        if not active:
-            return "", 0
-        chosen = max(active, key=lambda instance: int(instance.metadata.get("epoch", 0)))
-        return chosen.instance_id, int(chosen.metadata.get("epoch", 0))
+        active = [seen.instance for seen in self.fresh("order-management") if seen.instance.status == "ACTIVE"]
+        return max(((_epoch(instance), instance.instance_id) for instance in active), default=(0, ""))[::-1]
 
     def fresh(self, service: str) -> Sequence[Seen]:
         """Instances of a service heard of lately."""
@@ -95,7 +92,9 @@ class WatchModel:
 
     def market(self, symbol: str) -> Market:
         """The picture of one instrument."""
-        return self.markets.setdefault(symbol, Market())
+        market = self.markets.setdefault(symbol, Market())
+        _bound(self.markets, _MARKETS)
+        return market
 
     async def _listen(self, bus: Bus, channel: Channel) -> None:
         self._subscriptions.append(await bus.subscribe(channel, self._receive))
@@ -103,7 +102,7 @@ class WatchModel:
     async def _receive(self, message: Message) -> None:
         try:
             self._fold(message)
-        except (TradepitError, msgspec.MsgspecError, ValueError) as error:
+        except (TradepitError, msgspec.MsgspecError, ValueError, RecursionError) as error:
             self.counts["garbage"] += 1
             logger.debug("not shown: {} on {}", error, message.subject)
 
@@ -122,9 +121,14 @@ class WatchModel:
             self.orders.appendleft(decode(message.payload, OrderData))
         elif subject.startswith("internal.heartbeat."):
             instance = msgspec.json.decode(message.payload, type=ServiceInstance)
+            self.instances.pop(instance.instance_id, None)
             self.instances[instance.instance_id] = Seen(instance=instance, at_ns=self._clock.monotonic_ns())
+            _bound(self.instances, _INSTANCES)
         elif subject.startswith("algo.progress."):
-            self.algos[subject.rpartition(".")[2]] = msgspec.json.decode(message.payload, type=dict[str, object])
+            progress = msgspec.json.decode(message.payload, type=dict[str, object])
+            self.algos.pop(algo_id := subject.rpartition(".")[2], None)
+            self.algos[algo_id] = progress
+            _bound(self.algos, _ALGOS)
         elif subject.startswith("risk.alerts."):
             self.alerts.appendleft(message.payload.decode("utf-8", "replace")[:200])
 
@@ -134,6 +138,8 @@ class WatchModel:
             self.market(phase.symbol).phase = phase.phase
             return
         tick = decode(payload, TickData)
+        if not all(price.is_finite() for price in (tick.last_price, tick.pre_settlement)):
+            raise BadRequest("a price is no number", symbol=tick.symbol[:64])
         market = self.market(tick.symbol)
         market.phase = tick.phase
         if subject.startswith("market.depth."):
@@ -143,3 +149,17 @@ class WatchModel:
         else:
             market.tick = tick
             self.counts["ticks"] += 1
+
+
+V = TypeVar("V")
+
+
+def _bound(things: dict[str, V], most: int) -> None:
+    """Forget the oldest beyond ``most``."""
+    while len(things) > most:
+        del things[next(iter(things))]
+
+
+def _epoch(instance: ServiceInstance) -> int:
+    epoch = instance.metadata.get("epoch", 0)
+    return epoch if isinstance(epoch, int) else 0

@@ -14,6 +14,19 @@ from tradepit.wire.simulator import OrderData, TickData, TradeData
 _BARS = "▁▂▃▄▅▆▇█"
 _UP, _DOWN = "red", "green"  # China: red is up
 _LEVELS = 5
+_WANTED = (
+    "epoch",
+    "order_p50_us",
+    "order_p99_us",
+    "in_doubt",
+    "orders",
+    "commands_per_s",
+    "apply_p50_us",
+    "apply_p99_us",
+    "took_over_ms",
+    "sequence",
+    "ticks",
+)
 
 
 def draw(model: WatchModel, *, title: str, footer: RenderableType, positions: Sequence[Mapping[str, object]]) -> Layout:
@@ -30,7 +43,9 @@ def draw(model: WatchModel, *, title: str, footer: RenderableType, positions: Se
     layout["head"].update(Panel(head))
     layout["body"].split_row(Layout(name="left", ratio=5), Layout(name="middle", ratio=4), Layout(name="right", ratio=5))
     layout["left"].update(Group(*(_market(symbol, market) for symbol, market in sorted(model.markets.items())[:2])))
-    layout["middle"].split_column(Layout(Panel(_tape(model.trades), title="trades")), Layout(Panel(_orders(model.orders), title="orders")))
+    layout["middle"].split_column(
+        Layout(Panel(_tape(model.trades), title="trades")), Layout(Panel(_orders(model.orders), title="orders"))
+    )
     layout["right"].split_column(
         Layout(Panel(_positions(positions), title="positions"), ratio=2),
         Layout(Panel(_instances(model), title="instances"), ratio=4),
@@ -52,7 +67,7 @@ def sparkline(values: Sequence[float], width: int) -> str:
 def _market(symbol: str, market: Market) -> RenderableType:
     tick = market.depth or market.tick
     if tick is None:
-        return Panel("waiting for the first tick", title=symbol)
+        return Panel("waiting for the first tick", title=Text(symbol))
     change = tick.last_price - tick.pre_settlement
     style = _UP if change > 0 else _DOWN
     line = Text.assemble(
@@ -61,27 +76,33 @@ def _market(symbol: str, market: Market) -> RenderableType:
         f"volume {tick.volume}  limits {tick.limit_down}–{tick.limit_up}\n",
         (sparkline(market.prices, 48), style),
     )
-    return Panel(Group(line, _book(tick)), title=f"{symbol} · {tick.exchange} · {market.phase}")
+    return Panel(Group(line, _book(tick)), title=Text(f"{symbol} · {tick.exchange} · {market.phase}"))
 
 
 def _book(tick: TickData) -> Table:
     table = Table.grid(expand=True, padding=(0, 1))
     for justify in ("right", "right", "right", "left"):
-        table.add_column(justify=justify)  # type: ignore[arg-type]  # a loop over two of rich's literals
+        table.add_column(justify=justify)
     most = max([1, *(getattr(tick, f"{side}_volume_{level}") for side in ("bid", "ask") for level in range(1, _LEVELS + 1))])
     for side, levels, style in (("ask", range(_LEVELS, 0, -1), _DOWN), ("bid", range(1, _LEVELS + 1), _UP)):
         for level in levels:
             price, lots = getattr(tick, f"{side}_price_{level}"), getattr(tick, f"{side}_volume_{level}")
             if lots:
-                table.add_row(f"{side} {level}", Text(str(price), style=style), str(lots), Text("█" * (1 + 14 * lots // most), style=style))
+                bar = Text("█" * (1 + 14 * lots // most), style=style)
+                table.add_row(f"{side} {level}", Text(str(price), style=style), str(lots), bar)
     return table
+
+
+def _add(table: Table, *cells: object) -> None:
+    """A row of plain text: what came over the bus is never read as markup."""
+    table.add_row(*(cell if isinstance(cell, Text) else Text(str(cell)) for cell in cells))
 
 
 def _tape(trades: Sequence[TradeData]) -> Table:
     table = Table.grid(expand=True, padding=(0, 1))
     for trade in trades:
         style = _UP if trade.direction == "LONG" else _DOWN
-        table.add_row(trade.datetime[11:23], trade.symbol, Text(str(trade.price), style=style), str(trade.volume), trade.account)
+        _add(table, trade.datetime[11:23], trade.symbol, Text(str(trade.price), style=style), trade.volume, trade.account)
     return table
 
 
@@ -90,7 +111,7 @@ def _orders(orders: Sequence[OrderData]) -> Table:
     for order in orders:
         style = _UP if order.direction == "LONG" else _DOWN
         done = f"{order.traded}/{order.volume}"
-        table.add_row(order.symbol, Text(f"{order.price}", style=style), done, order.status, order.account, order.reason)
+        _add(table, order.symbol, Text(f"{order.price}", style=style), done, order.status, order.account, order.reason)
     return table
 
 
@@ -99,7 +120,7 @@ def _positions(positions: Sequence[Mapping[str, object]]) -> Table:
     for row in positions[:14]:
         lots = int(str(row.get("today_lots", 0))) + int(str(row.get("yesterday_lots", 0)))
         profit = str(row.get("position_profit", ""))
-        table.add_row(str(row.get("account", "")), str(row.get("symbol", "")), str(row.get("side", "")), str(lots), profit)
+        _add(table, row.get("account", ""), row.get("symbol", ""), row.get("side", ""), lots, profit)
     return table
 
 
@@ -110,17 +131,16 @@ def _instances(model: WatchModel) -> Table:
         alive = seen in model.fresh(seen.instance.service_name)
         status = seen.instance.status if alive else "SILENT"
         style = {"ACTIVE": "green", "STANDBY": "yellow"}.get(status, "bold red")
-        table.add_row(name, Text(status, style=style), _figures(seen.instance.metadata))
+        _add(table, name, Text(status, style=style), _figures(seen.instance.metadata))
     return table
 
 
 def _figures(metadata: Mapping[str, object]) -> str:
-    wanted = ("epoch", "order_p50_us", "order_p99_us", "in_doubt", "orders", "commands_per_s", "apply_p50_us", "apply_p99_us", "took_over_ms", "sequence", "ticks")
-    return "  ".join(f"{name} {metadata[name]}" for name in wanted if name in metadata)[:60]
+    return "  ".join(f"{name} {metadata[name]}" for name in _WANTED if name in metadata)[:60]
 
 
 def _algos(model: WatchModel) -> Table:
     table = Table.grid(expand=True, padding=(0, 1))
     for algo_id, progress in list(model.algos.items())[-4:]:
-        table.add_row(algo_id[-12:], *(f"{name} {progress.get(name, '')}" for name in ("status", "filled", "working")))
+        _add(table, algo_id[-12:], *(f"{name} {progress.get(name, '')}" for name in ("status", "filled", "working")))
     return table

@@ -19,6 +19,7 @@ _GATEWAY_METHODS = (
     "orders",
     "account",
     "positions",
+    "statement",
     "reports",
     "instruments",
     "depth",
@@ -81,7 +82,15 @@ ROLES = (
         replicas=3,
         process="algo-{n}",
         purpose="TWAP and VWAP workers; each algorithm order is run by one of them",
-        consumes=(wire.ALGO_ORDERS, wire.ALGO_CONTROL, wire.MARKET_TICK),
+        consumes=(
+            wire.ALGO_ORDERS,
+            wire.ALGO_CONTROL,
+            wire.MARKET_TICK,
+            wire.ORDERS_NEW,
+            wire.ORDERS_FILLED,
+            wire.ORDERS_CANCELLED,
+            wire.TRADES_EXECUTED,
+        ),
         publishes=(wire.ALGO_PROGRESS,),
     ),
     Role(
@@ -103,6 +112,6 @@ ROLES = (
         replicas=1,
         process="agents",
         purpose="market makers, noise and momentum traders: ordinary clients that make the market move",
-        consumes=(wire.MARKET_TICK, wire.MARKET_DEPTH),
+        consumes=(wire.MARKET_TICK, wire.MARKET_DEPTH, wire.ORDERS_CANCELLED, wire.TRADES_EXECUTED),
     ),
 )

@@ -19,6 +19,8 @@ def describe(service: Service, clock: Clock) -> ServiceInstance:
     """The service instance as the registry and the monitor see it now."""
     health = service.health()
     standing = str(health.figures.get("standing", ""))
+    metadata: dict[str, str | int | float | bool] = {"ready": health.ready, "reason": health.reason}
+    metadata |= health.figures
     return ServiceInstance(
         service_name=service.name,
         instance_id=service.instance,
@@ -27,7 +29,7 @@ def describe(service: Service, clock: Clock) -> ServiceInstance:
         last_heartbeat=to_iso(clock.now_ns()),
         sticky_active_group="default" if standing else "",
         sticky_active_status=standing,
-        metadata={"ready": health.ready, "reason": health.reason} | health.figures,
+        metadata=metadata,
     )
 
 
@@ -45,15 +47,18 @@ class Heartbeat:
                 await self._beat(register=beats % _REGISTER_EVERY == 0)
             except TradepitError as error:
                 logger.debug("heartbeat of {} not told: {}", self._service.instance, error)
+            except Exception as error:  # noqa: BLE001 - a service whose health cannot be told still works
+                logger.opt(exception=error).error("heartbeat of {} not told", self._service.instance)
             beats += 1
             await self._clock.sleep(HEARTBEAT_INTERVAL_S)
 
     async def sign_off(self) -> None:
         """Say that this instance stopped on purpose, and leave the registry."""
         try:
+            # The registry first: a beat that cannot be told must not leave a dead instance listed.
+            await self._cache.delete(registry_key(self._service.name, self._service.instance))
             stopped = msgspec.structs.replace(describe(self._service, self._clock), status="STOPPED")
             await self._bus.publish(heartbeat_topic(self._service.name), encode(stopped))
-            await self._cache.delete(registry_key(self._service.name, self._service.instance))
         except TradepitError as error:
             logger.debug("{} not signed off: {}", self._service.instance, error)
 

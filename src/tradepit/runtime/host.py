@@ -45,10 +45,10 @@ class Host:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._ended.set)
-        await self._bus.connect()
-        await self._cache.connect()
         started: list[Service] = []
         try:
+            await self._bus.connect()
+            await self._cache.connect()
             if before_start is not None:
                 await before_start()
             for service in self._services:
@@ -69,7 +69,7 @@ class Host:
     async def _watch_parent(self) -> None:
         """A launcher that was killed cannot stop its processes: they notice that they were orphaned and stop by themselves."""
         launcher = int(os.environ.get(PARENT_VARIABLE, "0"))
-        while not launcher or os.getppid() == launcher:
+        while not launcher or os.getppid() == launcher:  # noqa: ASYNC110 - the kernel has no event for it
             await asyncio.sleep(1.0)
         logger.warning("the launcher {} is gone, stopping", launcher)
         self._ended.set()
@@ -83,7 +83,9 @@ class Host:
                 logger.info("{} stopped", service.instance)
             except TimeoutError:
                 logger.error("{} did not stop within {} s", service.instance, _STOP_S)
-        for heart in self._hearts:
+            except Exception as error:  # noqa: BLE001 - the other services must be stopped all the same
+                logger.opt(exception=error).error("{} did not stop well", service.instance)
+        for heart in self._hearts[: len(started)]:
             await heart.sign_off()
         await self._cache.close()
         await self._bus.close()

@@ -2,13 +2,16 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from loguru import logger
 
 from tradepit.ports.journal import Journal
-from tradepit.trading.model.errors import JournalConflict, JournalError, StaleEpoch, TradepitError, Unavailable
+from tradepit.runtime.eager import Started
+from tradepit.trading.model.errors import JournalConflict, NotActive, StaleEpoch, TradepitError, Unavailable
 
 _RETRY_S = 0.05
+_DRAIN_S = 5.0
 _MAX_RECORDS = 512
 
 
@@ -16,13 +19,16 @@ class JournalWriter:
     """Appends under one epoch. Once another writer has appended it is fenced for good: every put fails with StaleEpoch.
 
     When the journal cannot be reached the outcome of an append is unknown: the tail is read again until it is certain.
+    A journal that keeps records without waiting is written to inside ``put``: there is no group to be gathered.
     """
 
     def __init__(self, journal: Journal, *, last: int, epoch: int, on_fenced: Callable[[], None]) -> None:
         self._journal, self._last, self._epoch, self._on_fenced = journal, last, epoch, on_fenced
-        self._waiting: list[tuple[Sequence[bytes], asyncio.Future[int] | None]] = []
+        self._waiting: list[tuple[Sequence[bytes], asyncio.Future[int]]] = []
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._at_once = True
+        self._first: asyncio.Task[None] | None = None
         self.fenced = False
 
     @property
@@ -42,28 +48,46 @@ class JournalWriter:
     def put(self, records: Sequence[bytes]) -> "asyncio.Future[int]":
         """Queue records in order; the future gives the entry's number once durable, or StaleEpoch."""
         future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        # A caller that went away (a disconnected client) must not make the loop complain about an unread exception.
-        future.add_done_callback(lambda done: done.cancelled() or done.exception())
         if self.fenced:
             future.set_exception(StaleEpoch(epoch=self._epoch))
-            return future
-        self._waiting.append((records, future))
-        self._wake.set()
+        else:
+            self._waiting.append((records, future))
+            if self._at_once and len(self._waiting) == 1 and self._task is not None:
+                self._write_at_once()
+            else:
+                self._wake.set()
+        # A caller that went away (a disconnected client) must not make the loop complain about an unread exception.
+        if not future.done():
+            future.add_done_callback(lambda done: done.cancelled() or done.exception())
+        elif not future.cancelled():
+            future.exception()
         return future
 
     async def stop(self) -> None:
-        """Write what is waiting, then end."""
-        while self._waiting and not self.fenced and self._task is not None and not self._task.done():
-            await asyncio.sleep(0.001)
+        """Write what is waiting (for a moment only, should the journal be out of reach), then end. Then puts raise StaleEpoch."""
         if self._task is not None:
+            if self._waiting and not self.fenced:
+                ends: set[asyncio.Future[Any]] = {self._task, self._waiting[-1][1]}
+                await asyncio.wait(ends, timeout=_DRAIN_S, return_when=asyncio.FIRST_COMPLETED)
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+        self.fenced = True
         self._fail(StaleEpoch(epoch=self._epoch))
+
+    def _write_at_once(self) -> None:
+        written = Started(self._write_batch())
+        if not written.finished:
+            # This journal has to wait: from now on what comes meanwhile forms the next group.
+            self._at_once, self._first = False, written.task
+            self._wake.set()
 
     async def _run(self) -> None:
         while not self.fenced:
             await self._wake.wait()
             self._wake.clear()
+            if self._first is not None:
+                await self._first
+                self._first = None
             while self._waiting and not self.fenced:
                 await self._write_batch()
 
@@ -78,23 +102,30 @@ class JournalWriter:
         try:
             self._last = await self._append(flat)
         except (JournalConflict, StaleEpoch) as error:
-            self._fence(error)
+            self._fence(error.reason_code)
             return
-        except JournalError as error:
-            logger.error("journal refuses for good: {}", error)
-            self._fence(error)
+        except Exception as error:  # noqa: BLE001 - whoever waits must be told, whatever the journal failed with
+            logger.opt(exception=error).error("journal refuses for good")
+            self._fence(error.reason_code if isinstance(error, TradepitError) else TradepitError.code)
             return
         done, self._waiting = self._waiting[: len(batch)], self._waiting[len(batch) :]
         for _, future in done:
-            if future is not None and not future.done():
+            if not future.done():
                 future.set_result(self._last)
 
     async def _append(self, records: list[bytes]) -> int:
+        in_doubt = False
         while True:
             try:
                 return await self._journal.append(records, expected=self._last, epoch=self._epoch)
+            except (JournalConflict, StaleEpoch):
+                # The entry in our place may be our own: an attempt whose answer was lost can be kept late.
+                if in_doubt and await self._is_written(records):
+                    return self._last + 1
+                raise
             except Unavailable as error:
                 logger.warning("journal not reachable, outcome of an append unknown: {}", error)
+                in_doubt = True
                 if await self._is_written(records):
                     return self._last + 1
 
@@ -112,13 +143,24 @@ class JournalWriter:
             except Unavailable:
                 continue
 
-    def _fence(self, error: TradepitError) -> None:
+    def _fence(self, cause: str) -> None:
         self.fenced = True
-        self._fail(StaleEpoch(epoch=self._epoch, cause=error.reason_code))
+        self._fail(StaleEpoch(epoch=self._epoch, cause=cause))
         self._on_fenced()
 
     def _fail(self, error: TradepitError) -> None:
         waiting, self._waiting = self._waiting, []
         for _, future in waiting:
-            if future is not None and not future.done():
+            if not future.done():
                 future.set_exception(error)
+
+
+async def durable(written: "asyncio.Future[int]") -> None:
+    """Wait for a put; a waiter that goes away does not undo it. Raises NotActive when another writer has taken over."""
+    try:
+        if written.done():
+            written.result()
+        else:
+            await asyncio.shield(written)
+    except StaleEpoch as error:
+        raise NotActive from error

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Mapping
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 
@@ -10,10 +11,14 @@ from tradepit.ports.bus import Bus
 from tradepit.ports.clock import Clock
 from tradepit.runtime.ids import new_id
 from tradepit.trading.model.errors import (
+    BadRequest,
     InternalError,
+    JournalClosed,
+    JournalConflict,
     NotActive,
     OutcomeUnknown,
     RequestRefused,
+    StaleEpoch,
     TimedOut,
     TradepitError,
     Unavailable,
@@ -22,7 +27,13 @@ from tradepit.wire.simulator import ORDER_MANAGEMENT, rpc_subject
 from tradepit.wire.simulator_codec import encode
 
 Reply = dict[str, object]
-_RETRIED = frozenset({NotActive.code, OutcomeUnknown.code, Unavailable.code, TimedOut.code, InternalError.code})
+_LONGEST_S = 3_600
+_METHODS = {"BUY": "buy", "SELL": "sell"}
+_IDS = {"buy": ("client_order_id", "C"), "sell": ("client_order_id", "C"), "algo_order": ("algo_id", "ALGO")}
+_RETRIED = frozenset(
+    kind.code
+    for kind in (NotActive, OutcomeUnknown, Unavailable, TimedOut, InternalError, StaleEpoch, JournalConflict, JournalClosed)
+)
 
 
 class Refused(RequestRefused):
@@ -53,12 +64,20 @@ class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
     longest_pause_s: float = 0.25
     jitter: float = 0.2
 
+    def __post_init__(self) -> None:
+        times = (self.deadline_s, self.attempt_timeout_s, self.first_pause_s, self.longest_pause_s)
+        if not all(0 < seconds <= _LONGEST_S for seconds in times):
+            raise ValueError(f"times must be above 0 and at most {_LONGEST_S} s")
+        if not (1 <= self.factor <= _LONGEST_S and 0 <= self.jitter < 1):
+            raise ValueError("factor must be at least 1, jitter at least 0 and below 1")
+
 
 class OrderClient:
     """Requests to ``rpc.order-management.*``.
 
-    Only answers that say "ask again" are retried: NOT_ACTIVE, no listener, no answer in time, outcome unknown. A refusal is final.
-    When the deadline passes the outcome may still be unknown: OutcomeUnknown is raised, and asking again later with the same id is safe.
+    Only answers that say "ask again" are retried: NOT_ACTIVE, no listener, no answer in time, outcome unknown. A refusal is
+    final. When the deadline passes the outcome may still be unknown: OutcomeUnknown is raised, and asking again later with the
+    same id is safe.
     """
 
     def __init__(self, bus: Bus, clock: Clock, *, policy: RetryPolicy | None = None, seed: int | None = None) -> None:
@@ -81,7 +100,13 @@ class OrderClient:
         reference: str = "",
         timestamp_ns: int = 0,
     ) -> Reply:
-        """Send one order (``side`` BUY or SELL). Raises Refused (final), OutcomeUnknown (deadline passed)."""
+        """Send one order; ``side`` is BUY or SELL and nothing else.
+
+        Raises Refused (final), BadRequest, and OutcomeUnknown when the deadline passed: its details carry the id to ask again with.
+        """
+        method = _METHODS.get(side)
+        if method is None:
+            raise BadRequest("side must be BUY or SELL", side=side[:16])
         body = {
             "symbol": symbol,
             "price": price,
@@ -89,25 +114,31 @@ class OrderClient:
             "account": account,
             "offset": offset,
             "type": order_type,
-            "client_order_id": client_order_id or new_id("C"),
+            "client_order_id": client_order_id,
             "reference": reference,
             "timestamp": timestamp_ns,
         }
-        return await self.call("buy" if side == "BUY" else "sell", body)
+        return await self.call(method, body)
 
     async def cancel(self, *, account: str, client_order_id: str = "", orderid: str = "") -> Reply:
         """Cancel by either id; a finished order's state is the answer. Raises Refused, OutcomeUnknown."""
         return await self.call("cancel", {"account": account, "client_order_id": client_order_id, "orderid": orderid})
 
     async def call(self, method: str, body: Mapping[str, object]) -> Reply:
-        """Any method with the retry rules of this client."""
+        """Any method with the retry rules of this client. A new order or algorithm without an id gets one before it is first sent:
+        a service that had to invent it would take every retry for another one.
+        """
+        field, prefix = _IDS.get(method, ("", ""))
+        if field and not body.get(field) and body.get("action", "start") == "start":
+            body = {**body, field: new_id(prefix)}
+        asked: dict[str, Any] = {field: body[field]} if body.get(field) else {}
         policy, payload = self._policy, encode(body)
         deadline_ns = self._clock.monotonic_ns() + int(policy.deadline_s * 1e9)
         pause_s, last = policy.first_pause_s, "no attempt"
         while True:
             left_s = (deadline_ns - self._clock.monotonic_ns()) / 1e9
             if left_s <= 0:
-                raise OutcomeUnknown(method=method, last=last)
+                raise OutcomeUnknown(method=method, last=last, **asked)
             try:
                 timeout_s = min(policy.attempt_timeout_s, left_s)
                 reply = self._read(await self._bus.request(rpc_subject(ORDER_MANAGEMENT, method), payload, timeout_s=timeout_s))
@@ -118,15 +149,16 @@ class OrderClient:
                 self.retries += 1
             else:
                 return reply
-            await self._clock.sleep(pause_s * self._chance.uniform(1 - policy.jitter, 1 + policy.jitter))
+            left_s = max(0.0, (deadline_ns - self._clock.monotonic_ns()) / 1e9)
+            await self._clock.sleep(min(left_s, pause_s * self._chance.uniform(1 - policy.jitter, 1 + policy.jitter)))
             pause_s = min(policy.longest_pause_s, pause_s * policy.factor)
 
     def _read(self, payload: bytes) -> Reply:
         try:
             reply = msgspec.json.decode(payload, type=dict[str, object])
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise InternalError("the answer cannot be read") from error
-        code = reply.get("error")
+        code = str(reply.get("error") or "")
         if not code:
             return reply
         if code in _RETRIED:

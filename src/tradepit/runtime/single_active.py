@@ -13,6 +13,7 @@ from tradepit.ports.clock import Clock
 from tradepit.ports.lease import Grant, Lease
 from tradepit.trading.model.errors import TradepitError
 
+_LONGEST_S = 3_600
 Probe = Callable[[str], Awaitable[bool]]
 
 
@@ -38,6 +39,8 @@ class LeaseTiming(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if not 0 < self.refresh_s <= self.ttl_s / 3:
             raise ValueError("refresh_s must be above 0 and at most a third of ttl_s")
+        if not (self.ttl_s <= _LONGEST_S and 0 < self.poll_s <= _LONGEST_S and 0 < self.probe_s <= _LONGEST_S):
+            raise ValueError(f"times must be above 0 and at most {_LONGEST_S} s")
 
 
 class Candidate(Protocol):
@@ -72,6 +75,8 @@ class SingleActive:
         self._probe = probe
         self._grant: Grant | None = None
         self._good_until_ns = 0
+        self._fenced = False
+        self._in_office = False
         self._chance = random.Random(instance)  # noqa: S311 - spreads contenders, guards nothing
         self.standing = Standing.STANDBY
         self.leader = ""
@@ -81,33 +86,44 @@ class SingleActive:
     @property
     def is_active(self) -> bool:
         """True while this instance holds an unexpired lease and has finished taking over."""
-        return self.standing is Standing.ACTIVE and self._clock.monotonic_ns() < self._good_until_ns
+        return self.standing is Standing.ACTIVE and not self._fenced and self._clock.monotonic_ns() < self._good_until_ns
 
     async def run(self) -> None:
-        """Take part until cancelled."""
-        await self._lease.connect()
+        """Take part until cancelled, whatever happens: a candidate that fails gives the lease back and tries again later."""
         while True:
             try:
+                await self._lease.connect()
+                await self._step_down()
                 vacant = await self._watch()
                 await self._try_to_lead(vacant)
-            except TradepitError as error:
-                logger.warning("{}: election interrupted: {}", self._instance, error)
-                await self.resign()
+            except Exception as error:  # noqa: BLE001 - an election that ended would leave the house without a leader
+                logger.opt(exception=None if isinstance(error, TradepitError) else error).warning(
+                    "{}: election interrupted: {}", self._instance, error
+                )
+                await self._give_up()
                 await self._clock.sleep(self._timing.poll_s)
 
     async def resign(self) -> None:
-        """Stop serving and hand the lease over at once; for a planned shutdown."""
+        """Stop serving and hand the lease over at once; for a planned shutdown. Released even when stepping down raises."""
         grant = self._grant
-        await self._step_down()
-        if grant is not None:
-            try:
-                await self._lease.release(grant)
-            except TradepitError as error:
-                logger.warning("{}: lease not released: {}", self._instance, error)
+        try:
+            await self._step_down()
+        finally:
+            if grant is not None:
+                try:
+                    await self._lease.release(grant)
+                except TradepitError as error:
+                    logger.warning("{}: lease not released: {}", self._instance, error)
 
     def fence(self) -> None:
         """Another leader exists: stop being active from this instant; the election loop steps down properly."""
-        self._good_until_ns = 0
+        self._fenced = True
+
+    async def _give_up(self) -> None:
+        try:
+            await self.resign()
+        except Exception as error:  # noqa: BLE001 - the next round steps down before it does anything else
+            logger.opt(exception=error).error("{}: could not step down", self._instance)
 
     async def _watch(self) -> Grant | None:
         """Wait as a standby until the lease is free; the grant as it was last seen."""
@@ -141,6 +157,7 @@ class SingleActive:
             self.standing = Standing.STANDBY
             await self._clock.sleep(self._timing.poll_s * self._chance.uniform(0.5, 1.0))
             return
+        self._fenced, self._in_office = False, True
         self._hold(grant, started_ns)
         self.elections += 1
         logger.info("{}: took the lease, epoch {}", self._instance, grant.epoch)
@@ -169,10 +186,10 @@ class SingleActive:
                 grant = await self._lease.refresh(self._grant)
             except TradepitError as error:
                 logger.warning("{}: lease not refreshed: {}", self._instance, error)
-                if asked_ns > self._good_until_ns:
+                if self._fenced or asked_ns > self._good_until_ns:
                     return
                 continue
-            if grant is None or (self.standing is Standing.ACTIVE and self._good_until_ns == 0):
+            if grant is None or self._fenced:
                 logger.warning("{}: lost the lease", self._instance)
                 return
             self._hold(grant, asked_ns)
@@ -183,6 +200,7 @@ class SingleActive:
         self._good_until_ns = asked_ns + int(self._timing.ttl_s * 1e9)
 
     async def _step_down(self) -> None:
-        was, self.standing, self._grant, self._good_until_ns = self.standing, Standing.STANDBY, None, 0
-        if was is not Standing.STANDBY:
+        self.standing, self._grant, self._good_until_ns = Standing.STANDBY, None, 0
+        if self._in_office:
             await self._candidate.become_standby()
+            self._in_office = False

@@ -72,6 +72,10 @@ class Outbox:
         self._news.append(news)
         self._news_wake.set()
 
+    def has_room(self) -> bool:
+        """Whether fewer than the limit are unpublished."""
+        return self.lag < self._limit
+
     async def room(self) -> None:
         """Wait until fewer than the limit are unpublished."""
         while self.lag >= self._limit:
@@ -170,7 +174,8 @@ class Outbox:
                 failed = [item for item, send in zip(left, sends, strict=True) if not await _done(send)]
             finally:
                 for send in sends:
-                    send.task.cancel()
+                    if not send.finished:
+                        send.task.cancel()
             if failed:
                 logger.warning("{} of {} reports not published, trying again", len(failed), len(left))
                 await asyncio.sleep(_RETRY_S)

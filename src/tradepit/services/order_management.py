@@ -36,7 +36,9 @@ from tradepit.wire.simulator_codec import decode, tick_of
 
 _ENCODER = msgspec.json.Encoder()
 _DECODER = msgspec.json.Decoder(facts.Fact)
-_PROBE_TIMEOUT_S = 0.25
+# Short, because while it waits the lease is not looked at: a paused leader would be noticed late.
+_PROBE_TIMEOUT_S = 0.04
+_CLOSE_S = 3.0
 
 
 class OrderManagementService:
@@ -68,7 +70,7 @@ class OrderManagementService:
         self._algos: AlgoDesk | None = None
         self._writer: JournalWriter | None = None
         self._follower: asyncio.Task[None] | None = None
-        self._rpc: list[Subscription] = []
+        self._rpc: list[asyncio.Task[Subscription]] = []
         self._always: list[Subscription] = []
         self._tasks = TaskGroup(f"{self.name}/{instance}", self._failed)
         self._election = SingleActive(lease, instance, self, clock, timing=timing, probe=self._is_listening)
@@ -139,15 +141,16 @@ class OrderManagementService:
         writer = JournalWriter(self._journal, last=self._applied, epoch=epoch, on_fenced=self._election.fence)
         writer.start()
         self._writer = writer
-        leader = OrderLeader(
-            self._desk, writer, self._broker, self._clock, epoch=epoch, on_fenced=self._election.fence
-        )
+        leader = OrderLeader(self._desk, writer, self._broker, self._clock, epoch=epoch, on_fenced=self._election.fence)
         self._leader = leader
         await leader.start()
         broker_ns = self._clock.monotonic_ns()
         self._algos = self._make_algos(leader)
         # No queue group: a paused former leader still counts as a member of it and would swallow its share of the requests.
-        self._rpc.append(await self._bus.serve(rpc_subject(self.name, "*"), self._doors.answer))
+        opening = asyncio.get_running_loop().create_task(self._bus.serve(rpc_subject(self.name, "*"), self._doors.answer))
+        # Kept before it is waited for: a door whose opening was interrupted would stay open, and answer NOT_ACTIVE for ever.
+        self._rpc.append(opening)
+        await asyncio.shield(opening)
         await self._algos.take_over()
         self.took_over_ms = (self._clock.monotonic_ns() - began_ns) / 1e6
         logger.info(
@@ -160,22 +163,39 @@ class OrderManagementService:
         )
 
     async def become_standby(self) -> None:
-        """Close the doors and follow. A former leader forgets what it held and reads the journal anew: only that is true."""
-        doors, self._rpc = self._rpc, []
-        for subscription in doors:
-            await subscription.stop()
-        leader, self._leader = self._leader, None
-        algos, self._algos = self._algos, None
-        writer, self._writer = self._writer, None
-        if algos is not None:
-            await algos.stop()
-        if leader is not None:
-            await leader.stop()
-        if writer is not None:
-            await writer.stop()
-            self._desk, self._applied = OrderDesk(self._rules), 0
+        """Close the doors and follow. A former leader forgets what it held and reads the journal anew: only that is true.
+
+        Nothing that fails on the way keeps the rest from ending. Interrupted, it may be called again and goes on.
+        """
+        await self._close_doors()
+        if self._algos is not None:
+            await self._end("algorithm desk", self._algos.stop())
+            self._algos = None
+        if self._leader is not None:
+            await self._end("leader", self._leader.stop())
+            self._leader = None
+        if self._writer is not None:
+            await self._end("journal writer", self._writer.stop())
+            self._writer, self._desk, self._applied = None, OrderDesk(self._rules), 0
         if self._follower is None:
             self._follower = self._tasks.spawn(self._follow(), "follower")
+
+    async def _close_doors(self) -> None:
+        while self._rpc:
+            await self._end("door", self._close(self._rpc[-1]))
+            self._rpc.pop()
+
+    @staticmethod
+    async def _close(opening: "asyncio.Task[Subscription]") -> None:
+        subscription = await asyncio.shield(opening)
+        async with asyncio.timeout(_CLOSE_S):
+            await subscription.stop()
+
+    async def _end(self, what: str, ending: Awaitable[None]) -> None:
+        try:
+            await ending
+        except Exception as error:  # noqa: BLE001 - the rest must end all the same
+            logger.opt(exception=error).warning("{}: the {} did not end well", self.instance, what)
 
     def _active_leader(self) -> OrderLeader:
         if self._leader is None or not self._election.is_active:
@@ -249,8 +269,10 @@ class OrderManagementService:
             data = decode(message.payload, TickData)
             instrument = self._desk.register.instruments.get(data.symbol)
             if instrument is not None:
-                # A tick's age is judged by when it came: the exchange may live at another hour than this machine.
-                tick = msgspec.structs.replace(tick_of(data, instrument), time_ns=self._clock.now_ns())
+                # A tick's age is judged by when it came: the exchange may live at another hour than this machine. Its trading day
+                # is the journal's to tell: a desk that reads an old journal must not take today for the day it has read up to.
+                day = self._desk.register.trading_day
+                tick = msgspec.structs.replace(tick_of(data, instrument), time_ns=self._clock.now_ns(), trading_day=day)
                 self._desk.exposure.on_tick(tick)
         except TradepitError as error:
             logger.warning("tick on {} ignored: {}", message.subject, error)

@@ -17,6 +17,7 @@ from tradepit.trading.model.errors import (
     InternalError,
     NotActive,
     OrderNotFound,
+    PriceNotValid,
     TradepitError,
     VenueRefused,
 )
@@ -96,7 +97,9 @@ class OrderDoors:
         order = await leader.submit(intent)
         self.latency.add(self._clock.monotonic_ns() - began_ns)
         if order.status is OrderStatus.REJECTED:
-            raise VenueRefused(order.reason, order.message or None, orderid=order.order_id, client_order_id=intent.client_order_id)
+            raise VenueRefused(
+                order.reason, order.message or None, orderid=order.order_id, client_order_id=intent.client_order_id
+            )
         return {
             "success": True,
             "orderid": order.order_id,
@@ -122,6 +125,8 @@ class OrderDoors:
             raise BadRequest("timestamp is out of range")
         if order_type is not OrderType.MARKET and request.price is None:
             raise BadRequest("price is required for this order type", type=order_type.value)
+        if order_type is OrderType.MARKET and request.price:
+            raise PriceNotValid("a market order has no price: it would not protect you", type=order_type.value)
         price_ticks = 0
         if order_type is not OrderType.MARKET and request.price is not None:
             price_ticks = instrument.to_ticks(request.price)
@@ -145,7 +150,7 @@ class OrderDoors:
         register = leader.desk.register
         if request.orderid:
             key = register.by_order_id.get(request.orderid)
-            if key is None:
+            if key is None or request.account not in ("", key[0]):
                 raise OrderNotFound(orderid=request.orderid[:64])
         else:
             key = (request.account or self._default_account, check_id(request.client_order_id, "client_order_id"))
@@ -169,6 +174,7 @@ class OrderDoors:
         rows = [
             order_data(order, register.instruments[order.intent.symbol], seq=0, trading_day=register.trading_day)
             for order in page
+            if order.intent.symbol in register.instruments
         ]
         return {"success": True, "orders": rows, "total": len(chosen)}
 
@@ -230,4 +236,3 @@ def _matches(order: Order, request: QueryRequest) -> bool:
     return (not request.account or intent.account == request.account) and (
         not request.reference or intent.reference == request.reference
     )
-

@@ -178,8 +178,10 @@ class TradingGateway:
             time=self._time,
             meters=self._meters,
             tell=self._tell,
+            has_room=self._outbox.has_room,
             room=self._outbox.room,
-            after_batch=self._maybe_snapshot,
+            pause_due=lambda: self._machine.commands >= self._snapshot_at,
+            pause=self._save_snapshot,
             batch_commands=settings.batch_commands,
             queue_commands=settings.queue_commands,
         )
@@ -241,10 +243,6 @@ class TradingGateway:
             error = StaleEpoch("another gateway has taken over", epoch=self._epoch, found=epoch)
             self._failed(error)
             raise Unavailable(error.message) from error
-
-    async def _maybe_snapshot(self) -> None:
-        if self._machine.commands >= self._snapshot_at:
-            await self._save_snapshot()
 
     async def _save_snapshot(self) -> None:
         # A replay begins after the snapshot, so it cannot make reports of before it again: they must be in their journal first.

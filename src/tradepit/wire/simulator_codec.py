@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
+from functools import lru_cache
 from typing import TypeVar
 
 import msgspec
@@ -28,6 +29,9 @@ _STATUSES = {
     OrderStatus.RISK_REJECTED: "REJECTED",
 }
 MAX_LOTS = 1_000_000
+_LAST_DAY = 99_991_231
+_MAX_COUNT = 2**63 - 1
+_MAX_MAGNITUDE = 30
 
 Body = TypeVar("Body", bound=msgspec.Struct)
 
@@ -73,7 +77,13 @@ def lots_of(volume: float) -> int:
 
 def to_iso(time_ns: int) -> str:
     """ISO-8601 with microseconds in China Standard Time (UTC+8), as market data of these exchanges is dated."""
-    return (_EPOCH + timedelta(microseconds=time_ns // 1000)).astimezone(_CST).isoformat(timespec="microseconds")
+    seconds, nanoseconds = divmod(time_ns, 1_000_000_000)
+    return f"{_second(seconds)}.{nanoseconds // 1000:06d}+08:00"
+
+
+@lru_cache(maxsize=64)
+def _second(seconds: int) -> str:
+    return (_EPOCH + timedelta(seconds=seconds)).astimezone(_CST).replace(tzinfo=None).isoformat()
 
 
 def from_iso(text: str) -> int:
@@ -175,16 +185,31 @@ def _read_levels(data: TickData, prefix: str, instrument: Instrument) -> tuple[L
         lots = getattr(data, f"{prefix}_volume_{number}")
         if lots <= 0:
             break
+        if lots > _MAX_COUNT:
+            raise BadRequest("out of range", field=f"{prefix}_volume_{number}")
         levels.append(Level(instrument.to_ticks(getattr(data, f"{prefix}_price_{number}")), lots))
     return tuple(levels)
 
 
+def _check_amounts(data: TickData) -> None:
+    for name in ("volume", "open_interest"):
+        if not 0 <= getattr(data, name) <= _MAX_COUNT:
+            raise BadRequest("out of range", field=name)
+    for name in ("turnover", "pre_settlement"):
+        amount = getattr(data, name)
+        if not amount.is_finite() or amount < 0 or amount.adjusted() > _MAX_MAGNITUDE:
+            raise BadRequest("not an amount", field=name)
+
+
 def tick_of(data: TickData, instrument: Instrument) -> Tick:
     """The tick that ``data`` tells. Raises BadRequest, PriceWrongTick and their kin."""
+    _check_amounts(data)
     try:
         exchange, phase, day = Exchange(data.exchange), SessionPhase(data.phase), int(data.trading_day)
     except ValueError as error:
         raise BadRequest(str(error)[:200]) from error
+    if not 0 <= day <= _LAST_DAY:
+        raise BadRequest("trading_day must be YYYYMMDD", trading_day=data.trading_day[:16])
     return Tick(
         symbol=data.symbol,
         exchange=exchange,

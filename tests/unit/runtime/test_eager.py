@@ -92,3 +92,52 @@ async def test_cancelling_the_task_reaches_the_work() -> None:
     with pytest.raises(asyncio.CancelledError):
         await started.task
     assert seen == ["cancelled"]
+
+
+async def test_cancelling_the_task_before_it_ran_reaches_the_work() -> None:
+    seen = []
+
+    async def work() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            seen.append("ended")
+
+    for _ in range(2):  # in a new task, and in one that was left unused
+        started = Started(work())
+        started.task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await started.task
+        await asyncio.sleep(0)
+    assert seen == ["ended", "ended"]
+
+
+async def test_work_begun_inside_other_work_has_a_task_of_its_own() -> None:
+    tasks: list[asyncio.Task[object] | None] = []
+
+    async def inner() -> int:
+        tasks.append(asyncio.current_task())
+        return 1
+
+    async def outer() -> int:
+        tasks.append(asyncio.current_task())
+        begun = Started(inner())
+        assert begun.finished
+        assert asyncio.current_task() is tasks[0]
+        await asyncio.sleep(0)
+        return begun.result() + 1
+
+    started = Started(outer())
+    assert await started.task == 2
+    assert len({*tasks, asyncio.current_task()}) == 3
+
+
+async def test_work_that_never_waits_leaves_no_more_tasks_than_were_nested() -> None:
+    async def nested(depth: int) -> int:
+        return Started(nested(depth - 1)).result() + 1 if depth else 0
+
+    await asyncio.sleep(0)
+    before = len(asyncio.all_tasks())
+    for _ in range(100):
+        assert Started(nested(3)).result() == 3
+    assert len(asyncio.all_tasks()) - before <= 4

@@ -39,14 +39,19 @@ class Member:
         """Take no new message."""
 
     async def stop(self) -> None:
-        if not self.stopped:
-            self.stopped = True
-            self.leave()
+        self._leave_once()
         await asyncio.gather(*(task for task in self.running if task is not asyncio.current_task()), return_exceptions=True)
 
     def abandon(self) -> None:
+        # Out of reach first: what came in after the others were cancelled would be waited for without end.
+        self._leave_once()
         for task in self.running:
             task.cancel()
+
+    def _leave_once(self) -> None:
+        if not self.stopped:
+            self.stopped = True
+            self.leave()
 
 
 class Log:

@@ -43,7 +43,12 @@ def machine() -> dict[str, object]:
     """What the figures were measured on."""
     import os  # noqa: PLC0415 - only here
 
-    return {"system": platform.platform(), "python": platform.python_version(), "cpus": os.cpu_count() or 0, "load": os.getloadavg()}
+    return {
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "cpus": os.cpu_count() or 0,
+        "load": os.getloadavg(),
+    }
 
 
 def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, object]:

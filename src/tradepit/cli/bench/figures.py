@@ -22,7 +22,7 @@ def spread(values: Sequence[float], unit: str) -> Spread:
     if not ordered:
         return Spread(unit=unit, n=0, p50=0.0, p90=0.0, p99=0.0, most=0.0)
 
-    def rank(share: float) -> float:
-        return round(ordered[min(len(ordered) - 1, int(share * len(ordered)))], 3)
+    def rank(percent: int) -> float:
+        return round(ordered[-(-percent * len(ordered) // 100) - 1], 3)
 
-    return Spread(unit=unit, n=len(ordered), p50=rank(0.5), p90=rank(0.9), p99=rank(0.99), most=round(ordered[-1], 3))
+    return Spread(unit=unit, n=len(ordered), p50=rank(50), p90=rank(90), p99=rank(99), most=round(ordered[-1], 3))

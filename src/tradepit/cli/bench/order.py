@@ -102,9 +102,7 @@ def measure(*, seconds: float, journal: str) -> OrderResult:
 
 def _settings(journal: str) -> Settings:
     settings = demo_settings(seed=1)
-    return msgspec.structs.replace(
-        settings, journal=journal, orders=OrderSettings(default_account=TRADER, risk=_NO_LIMITS)
-    )
+    return msgspec.structs.replace(settings, journal=journal, orders=OrderSettings(default_account=TRADER, risk=_NO_LIMITS))
 
 
 class _Run:
@@ -205,9 +203,7 @@ async def _first_order(client: OrderClient, clock: SystemClock) -> None:
 async def _one_process(journal: str, seconds: float) -> list[float]:
     """Closed loop with order management and exchange in this process, talking by direct dispatch."""
     with tempfile.TemporaryDirectory(prefix="tradepit-order-") as name:
-        settings = msgspec.structs.replace(
-            _settings(journal), bus="memory://", lease="memory", cache="memory", data_dir=name
-        )
+        settings = msgspec.structs.replace(_settings(journal), bus="memory://", lease="memory", cache="memory", data_dir=name)
         wiring = Wiring(settings, process="bench")
         await wiring.bus().connect()
         services: list[Service] = []

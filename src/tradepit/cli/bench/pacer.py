@@ -58,10 +58,13 @@ async def _tick(timer: int) -> None:
     due = loop.create_future()
 
     def fire() -> None:
-        loop.remove_reader(timer)
         os.read(timer, 8)
         if not due.done():
             due.set_result(None)
 
     loop.add_reader(timer, fire)
-    await due
+    try:
+        await due
+    finally:
+        # Also when the caller gives up: the loop must not watch a file that will be closed.
+        loop.remove_reader(timer)

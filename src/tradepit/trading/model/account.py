@@ -4,6 +4,9 @@ from decimal import Decimal
 
 import msgspec
 
+UNCOVERED = Decimal(1_000_000)
+"""The risk ratio of margin that no equity covers: above every limit, and still a number that can be written as JSON."""
+
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
     """Money of one account in one currency, all amounts Decimal.
@@ -42,5 +45,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def risk_ratio(self) -> Decimal:
-        """Margin over equity; 0 when there is no equity."""
-        return self.margin / self.balance if self.balance else Decimal(0)
+        """Margin over equity, 0 without margin. Margin without equity, or with less than none, is ``UNCOVERED``."""
+        if not self.margin:
+            return Decimal(0)
+        return min(UNCOVERED, self.margin / self.balance) if self.balance > 0 else UNCOVERED

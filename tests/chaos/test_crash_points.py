@@ -1,0 +1,137 @@
+"""Two hundred seeded runs with crashes at chosen appends: what was journaled counts, and every order is accounted for."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+import pytest
+from loguru import logger
+from tests.house_under_test import REFUSALS_IN_DOUBT, settings_of
+from tests.mortal_process import AFTER, BEFORE, TORN, MortalProcess, Outlet, note_owners
+
+from tradepit import verify
+from tradepit.config import Settings
+from tradepit.runtime.clock import SystemClock
+from tradepit.runtime.intent_log import IntentLog
+from tradepit.runtime.order_client import OrderClient, Refused, RetryPolicy
+from tradepit.runtime.single_active import LeaseTiming
+
+_SEEDS = 200
+_AT_ONCE = 10
+_ORDERS_AT_LEAST = 16
+_DEADLINE_S = 120.0
+_INSTANCES = ("trading-gateway-1", "order-management-1", "order-management-2")
+_HASTY = RetryPolicy(deadline_s=60.0, attempt_timeout_s=0.25, first_pause_s=0.002, factor=1.5, longest_pause_s=0.02)
+
+
+@pytest.fixture(autouse=True)
+def _quietly() -> Iterator[None]:
+    """Thousands of expected warnings about dead neighbours help nobody."""
+    logger.disable("tradepit")
+    yield
+    logger.enable("tradepit")
+
+
+async def test_a_crash_at_any_append_loses_nothing(tmp_path: Path) -> None:
+    forget = note_owners(asyncio.get_running_loop())
+    places = asyncio.Semaphore(_AT_ONCE)
+    try:
+        async with asyncio.timeout(_DEADLINE_S * 3):
+            results = await asyncio.gather(*(_run(seed, tmp_path / str(seed), places) for seed in range(_SEEDS)))
+    finally:
+        forget()
+    assert [result for result in results if result] == []
+
+
+async def _run(seed: int, folder: Path, places: asyncio.Semaphore) -> str:
+    """One house through its crashes; what is wrong with it, or nothing."""
+    async with places:
+        chance = random.Random(seed)
+        outlet = Outlet(_settings(folder), folder)
+        processes = [MortalProcess(outlet, name, _deaths(chance, name)) for name in _INSTANCES]
+        lives = [asyncio.create_task(process.run()) for process in processes]
+        try:
+            async with asyncio.timeout(_DEADLINE_S):
+                await _trade(outlet, processes, chance)
+        finally:
+            for process in processes[::-1]:
+                process.end()
+            await asyncio.gather(*lives)
+        verdict = verify.run(
+            orders=str(folder / "journals" / "orders"),
+            commands=str(folder / "journals" / "commands"),
+            reports=str(folder / "journals" / "events"),
+            intents=[str(folder / "client.jsonl")],
+        )
+        return "" if verdict.exit_code == 0 else f"seed {seed}: {verdict.summary} {verdict.findings[:3]}"
+
+
+def _deaths(chance: random.Random, instance: str) -> list[tuple[int, str, float]]:
+    count = chance.randint(1, 2) if instance == "trading-gateway-1" else chance.randint(0, 1)
+    return [(chance.randint(1, 14), chance.choice((BEFORE, TORN, AFTER)), chance.random()) for _ in range(count)]
+
+
+async def _trade(outlet: Outlet, processes: list[MortalProcess], chance: random.Random) -> None:
+    """Orders that trade with one another until everybody who is to die has died, and some more; each with a final answer."""
+    bus = outlet.bus()
+    await bus.connect()
+    clock = SystemClock()
+    log = IntentLog(outlet.folder / "client.jsonl")
+    client = OrderClient(bus, clock, policy=_HASTY, seed=1)
+    number = 0
+    while number < _ORDERS_AT_LEAST or any(process.deaths for process in processes):
+        batch = range(number, number := number + chance.randint(1, 6))
+        await asyncio.gather(*(_order(client, clock, log, each, chance) for each in batch))
+        if number > 40 * _ORDERS_AT_LEAST:
+            break
+    await _until_certain(client, clock)
+    log.close()
+    await bus.close()
+
+
+async def _order(client: OrderClient, clock: SystemClock, log: IntentLog, number: int, chance: random.Random) -> None:
+    side, account = (("BUY", "A1"), ("SELL", "B1"))[number % 2]
+    price = Decimal(4500) + chance.choice((0, 0, 1, -1)) * Decimal("0.2")
+    kind = "FAK" if number % 4 == 0 else "LIMIT"
+    lots, name = chance.randint(1, 3), f"c-{number}"
+    asked = {"account": account, "symbol": "IF2501", "side": side, "offset": "OPEN", "price": str(price), "volume": lots}
+    log.asked(name, asked | {"type": kind}, clock.now_ns())
+    reply, refusal = await _final(
+        client.submit(
+            side=side, symbol="IF2501", price=price, volume=lots, account=account, order_type=kind, client_order_id=name
+        )
+    )
+    log.answered(name, reply, clock.now_ns())
+    assert refusal in REFUSALS_IN_DOUBT | {""}, reply
+    if number % 5 == 0:
+        reply, refusal = await _final(client.cancel(account=account, client_order_id=name))
+        assert refusal in ("", "ORDER_NOT_FOUND"), reply
+
+
+async def _final(asking: Awaitable[dict[str, object]]) -> tuple[dict[str, object], str]:
+    """The answer, and its code if it is a refusal."""
+    try:
+        return await asking, ""
+    except Refused as error:
+        return error.reply, error.reason_code
+
+
+async def _until_certain(client: OrderClient, clock: SystemClock) -> None:
+    while True:
+        figures = (await client.call("status", {}))["figures"]
+        if isinstance(figures, dict) and figures["in_doubt"] == 0:
+            return
+        await clock.sleep(0.01)
+
+
+def _settings(folder: Path) -> Settings:
+    made = settings_of("A1", "B1")
+    orders = msgspec.structs.replace(
+        made.orders,
+        lease=LeaseTiming(ttl_s=0.2, refresh_s=0.03, poll_s=0.01, probe_s=0.005),
+        broker_timeout_s=0.5,
+    )
+    return msgspec.structs.replace(made, bus="memory://", orders=orders, data_dir=str(folder))
