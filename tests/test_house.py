@@ -29,7 +29,9 @@ def test_no_room_or_file_has_a_name_that_says_nothing() -> None:
 
 
 def test_every_file_opens_with_one_sentence_that_says_what_it_is() -> None:
-    missing = [str(path.relative_to(ROOT)) for path in FILES if not (ast.get_docstring(ast.parse(path.read_text("utf-8"))) or "").strip()]
+    missing = [
+        str(path.relative_to(ROOT)) for path in FILES if not (ast.get_docstring(ast.parse(path.read_text("utf-8"))) or "").strip()
+    ]
     assert missing == []
 
 
@@ -48,7 +50,9 @@ def test_no_function_has_too_many_statements() -> None:
 
 
 def _own_statements(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
-    inner = {id(node) for child in ast.walk(function) if child is not function and _is_function(child) for node in ast.walk(child)}
+    inner = {
+        id(node) for child in ast.walk(function) if child is not function and _is_function(child) for node in ast.walk(child)
+    }
     return sum(isinstance(node, ast.stmt) and id(node) not in inner for node in ast.walk(function)) - 1
 
 
@@ -87,7 +91,9 @@ def test_the_project_speaks_of_itself_alone(pattern: str) -> None:
         str(path.relative_to(ROOT))
         for folder in ("src", "docs", "benchmarks", "examples")
         for path in (ROOT / folder).rglob("*")
-        if path.is_file() and path.suffix in {".py", ".md", ".toml", ".yaml", ".json"} and re.search(pattern, path.read_text("utf-8"))
+        if path.is_file()
+        and path.suffix in {".py", ".md", ".toml", ".yaml", ".json"}
+        and re.search(pattern, path.read_text("utf-8"))
     ]
     assert places == []
 

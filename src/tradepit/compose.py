@@ -7,6 +7,7 @@ from typing import Literal
 from urllib.parse import parse_qs, urlsplit
 
 from tradepit.backends.broker.simulated import SimulatedBroker
+from tradepit.backends.bus.colocated import ColocatedBus
 from tradepit.backends.bus.memory import MemoryBus, MemoryHub
 from tradepit.backends.bus.nats import NatsBus
 from tradepit.backends.cache.memory import MemoryCache, MemoryCacheStore
@@ -67,7 +68,7 @@ class Wiring:
             if url.startswith("memory:"):
                 self._bus = MemoryBus(MemoryHub(), channels=CHANNELS)
             elif url.startswith("nats:"):
-                self._bus = NatsBus(url, name=self.process, channels=CHANNELS)
+                self._bus = ColocatedBus(NatsBus(url, name=self.process, channels=CHANNELS))
             else:
                 raise ConfigError("bus must be memory:// or nats://host:port", bus=url)
         return self._bus

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 
+from tradepit.backends.bus.colocated import ColocatedBus
 from tradepit.backends.bus.memory import MemoryBus, MemoryHub
 from tradepit.backends.bus.nats import NatsBus
 from tradepit.ports.bus import Bus, Channel, Delivery, Message
@@ -42,7 +43,7 @@ class World:
         return bus
 
 
-@pytest.fixture(params=["memory", "nats"])
+@pytest.fixture(params=["memory", "nats", "colocated"])
 async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
     if request.param == "memory":
         hub = MemoryHub()
@@ -53,7 +54,8 @@ async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
         server: NatsServer = request.getfixturevalue("nats_server")
 
         async def connect(world: World) -> Bus:
-            return NatsBus(server.url, name="conformance", channels=world.channels, ack_wait_s=1.0)
+            bus = NatsBus(server.url, name="conformance", channels=world.channels, ack_wait_s=1.0)
+            return ColocatedBus(bus) if request.param == "colocated" else bus
 
     made = World(connect)
     yield made

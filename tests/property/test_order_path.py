@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from tests.order_path import DAY, FakeBroker, Key, Office, Venue, an_intent, turns, until
+
 from tradepit.backends.journal.memory import MemoryJournal, MemoryJournalStore
 from tradepit.runtime.journal_writer import JournalWriter
 from tradepit.services.order_leader import OrderLeader

@@ -133,7 +133,7 @@ class _Demo:
     async def _play(self, script: DemoScript, bus: Bus) -> None:
         await self._wait_for_market()
         performing: set[asyncio.Task[str]] = set()
-        due = [] if self._shown and not self._seconds else [act for act in ACTS if not (self._replays and act.key in "x")]
+        due = [] if self._shown and not self._seconds else [act for act in ACTS if not (self._replays and act.key == "x")]
         trades = asyncio.create_task(self._trade(script))
         started_ns = self._clock.monotonic_ns()
         screen = Live(console=Console(), screen=True, auto_refresh=False) if self._shown else contextlib.nullcontext()

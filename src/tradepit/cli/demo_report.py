@@ -34,8 +34,10 @@ class DemoReport(msgspec.Struct, frozen=True, kw_only=True):
 def render(report: DemoReport) -> str:
     """The report as text; the last line is the verdict."""
     lines = [
-        f"{report.seconds:.0f} s · first trade after {report.first_trade_s} s · {report.ticks} ticks · "
-        f"{report.orders} orders · {report.trades} trades · epoch {report.epoch}",
+        (
+            f"{report.seconds:.0f} s · first trade after {report.first_trade_s} s · {report.ticks} ticks · "
+            f"{report.orders} orders · {report.trades} trades · epoch {report.epoch}"
+        ),
         *(f"  {act}" for act in report.acts),
     ]
     if report.revived:

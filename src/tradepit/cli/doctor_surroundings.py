@@ -136,7 +136,7 @@ def check_calendar(settings: Settings) -> Finding:
 def calendar_finding(calendar: TradingCalendar, now_ns: int) -> Finding:
     """What to say of the calendar at an instant (UTC ns)."""
     groups = {group.market: name for name, group in calendar.groups.items()}
-    days, unknown, ending = [], [], []
+    days, unknown, ending = list[str](), list[str](), list[str]()
     for market, group in sorted(groups.items()):
         try:
             days.append(f"{market} {calendar.trading_day_of(now_ns, group).isoformat()}")

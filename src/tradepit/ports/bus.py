@@ -61,7 +61,8 @@ class Bus(Protocol):
         self, subject: str, payload: bytes, *, message_id: str = "", headers: Mapping[str, str] | None = None
     ) -> None:
         """Publish in order. On a durable channel returns once the server kept it; a repeated ``message_id`` is kept once
-        within the server's window (an optimisation: receivers still de-duplicate)."""
+        within the server's window (an optimisation: receivers still de-duplicate).
+        """
 
     async def subscribe(
         self, channel: Channel, handler: Handler, *, group: str = "", replay: bool = False, max_in_flight: int = 1
@@ -75,7 +76,8 @@ class Bus(Protocol):
 
     async def request(self, subject: str, payload: bytes, *, timeout_s: float) -> bytes:
         """Ask and wait. Raises TimedOut when no answer came (it may have been acted on), Unavailable when nobody listens
-        (it was certainly not acted on)."""
+        (it was certainly not acted on).
+        """
 
     async def serve(self, subject: str, responder: Responder, *, group: str = "") -> Subscription:
         """Answer requests on ``subject``, each in a task of its own, started in the order of arrival."""

@@ -5,8 +5,8 @@ from collections import deque
 from collections.abc import AsyncIterator
 
 import pytest
-
 from tests.order_path import PRICE, Office, an_intent, away, instrument, lost, turns, until
+
 from tradepit.services.order_leader import OrderLeader
 from tradepit.trading.model.errors import (
     DuplicateId,

@@ -24,7 +24,7 @@ class MemoryHub:
         self._retain = retain
         self.logs: dict[str, Log] = {}
         self.feeds: list[_Feed] = []
-        self.servings: list[_Serving] = []
+        self.servings: list[MemoryServing] = []
         self._routes: dict[str, _Route] = {}
 
     def declare(self, channels: Sequence[Channel]) -> None:
@@ -38,6 +38,10 @@ class MemoryHub:
         """Forget which subscriber hears which subject."""
         self._routes.clear()
 
+    def is_served(self, subject: str) -> bool:
+        """Whether somebody answers requests on ``subject``."""
+        return bool(self.route(subject).servings)
+
     def route(self, subject: str) -> "_Route":
         """Who hears ``subject``."""
         route = self._routes.get(subject)
@@ -46,7 +50,7 @@ class MemoryHub:
             for feed in self.feeds:
                 if feed.pattern.fullmatch(subject):
                     groups.setdefault((feed.group, "" if feed.group else str(id(feed))), []).append(feed)
-            serving: dict[tuple[str, str], list[_Serving]] = {}
+            serving: dict[tuple[str, str], list[MemoryServing]] = {}
             for each in self.servings:
                 if each.pattern.fullmatch(subject):
                     serving.setdefault((each.group, "" if each.group else str(id(each))), []).append(each)
@@ -60,7 +64,7 @@ class MemoryHub:
 class _Route:
     __slots__ = ("feeds", "log", "servings", "turn")
 
-    def __init__(self, log: "Log | None", feeds: "list[list[_Feed]]", servings: "list[list[_Serving]]") -> None:
+    def __init__(self, log: "Log | None", feeds: "list[list[_Feed]]", servings: "list[list[MemoryServing]]") -> None:
         self.log, self.feeds, self.servings, self.turn = log, feeds, servings, 0
 
 
@@ -69,7 +73,7 @@ class MemoryBus:
 
     def __init__(self, hub: MemoryHub, *, channels: Sequence[Channel] = ()) -> None:
         self._hub, self._channels = hub, channels
-        self._subscriptions: list[_Feed | Reader | Worker | _Serving] = []
+        self._subscriptions: list[_Feed | Reader | Worker | MemoryServing] = []
         self._connected = False
 
     async def connect(self) -> None:
@@ -116,10 +120,9 @@ class MemoryBus:
             raise Unavailable("nobody answers on this subject", subject=subject)
         message = Message(subject=subject, payload=payload)
         route.turn += 1
-        first, *others = (group[route.turn % len(group)] for group in route.servings)
-        answer = first.start(message)
-        for serving in others:  # as on a network: every responder outside a shared group gets it, the first one answers
-            serving.start(message)
+        answer = route.servings[0][route.turn % len(route.servings[0])].start(message)
+        for group in route.servings[1:]:  # as on a network: every responder outside a shared group gets it, the first one answers
+            group[route.turn % len(group)].start(message)
         if not answer.finished and not await _ends_within(answer.task, timeout_s):
             raise TimedOut(subject=subject, timeout_s=timeout_s)
         try:
@@ -127,9 +130,9 @@ class MemoryBus:
         except asyncio.CancelledError:
             raise TimedOut("the responder was ended before it answered", subject=subject) from None
 
-    async def serve(self, subject: str, responder: Responder, *, group: str = "") -> Subscription:
+    async def serve(self, subject: str, responder: Responder, *, group: str = "") -> "MemoryServing":
         self._check_connected()
-        serving = _Serving(self._hub, subject, group, responder)
+        serving = MemoryServing(self._hub, subject, group, responder)
         self._subscriptions.append(serving)
         return serving
 
@@ -181,7 +184,7 @@ class _Feed(Member):
             await handle(self._handler, message)
 
 
-class _Serving(Member):
+class MemoryServing(Member):
     """Answers requests, each in a task of its own."""
 
     def __init__(self, hub: MemoryHub, subject: str, group: str, responder: Responder) -> None:

@@ -22,7 +22,8 @@ class _Setting(ctypes.Structure):
 
 async def schedule(clock: Clock, *, per_s: float, seconds: float) -> AsyncIterator[int]:
     """Yields, as each falls due, the scheduled instants (monotonic ns) of a steady load. A late caller is told the instants it
-    missed one after another without waiting: time lost counts against the measured, not against the schedule."""
+    missed one after another without waiting: time lost counts against the measured, not against the schedule.
+    """
     interval_ns = int(1e9 / per_s)
     started_ns = clock.monotonic_ns() + interval_ns
     timer = _open_timer(interval_ns)
