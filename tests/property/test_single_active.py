@@ -26,7 +26,9 @@ class WildLease(MemoryLease):
 
     async def acquire(self, holder: str, *, seen: Grant | None) -> Grant | None:
         self._fail()
-        return await super().acquire(holder, seen=seen)
+        taken = await super().acquire(holder, seen=seen)
+        self._fail()
+        return taken
 
     async def refresh(self, grant: Grant) -> Grant | None:
         kept = await super().refresh(grant)
@@ -93,7 +95,7 @@ async def _play(seed: int, instances: int) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 2**32), instances=st.integers(1, 4))
 def test_never_are_two_active(seed: int, instances: int) -> None:
     asyncio.run(_play(seed, instances))

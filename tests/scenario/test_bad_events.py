@@ -49,15 +49,19 @@ async def test_garbage_on_every_topic(tmp_path: Path) -> None:
         assert (await house.orders("algo_order", body))["status"] == "accepted"
         async with load_of(house, 40):
             await asyncio.sleep(1.5)
-        leader = await house.leader()
         examples = {topic: [json.loads(message.data) for message in messages] for topic, messages in heard.items()}
 
         for number in range(_MESSAGES):
             topic = _TOPICS[number % len(_TOPICS)]
             await house.client.publish(topic, _garbage(chance, examples[topic]))
-            if number % 500 == 0:
+            if number % 200 == 0:
                 await house.client.flush()
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(0.05)
+        # Well-formed, but with numbers the exchange has not come to: whoever believed them would wait for what never comes.
+        for topic, number in (("broker.reports", "sequence"), ("trades.executed", "seq")):
+            example = examples[topic][-1]
+            for ahead in (1_000_000, 2**40, 2**62):
+                await house.client.publish(topic, json.dumps(example | {number: example[number] + ahead}).encode())
         await house.client.flush()
 
         async with load_of(house, 40) as replies:
@@ -71,7 +75,7 @@ async def test_garbage_on_every_topic(tmp_path: Path) -> None:
 
         await house.until(finished, "both algorithms to end")
         await house.keepers_agree("A1", "B1")
-        assert await house.leader() == leader
+        assert sorted((await house.standings()).values()) == ["ACTIVE", "STANDBY", "STANDBY"]
         beats = await house.hear("internal.heartbeat.*")
         await house.until(lambda: _all_beat(beats, house), "a sign of life from everybody")
         told = {row["instanceId"]: row for row in (json.loads(beat.data) for beat in beats)}

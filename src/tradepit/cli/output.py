@@ -40,8 +40,14 @@ def fail(error: TradepitError, *, json: bool) -> int:
     if isinstance(error, Refused) and isinstance(error.reply.get("details"), dict):
         details |= {str(key): str(value) for key, value in dict(error.reply["details"]).items()}  # type: ignore[call-overload]  # JSON
     if json:
-        print_json({"success": False, "error": error.reason_code, "message": error.message, "details": details})
+        # Bytes on the command line that are no UTF-8 come as lone surrogates, which JSON has no place for.
+        details = {key: _sayable(value) for key, value in details.items()}
+        print_json({"success": False, "error": error.reason_code, "message": _sayable(error.message), "details": details})
     else:
         extra = " ".join(f"{key}={value}" for key, value in details.items())
         sys.stderr.write(f"{error.reason_code}: {error.message}" + (f" ({extra})" if extra else "") + "\n")
     return int(exit_of(error))
+
+
+def _sayable(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode()

@@ -132,7 +132,7 @@ class OrderClient:
         if field and not body.get(field) and body.get("action", "start") == "start":
             body = {**body, field: new_id(prefix)}
         asked: dict[str, Any] = {field: body[field]} if body.get(field) else {}
-        policy, payload = self._policy, encode(body)
+        policy, payload = self._policy, _encode(body)
         deadline_ns = self._clock.monotonic_ns() + int(policy.deadline_s * 1e9)
         pause_s, last = policy.first_pause_s, "no attempt"
         while True:
@@ -164,3 +164,11 @@ class OrderClient:
         if code in _RETRIED:
             raise Unavailable(str(reply.get("message", "")), code=code)
         raise Refused(reply)
+
+
+def _encode(body: Mapping[str, object]) -> bytes:
+    try:
+        return encode(body)
+    except UnicodeEncodeError as error:
+        # Bytes on a command line that are no UTF-8 arrive here as lone surrogates.
+        raise BadRequest("text that is no Unicode cannot be sent") from error

@@ -27,6 +27,8 @@ ResultT = TypeVar("ResultT")
 _RETRY_S = 0.2
 _QUIET_NS = 300_000_000
 _DAY_GRACE_NS = 1_000_000_000
+# The exchange's trades never run so far ahead of what was heard; whatever claims to must be vouched for.
+_FAR = 10_000
 
 
 class PositionFollower:
@@ -125,6 +127,8 @@ class PositionFollower:
         if self.book.has(data.seq):
             self.repeated += 1
             return
+        if data.seq > max(self.book.sequence, self._goal) + _FAR:
+            await self._check_number(data)
         if not self._anchored:
             await self._insist(lambda: self._fill(self.book, data.seq))
             self._anchored = True
@@ -145,6 +149,12 @@ class PositionFollower:
             self.lag_ms = (self._clock.now_ns() - trade.time_ns) / 1e6
             if self._on_trade is not None:
                 self._on_trade(trade)
+
+    async def _check_number(self, data: TradeData) -> None:
+        """Raises BadRequest for a number the exchange has not come to: a book that believed it would be deaf to all real ones."""
+        self._goal = await self._insist(self._desk.last_report)
+        if data.seq > self._goal:
+            raise BadRequest("the exchange has made no such report", seq=data.seq, last=self._goal)
 
     async def _know(self, data: TradeData) -> None:
         if not self.book.knows(data.symbol):

@@ -83,8 +83,18 @@ async def test_what_waits_is_written_as_one_entry_in_order(bench: Bench) -> None
 
 
 async def test_an_entry_is_bounded_and_never_splits_what_was_put_together(bench: Bench) -> None:
-    puts = [bench.writer.put([b"x"] * 300) for _ in range(4)]
-    assert [await put for put in puts] == [1, 1, 2, 2]
+    bench.journal.hold = asyncio.Event()
+    puts = [bench.writer.put([b"x"] * 300) for _ in range(5)]
+    bench.journal.hold.set()
+    assert [await put for put in puts] == [1, 2, 2, 3, 3]
+
+
+async def test_a_journal_that_need_not_wait_has_written_when_put_returns(bench: Bench) -> None:
+    assert bench.writer.put([b"1"]).result() == 1
+    assert bench.writer.put([b"2"]).result() == 2
+    await bench.interfere(3, b"other")
+    assert isinstance(bench.writer.put([b"3"]).exception(), StaleEpoch)
+    assert bench.records() == [b"1", b"2", b"other"]
 
 
 async def test_waiters_that_go_away_change_nothing(bench: Bench) -> None:
@@ -194,9 +204,13 @@ async def test_whatever_the_journal_fails_with_nobody_waits_for_ever(bench: Benc
 
 
 async def test_stopping_writes_what_waits_and_refuses_what_comes_later(bench: Bench) -> None:
+    bench.journal.hold = asyncio.Event()
     puts = [bench.writer.put([b"x"]) for _ in range(3)]
-    await bench.writer.stop()
-    assert [await put for put in puts] == [1, 1, 1]
+    stopping = asyncio.ensure_future(bench.writer.stop())
+    await turns()
+    bench.journal.hold.set()
+    await stopping
+    assert [await put for put in puts] == [1, 2, 2]
     with pytest.raises(StaleEpoch):
         await bench.writer.put([b"late"])
     assert bench.fenced == 0

@@ -85,5 +85,8 @@ class ReportFeed:
             await asyncio.sleep(_RETRY_S)
         elif reply.last < self._next - 1:
             raise JournalCorrupted("the exchange has lost reports it told before", received=self._next - 1, last=reply.last)
+        elif not reports:
+            # What was heard claims numbers the exchange has not come to: keeping it would mean asking without end.
+            self._ahead.clear()
         for report in reports:
             self._ahead[report.sequence] = report

@@ -39,16 +39,17 @@ class Member:
         """Take no new message."""
 
     async def stop(self) -> None:
-        self._leave_once()
+        self.part()
         await asyncio.gather(*(task for task in self.running if task is not asyncio.current_task()), return_exceptions=True)
 
     def abandon(self) -> None:
         # Out of reach first: what came in after the others were cancelled would be waited for without end.
-        self._leave_once()
+        self.part()
         for task in self.running:
             task.cancel()
 
-    def _leave_once(self) -> None:
+    def part(self) -> None:
+        """Take no new message from now on; ``stop`` still waits for those in hand. Idempotent."""
         if not self.stopped:
             self.stopped = True
             self.leave()

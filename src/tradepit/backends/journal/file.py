@@ -45,6 +45,7 @@ from typing import ClassVar, Literal
 
 from loguru import logger
 
+from tradepit.backends.journal.disk_thread import DiskThread
 from tradepit.ports.journal import Entry, Snapshot
 from tradepit.trading.model.errors import JournalClosed, JournalConflict, JournalCorrupted, JournalError, StaleEpoch, Unavailable
 
@@ -136,7 +137,7 @@ class FileJournal:
         self._path = Path(path).absolute()
         self._sync = sync == "always"
         self._fd = -1
-        self._failed = False
+        self._failed, self._disk = False, DiskThread()
         self._tail = _Cursor(self._path)
         self._index: list[_Cursor] = []
 
@@ -184,7 +185,7 @@ class FileJournal:
             self._settle(fd, end, expected, epoch)
         if self._sync:
             try:
-                await asyncio.get_running_loop().run_in_executor(None, os.fdatasync, fd)
+                await self._disk.sync(fd)
             except OSError as error:
                 # The system may now take the lost pages for written: nothing appended here can be trusted any more.
                 self._failed = True
@@ -248,7 +249,7 @@ class FileJournal:
         fd, self._fd = self._fd, -1
         if fd >= 0:
             if self._sync:
-                await asyncio.get_running_loop().run_in_executor(None, os.fdatasync, fd)
+                await self._disk.end(fd)
             os.close(fd)
             self._wake_followers()
 

@@ -1,0 +1,115 @@
+"""The host starts services in order, stops them in reverse, and none that fails keeps the others from stopping."""
+
+import asyncio
+import os
+import signal
+
+import pytest
+
+from tests.order_path import turns, until
+from tradepit.backends.bus.memory import MemoryBus, MemoryHub
+from tradepit.backends.cache.memory import MemoryCache, MemoryCacheStore
+from tradepit.runtime.clock import SystemClock
+from tradepit.runtime.host import PARENT_VARIABLE, Host
+from tradepit.runtime.service import Health
+from tradepit.trading.model.errors import Unavailable
+
+
+class Lodger:
+    """A service that tells what happens to it."""
+
+    name = "lodger"
+
+    def __init__(self, instance: str, diary: list[str]) -> None:
+        self.instance, self.diary = instance, diary
+        self.start_fails: Exception | None = None
+        self.stop_fails: Exception | None = None
+
+    async def start(self) -> None:
+        if self.start_fails is not None:
+            raise self.start_fails
+        self.diary.append(f"start {self.instance}")
+
+    async def stop(self) -> None:
+        self.diary.append(f"stop {self.instance}")
+        if self.stop_fails is not None:
+            raise self.stop_fails
+
+    def health(self) -> Health:
+        return Health()
+
+
+class Inn:
+    def __init__(self) -> None:
+        clock = SystemClock()
+        self.diary: list[str] = []
+        self.host = Host(MemoryBus(MemoryHub()), MemoryCache(MemoryCacheStore(), clock), clock)
+        self.lodgers = [Lodger(name, self.diary) for name in ("a", "b", "c")]
+        for lodger in self.lodgers:
+            self.host.add(lodger)
+
+    async def until_started(self) -> "asyncio.Task[int]":
+        running = asyncio.ensure_future(self.host.run())
+        await until(lambda: "start c" in self.diary)
+        await turns()
+        return running
+
+
+@pytest.fixture
+def inn(monkeypatch: pytest.MonkeyPatch) -> Inn:
+    monkeypatch.delenv(PARENT_VARIABLE, raising=False)
+    monkeypatch.setattr("tradepit.runtime.host.gc.freeze", lambda: None)
+    return Inn()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_stops_in_reverse_order(inn: Inn, number: signal.Signals) -> None:
+    running = await inn.until_started()
+    os.kill(os.getpid(), number)
+    assert await running == 0
+    assert inn.diary == ["start a", "start b", "start c", "stop c", "stop b", "stop a"]
+
+
+async def test_a_service_that_can_no_longer_work_ends_the_process(inn: Inn) -> None:
+    running = await inn.until_started()
+    inn.host.fail(ValueError("no"))
+    assert await running == 1
+    assert inn.diary[-1] == "stop a"
+
+
+async def test_a_service_that_does_not_stop_well_does_not_keep_the_others(inn: Inn) -> None:
+    inn.lodgers[1].stop_fails = RuntimeError("stuck")
+    inn.lodgers[2].stop_fails = TimeoutError()
+    running = await inn.until_started()
+    inn.host.fail(ValueError("no"))
+    assert await running == 1
+    assert inn.diary[-3:] == ["stop c", "stop b", "stop a"]
+
+
+async def test_a_service_that_does_not_start_ends_what_was_started(inn: Inn) -> None:
+    inn.lodgers[1].start_fails = Unavailable()
+    with pytest.raises(Unavailable):
+        await inn.host.run()
+    assert inn.diary == ["start a", "stop a"]
+
+
+async def test_what_comes_before_the_start_comes_first(inn: Inn) -> None:
+    async def before() -> None:
+        inn.diary.append("before")
+        inn.host.fail(ValueError("enough"))
+
+    assert await inn.host.run(before) == 1
+    assert inn.diary[:2] == ["before", "start a"]
+
+
+@pytest.mark.parametrize("launcher", ["1234567", "{parent}"])
+async def test_orphans_stop_by_themselves(inn: Inn, monkeypatch: pytest.MonkeyPatch, launcher: str) -> None:
+    orphan = "{" not in launcher
+    monkeypatch.setenv(PARENT_VARIABLE, launcher.format(parent=os.getppid()))
+    running = await inn.until_started()
+    if orphan:
+        assert await running == 0
+    else:
+        assert not running.done()
+        inn.host.fail(ValueError("enough"))
+        assert await running == 1
