@@ -227,8 +227,10 @@ class HouseUnderTest(Outside):
             self.house.revive()
             told = [await self.ask(name, "state") for name in self.instances("position-tracker", "risk-monitor")]
             standings = await self.standings()
-            return "ACTIVE" in standings.values() and len(standings) == len(self.instances("order-management")) and all(
-                each.get("ready") for each in told
+            return (
+                "ACTIVE" in standings.values()
+                and len(standings) == len(self.instances("order-management"))
+                and all(each.get("ready") for each in told)
             )
 
         await self.until(complete, "the house to be complete")

@@ -58,10 +58,10 @@ async def test_garbage_on_every_topic(tmp_path: Path) -> None:
                 await house.client.flush()
                 await asyncio.sleep(0.05)
         # Well-formed, but with numbers the exchange has not come to: whoever believed them would wait for what never comes.
-        for topic, number in (("broker.reports", "sequence"), ("trades.executed", "seq")):
+        for topic, field in (("broker.reports", "sequence"), ("trades.executed", "seq")):
             example = examples[topic][-1]
             for ahead in (1_000_000, 2**40, 2**62):
-                await house.client.publish(topic, json.dumps(example | {number: example[number] + ahead}).encode())
+                await house.client.publish(topic, json.dumps(example | {field: example[field] + ahead}).encode())
         await house.client.flush()
 
         async with load_of(house, 40) as replies:

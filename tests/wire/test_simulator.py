@@ -5,8 +5,8 @@ from pathlib import Path
 
 import msgspec
 import pytest
-
 from tests.order_path import Office, instrument
+
 from tradepit.backends.bus.memory import MemoryBus, MemoryHub
 from tradepit.ports.bus import Message
 from tradepit.runtime.clock import ManualClock

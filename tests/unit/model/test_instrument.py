@@ -5,8 +5,8 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from tests.order_path import instrument
+
 from tradepit.trading.model.errors import BadRequest, PriceNotValid, PriceWrongTick
 from tradepit.trading.model.instrument import MAX_TICKS
 

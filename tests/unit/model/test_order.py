@@ -1,8 +1,8 @@
 """Orders: what is active, what is terminal."""
 
 import pytest
-
 from tests.order_path import an_intent
+
 from tradepit.trading.model.order import Order
 from tradepit.trading.model.terms import OrderStatus
 

@@ -4,8 +4,8 @@ from decimal import Decimal
 
 import msgspec
 import pytest
-
 from tests.order_path import DAY, Venue, an_intent
+
 from tradepit.trading.model.report import DayReport, Report
 from tradepit.trading.model.terms import Exchange
 from tradepit.trading.model.tick import Level, Tick

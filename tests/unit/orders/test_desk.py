@@ -4,9 +4,9 @@ from typing import ClassVar
 
 import msgspec
 import pytest
-
 from tests.order_path import DAY, AtMostTen, an_intent, instrument
 from tests.unit.orders.test_register import a_trade, an_order
+
 from tradepit.trading.model.errors import DuplicateId
 from tradepit.trading.model.order import OrderIntent
 from tradepit.trading.model.report import DayReport, OrderReport, TradeReport

@@ -4,8 +4,8 @@ from typing import Any
 
 import msgspec
 import pytest
-
 from tests.order_path import DAY, PRICE, an_intent, instrument
+
 from tradepit.trading.model.order import Order, OrderIntent
 from tradepit.trading.model.report import DayReport, OrderReport, Report, TradeReport
 from tradepit.trading.model.terms import OrderStatus, Side, TradingState

@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 from tests.step_clock import StepClock, settle
+
 from tradepit.backends.bus.memory import MemoryBus, MemoryHub
 from tradepit.backends.cache.memory import MemoryCache, MemoryCacheStore
 from tradepit.ports.bus import Message

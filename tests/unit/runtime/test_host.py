@@ -5,8 +5,8 @@ import os
 import signal
 
 import pytest
-
 from tests.order_path import turns, until
+
 from tradepit.backends.bus.memory import MemoryBus, MemoryHub
 from tradepit.backends.cache.memory import MemoryCache, MemoryCacheStore
 from tradepit.runtime.clock import SystemClock

@@ -16,7 +16,7 @@ def test_ids_are_tokens_and_do_not_repeat() -> None:
 def test_ids_sort_by_time(monkeypatch: pytest.MonkeyPatch) -> None:
     made = []
     for millis in (1, 31, 32, 1_700_000_000_000, 2**45):
-        monkeypatch.setattr(ids.time, "time_ns", lambda now=millis: now * 1_000_000)
+        monkeypatch.setattr("tradepit.runtime.ids.time.time_ns", lambda now=millis: now * 1_000_000)
         made.append(ids.new_id())
     assert made == sorted(made)
 

@@ -5,8 +5,8 @@ from collections import deque
 from collections.abc import AsyncIterator, Sequence
 
 import pytest
-
 from tests.order_path import turns, until
+
 from tradepit.backends.journal.memory import MemoryJournal, MemoryJournalStore
 from tradepit.runtime.journal_writer import JournalWriter, durable
 from tradepit.trading.model.errors import JournalConflict, JournalCorrupted, NotActive, StaleEpoch, TimedOut, Unavailable

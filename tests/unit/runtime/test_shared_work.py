@@ -3,8 +3,8 @@
 import asyncio
 
 import pytest
-
 from tests.order_path import turns
+
 from tradepit.runtime.shared_work import SharedWork
 
 

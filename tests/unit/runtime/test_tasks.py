@@ -3,6 +3,7 @@
 import asyncio
 
 from tests.order_path import turns
+
 from tradepit.runtime.tasks import TaskGroup
 
 

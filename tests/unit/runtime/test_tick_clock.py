@@ -1,6 +1,7 @@
 """The exchange's time as ticks tell it."""
 
 from tests.order_path import turns
+
 from tradepit.backends.bus.memory import MemoryBus, MemoryHub
 from tradepit.runtime.tick_clock import TickClock
 

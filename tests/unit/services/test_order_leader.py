@@ -172,7 +172,10 @@ async def test_an_answer_may_outrun_the_reports(office: Office, leader: OrderLea
 
 
 async def test_an_exchanges_refusal_is_an_order(office: Office, leader: OrderLeader) -> None:
-    office.broker.before_submit = lambda intent, epoch: office.venue.refuse(intent, "NOT_SENT") and None
+    def refuse(intent: OrderIntent, epoch: int) -> None:
+        office.venue.refuse(intent, "NOT_SENT")
+
+    office.broker.before_submit = refuse
     order = await leader.submit(an_intent())
     assert (order.status, order.reason) == (OrderStatus.REJECTED, "NOT_SENT")
 

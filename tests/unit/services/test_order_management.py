@@ -8,9 +8,9 @@ from decimal import Decimal
 from typing import Any, cast
 
 import pytest
-
 from tests.order_path import DAY, START_NS, FakeBroker, Office, Venue, an_intent, instrument
 from tests.step_clock import StepClock, settle
+
 from tradepit.backends.bus.memory import MemoryBus, MemoryHub
 from tradepit.backends.journal.memory import MemoryJournal, MemoryJournalStore
 from tradepit.backends.lease.memory import MemoryLease, MemoryLeaseStore
@@ -73,7 +73,7 @@ class Instance:
             rules=floor.rules,
             clock=floor.clock,
             timing=LeaseTiming(),
-            make_algos=lambda leader: cast(AlgoDesk, self.algos),
+            make_algos=lambda leader: cast("AlgoDesk", self.algos),
         )
 
     @property
@@ -242,7 +242,7 @@ async def test_a_former_writer_that_appends_during_the_takeover_is_read_to_its_e
     async def raced(self: MemoryJournal, records: Any, *, expected: int, epoch: int) -> int:
         if b"term_began" in records[0]:
             monkeypatch.setattr(MemoryJournal, "append", original)
-            known = [
+            known: list[facts.Fact] = [
                 facts.InstrumentKnown(time_ns=1, instrument=instrument(), reference="3900"),
                 facts.AccountKnown(time_ns=1, account="A1", equity="1000000"),
                 facts.OrderAccepted(time_ns=1, intent=late),

@@ -9,13 +9,13 @@ from typing import Any
 
 import msgspec
 import pytest
-
 from tests.order_path import Office, an_intent, lost, until
+
 from tradepit.ports.bus import Message
 from tradepit.services.order_leader import OrderLeader
 from tradepit.services.order_rpc import OrderDoors, refuse_not_active
 from tradepit.trading.model.errors import NotActive, VenueRefused
-from tradepit.trading.model.order import Order
+from tradepit.trading.model.order import Order, OrderIntent
 from tradepit.trading.model.terms import OrderStatus
 from tradepit.wire.simulator import MAX_REQUEST_BYTES, AlgoOrder
 
@@ -95,7 +95,11 @@ async def test_asking_twice_is_asking_once_and_another_order_under_the_id_is_ref
 async def test_refusals_of_risk_and_exchange_carry_their_codes(front: Front) -> None:
     told = await front.ask("buy", BUY | {"volume": 11})
     assert (told["error"], told["details"]) == ("TOO_MANY", {"rule": "at_most_ten", "limit": "10", "value": "11"})
-    front.office.broker.before_submit = lambda intent, epoch: front.office.venue.refuse(intent) and None
+
+    def refuse(intent: OrderIntent, epoch: int) -> None:
+        front.office.venue.refuse(intent)
+
+    front.office.broker.before_submit = refuse
     assert await front.code("buy", BUY | {"client_order_id": "c9"}) == "NOT_SENT"
 
 

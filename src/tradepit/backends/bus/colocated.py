@@ -1,8 +1,9 @@
 """A bus whose requests stay inside the process when the process itself answers them; everything else goes over another bus."""
 
+import asyncio
 from collections.abc import Mapping
 
-from tradepit.backends.bus.memory import MemoryBus, MemoryHub, MemoryServing
+from tradepit.backends.bus.memory import MemoryBus, MemoryHub
 from tradepit.ports.bus import Bus, Channel, Handler, Responder, Subscription
 
 
@@ -49,10 +50,8 @@ class ColocatedBus:
 class _Serving:
     """One responder, inside and outside."""
 
-    def __init__(self, inside: MemoryServing, outside: Subscription) -> None:
+    def __init__(self, inside: Subscription, outside: Subscription) -> None:
         self._inside, self._outside = inside, outside
 
     async def stop(self) -> None:
-        self._inside.part()
-        await self._outside.stop()
-        await self._inside.stop()
+        await asyncio.gather(self._inside.stop(), self._outside.stop())

@@ -130,7 +130,7 @@ class MemoryBus:
         except asyncio.CancelledError:
             raise TimedOut("the responder was ended before it answered", subject=subject) from None
 
-    async def serve(self, subject: str, responder: Responder, *, group: str = "") -> "MemoryServing":
+    async def serve(self, subject: str, responder: Responder, *, group: str = "") -> Subscription:
         self._check_connected()
         serving = MemoryServing(self._hub, subject, group, responder)
         self._subscriptions.append(serving)

@@ -1,0 +1,165 @@
+"""The composition root: from settings to backends and services."""
+
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from tradepit.backends.bus.memory import MemoryBus
+from tradepit.backends.cache.memory import MemoryCache
+from tradepit.backends.journal.file import FileJournal
+from tradepit.backends.journal.memory import MemoryJournal
+from tradepit.backends.lease.memory import MemoryLease
+from tradepit.compose import Wiring, house_day, instances_of, make_service, opening_commands, starts_at_ns
+from tradepit.config import (
+    AccountSettings,
+    AgentSettings,
+    ContractSettings,
+    ExchangeSettings,
+    MarketSettings,
+    MonitorSettings,
+    Settings,
+)
+from tradepit.profiles.catalogue import PROFILES
+from tradepit.runtime.clock import ShiftedClock, SystemClock
+from tradepit.runtime.tick_clock import TickClock
+from tradepit.trading.matching.commands import ListInstrument, OpenAccount
+from tradepit.trading.model.errors import CalendarUnknown, ConfigError, TradepitError
+
+EXCHANGE = ExchangeSettings(
+    contracts=(
+        ContractSettings(symbol="IF2501", reference=Decimal(4500)),
+        ContractSettings(symbol="IC2501", reference=Decimal(6200)),
+        ContractSettings(symbol="rb2505", reference=Decimal(3300)),
+    ),
+    accounts=(AccountSettings(account="A1", deposit=Decimal(1_000_000)),),
+    starts_at="2025-01-06T10:00:00+08:00",
+)
+MEMORY = Settings(
+    bus="memory://", journal="memory", lease="memory", cache="memory", exchange=EXCHANGE, monitor=MonitorSettings(port=0)
+)
+
+
+def wiring(tmp_path: Path, **changes: object) -> Wiring:
+    return Wiring(msgspec.structs.replace(MEMORY, data_dir=str(tmp_path), **changes), process="test")
+
+
+async def test_memory_backends_of_one_wiring_share_what_they_keep(tmp_path: Path) -> None:
+    made = wiring(tmp_path)
+    assert isinstance(made.bus(), MemoryBus)
+    assert made.bus() is made.bus()
+    first, second, other = made.journal("orders"), made.journal("orders"), made.journal("events")
+    for journal in (first, second, other):
+        assert isinstance(journal, MemoryJournal)
+        await journal.open()
+    await first.append([b"x"], expected=0, epoch=1)
+    assert (await second.last(), await other.last()) == ((1, 1), (0, 0))
+    mine, theirs = made.lease("a"), made.lease("a")
+    assert isinstance(mine, MemoryLease)
+    await mine.acquire("me", seen=None)
+    held = await theirs.read()
+    assert held is not None
+    assert held.holder == "me"
+    one, two = made.cache(), made.cache()
+    assert isinstance(one, MemoryCache)
+    await one.connect()
+    await two.connect()
+    await one.put("k", b"v", ttl_s=60)
+    assert await two.get("k") == b"v"
+
+
+def test_a_file_journal_says_how_durable_it_is(tmp_path: Path) -> None:
+    always, relaxed = (
+        wiring(tmp_path, journal="file").journal("orders"),
+        wiring(tmp_path, journal="file?sync=os").journal("orders"),
+    )
+    assert isinstance(always, FileJournal)
+    assert always.durability != relaxed.durability
+
+
+@pytest.mark.parametrize(
+    ("setting", "ask"),
+    [
+        ({"bus": "carrier-pigeon://x"}, lambda made: made.bus()),
+        ({"bus": ""}, lambda made: made.bus()),
+        ({"journal": "paper"}, lambda made: made.journal("orders")),
+        ({"journal": "file?sync=never"}, lambda made: made.journal("orders")),
+        ({"lease": "etcd"}, lambda made: made.lease("a")),
+        ({"cache": "redis"}, lambda made: made.cache()),
+        ({"profile": "moon"}, lambda made: instances_of(made.settings, ["trading-gateway"])),
+    ],
+)
+def test_backends_nobody_has_are_refused(tmp_path: Path, setting: dict[str, str], ask: object) -> None:
+    with pytest.raises(ConfigError):
+        ask(wiring(tmp_path, **setting))  # type: ignore[operator]  # a table of lambdas
+
+
+def test_roles_and_instances_are_chosen_once_each() -> None:
+    assert instances_of(MEMORY, ["trading-gateway", "order-management-2", "trading-gateway-1", "order-management"]) == [
+        "trading-gateway-1",
+        "order-management-2",
+        "order-management-1",
+        "order-management-3",
+    ]
+    for nonsense in ("trading", "trading-gateway-2", "order-management-0", ""):
+        with pytest.raises(ConfigError):
+            instances_of(MEMORY, [nonsense])
+
+
+@pytest.mark.parametrize("profile", sorted(PROFILES))
+def test_every_instance_of_every_profile_can_be_made(tmp_path: Path, profile: str) -> None:
+    made = wiring(tmp_path, profile=profile, agents=AgentSettings())
+    names = [role.name for role in PROFILES[profile]]
+    for instance in instances_of(made.settings, names):
+        service = make_service(made, instance, lambda error: None)
+        assert (service.instance, service.name) == (instance, instance.rpartition("-")[0])
+
+
+def test_market_data_instances_deal_out_all_symbols(tmp_path: Path) -> None:
+    made = wiring(tmp_path)
+    served = [make_service(made, f"market-data-{number}", lambda error: None)._feed._symbols for number in (1, 2)]  # type: ignore[attr-defined]  # what the feed was given
+    assert served == [("IF2501", "rb2505"), ("IC2501",)]
+    chosen = wiring(tmp_path, market=MarketSettings(symbols=("IC2501",)))
+    served = [make_service(chosen, f"market-data-{number}", lambda error: None)._feed._symbols for number in (1, 2)]  # type: ignore[attr-defined]  # what the feed was given
+    assert served == [("IC2501",), ()]
+
+
+def test_the_opening_lists_contracts_and_accounts(tmp_path: Path) -> None:
+    told = opening_commands(wiring(tmp_path))
+    listed = [command.instrument.symbol for command in told if isinstance(command, ListInstrument)]
+    opened = [(command.account, command.deposit) for command in told if isinstance(command, OpenAccount)]
+    assert (listed, opened) == (["IF2501", "IC2501", "rb2505"], [("A1", Decimal(1_000_000))])
+    assert len(told) == 4
+
+
+@pytest.mark.parametrize("symbol", ["XX2501", "IF2513", "IF"])
+def test_contracts_that_do_not_exist_are_refused(tmp_path: Path, symbol: str) -> None:
+    exchange = ExchangeSettings(contracts=(ContractSettings(symbol=symbol, reference=Decimal(1)),), starts_at=EXCHANGE.starts_at)
+    with pytest.raises(TradepitError) as refused:
+        opening_commands(wiring(tmp_path, exchange=exchange))
+    assert not isinstance(refused.value, CalendarUnknown)
+
+
+def test_instants_need_their_offset() -> None:
+    assert starts_at_ns("2025-01-06T10:00:00.000250+08:00") == 1_736_128_800_000_250_000
+    for text in ("", "tomorrow", "2025-01-06T10:00:00", "2025-01-06"):
+        with pytest.raises(ConfigError):
+            starts_at_ns(text)
+
+
+def test_the_house_opens_on_its_own_day(tmp_path: Path) -> None:
+    assert house_day(wiring(tmp_path)) == date(2025, 1, 6)
+    night = ExchangeSettings(starts_at="2025-01-06T23:30:00Z")
+    assert house_day(wiring(tmp_path, exchange=night)) == date(2025, 1, 7)
+
+
+def test_the_exchanges_time(tmp_path: Path) -> None:
+    shifted = wiring(tmp_path, exchange=msgspec.structs.replace(EXCHANGE, origin_ns=1_000)).exchange_clock()
+    assert isinstance(shifted, ShiftedClock)
+    assert shifted.offset_ns == 1_736_128_800_000_000_000 - 1_000
+    assert type(wiring(tmp_path, exchange=ExchangeSettings()).exchange_clock()) is SystemClock
+    ticks = wiring(tmp_path, exchange=ExchangeSettings(time="ticks"))
+    assert isinstance(ticks.exchange_clock(), TickClock)
+    assert ticks.exchange_clock() is ticks.exchange_clock()
