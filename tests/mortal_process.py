@@ -243,7 +243,7 @@ _TASKS: "WeakKeyDictionary[asyncio.Task[Any], str]" = WeakKeyDictionary()
 def note_owners(loop: asyncio.AbstractEventLoop) -> Callable[[], None]:
     """Note from now on which process each task of ``loop`` belongs to; call the result to stop noting."""
 
-    def make(loop: asyncio.AbstractEventLoop, work: Any, **options: Any) -> "asyncio.Task[Any]":  # noqa: ANN401 - a task factory's signature
+    def make(loop: asyncio.AbstractEventLoop, work: Any, **options: Any) -> "asyncio.Task[Any]":
         task = asyncio.Task(work, loop=loop, **options)
         context = options.get("context")
         # Answers are begun in whatever task is at hand; the connection that serves them ends them.

@@ -16,6 +16,7 @@ from tradepit.services.trading_agents import AgentRow
 from tradepit.trading.model.errors import ConfigError
 
 ENVIRONMENT_PREFIX = "TRADEPIT_"
+_MAX_MAGNITUDE = 15
 NOT_SETTINGS = frozenset({"TRADEPIT_LAUNCHER_PID"})
 
 Token = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{1,64}\Z")]
@@ -33,7 +34,7 @@ class ContractSettings(_Settings, frozen=True, kw_only=True):
     reference: Decimal
 
     def __post_init__(self) -> None:
-        if not self.reference.is_finite() or self.reference <= 0:
+        if not self.reference.is_finite() or self.reference <= 0 or self.reference.adjusted() > _MAX_MAGNITUDE:
             raise ValueError("reference must be a price")
 
 
@@ -45,7 +46,7 @@ class AccountSettings(_Settings, frozen=True, kw_only=True):
     currency: str = "CNY"
 
     def __post_init__(self) -> None:
-        if not self.deposit.is_finite() or self.deposit < 0:
+        if not self.deposit.is_finite() or self.deposit < 0 or self.deposit.adjusted() > _MAX_MAGNITUDE:
             raise ValueError("deposit must be an amount")
 
 

@@ -47,7 +47,7 @@ class Monitor:
         except OSError:
             return 0, b""
 
-    def json(self, path: str) -> Any:  # noqa: ANN401 - JSON may hold anything
+    def json(self, path: str) -> Any:
         return json.loads(self.get(path)[1])
 
     def orders(self) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from tradepit.config import (
 from tradepit.profiles.catalogue import PROFILES
 from tradepit.runtime.clock import ShiftedClock, SystemClock
 from tradepit.runtime.tick_clock import TickClock
+from tradepit.services.trading_agents import TradingAgents
 from tradepit.trading.matching.commands import ListInstrument, OpenAccount
 from tradepit.trading.model.errors import CalendarUnknown, ConfigError, TradepitError
 
@@ -115,6 +116,8 @@ def test_every_instance_of_every_profile_can_be_made(tmp_path: Path, profile: st
     for instance in instances_of(made.settings, names):
         service = make_service(made, instance, lambda error: None)
         assert (service.instance, service.name) == (instance, instance.rpartition("-")[0])
+        if isinstance(service, TradingAgents):
+            service._log.close()
 
 
 def test_market_data_instances_deal_out_all_symbols(tmp_path: Path) -> None:

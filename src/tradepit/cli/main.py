@@ -1,6 +1,7 @@
 """The ``tradepit`` command."""
 
 import sys
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -183,6 +184,10 @@ def verify(
 
 def main() -> None:
     """Entry point: runs one command, ends with its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            # Words of the command line are shown again, even those that are no text.
+            stream.reconfigure(errors="backslashreplace")
     try:
         sys.exit(app(sys.argv[1:], exit_on_error=True, result_action="return_value"))
     except TradepitError as error:

@@ -15,7 +15,7 @@ Pits = Callable[..., Any]
 
 
 @pytest.fixture
-def busy(pit: Pits) -> Any:  # noqa: ANN401 - the driver's class lives in conftest
+def busy(pit: Pits) -> Any:
     """A venue in the middle of much."""
     market = pit("IF2501", "rb2505", start="2025-01-06 09:31", snapshot_ns=500_000_000)
     market.do(OpenSession(session="oms", epoch=7))
@@ -30,7 +30,7 @@ def busy(pit: Pits) -> Any:  # noqa: ANN401 - the driver's class lives in confte
     return market
 
 
-def test_a_restored_venue_is_the_same_and_goes_on_the_same(busy: Any) -> None:  # noqa: ANN401 - as above
+def test_a_restored_venue_is_the_same_and_goes_on_the_same(busy: Any) -> None:
     market = busy
     twin = market.twin()
     assert twin.digest() == market.venue.digest()
@@ -69,7 +69,7 @@ def test_the_queues_order_is_part_of_the_digest(pit: Pits) -> None:
 
 
 @pytest.mark.parametrize("garbage", [b"", b"\x00", b"{}", b"\xff" * 100, b"\x80"])
-def test_garbage_is_no_snapshot(busy: Any, garbage: bytes) -> None:  # noqa: ANN401 - as above
+def test_garbage_is_no_snapshot(busy: Any, garbage: bytes) -> None:
     with pytest.raises(JournalCorrupted):
         Venue.restore(garbage, calendar=busy.calendar)
     whole = busy.venue.snapshot()

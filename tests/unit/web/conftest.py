@@ -42,7 +42,7 @@ class Answer:
         self.status, self.headers, self.body = status, headers, body
 
     @property
-    def json(self) -> Any:  # noqa: ANN401 - JSON may hold anything
+    def json(self) -> Any:
         return json.loads(self.body)
 
 
