@@ -31,12 +31,16 @@ def order(
     json: bool,
 ) -> int:
     """Send one order and print what became of it."""
+    try:
+        limit = None if price == "market" else price_of(price)
+    except BadRequest as error:
+        return fail(error, json=json)
 
     async def work(client: OrderClient) -> Reply:
         return await client.submit(
             side=side.upper(),
             symbol=symbol,
-            price=None if price == "market" else price_of(price),
+            price=limit,
             volume=volume,
             account=account,
             offset=offset,
