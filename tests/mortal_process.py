@@ -193,9 +193,10 @@ class MortalProcess:
             struck = asyncio.create_task(death.struck.wait())
             await asyncio.wait({ending, struck}, return_when=asyncio.FIRST_COMPLETED)
             if self._ending.is_set() and not death.struck.is_set():
-                await service.stop()
-            else:
-                self.died += 1
+                stopping = asyncio.create_task(service.stop())
+                await asyncio.wait({stopping, struck}, return_when=asyncio.FIRST_COMPLETED)
+                stopping.cancel()
+            self.died += death.struck.is_set()
             for task in (life, ending, struck):
                 task.cancel()
             await self._bury(wiring)
@@ -213,11 +214,14 @@ class MortalProcess:
         return task
 
     async def _bury(self, wiring: _Wiring) -> None:
-        await wiring.connection.bus.abandon()
+        leaving = asyncio.create_task(wiring.connection.bus.abandon())
         while mine := [task for task in asyncio.all_tasks() if _TASKS.get(task) == self._owner and not task.done()]:
             for task in mine:
                 task.cancel()
             await asyncio.wait(mine, timeout=0.1)
+        # An answer that will not end is no matter: neither the journal nor the bus take anything from the dead.
+        await asyncio.wait({leaving}, timeout=_RESTART_S)
+        leaving.cancel()
         for journal in wiring.journals:
             await journal.file.close()
 
