@@ -52,7 +52,7 @@ async def _run(seed: int, folder: Path, places: asyncio.Semaphore) -> tuple[str,
     async with places:
         chance = random.Random(seed)
         outlet = Outlet(_settings(folder), folder)
-        processes = [MortalProcess(outlet, name, _deaths(chance, name)) for name in _INSTANCES]
+        processes = [MortalProcess(outlet, name, deaths) for name, deaths in _deaths(chance).items()]
         lives = [asyncio.create_task(process.run()) for process in processes]
         try:
             async with asyncio.timeout(_DEADLINE_S):
@@ -71,9 +71,18 @@ async def _run(seed: int, folder: Path, places: asyncio.Semaphore) -> tuple[str,
         return found, sum(process.died for process in processes)
 
 
-def _deaths(chance: random.Random, instance: str) -> list[tuple[int, str, float]]:
-    count = chance.randint(1, 3) if instance == "trading-gateway-1" else chance.randint(0, 2)
-    return [(chance.randint(1, 14), chance.choice((BEFORE, TORN, AFTER)), chance.random()) for _ in range(count)]
+def _deaths(chance: random.Random) -> dict[str, list[tuple[int, str, float]]]:
+    """Who dies how often, and when. At most one write is torn: a second one on top of it is a damaged journal."""
+    deaths: dict[str, list[tuple[int, str, float]]] = {}
+    torn = False
+    for name in _INSTANCES:
+        count = chance.randint(1, 3) if name == "trading-gateway-1" else chance.randint(0, 2)
+        deaths[name] = []
+        for _ in range(count):
+            how = chance.choice((BEFORE, AFTER) if torn else (BEFORE, TORN, AFTER))
+            torn = torn or how == TORN
+            deaths[name].append((chance.randint(1, 14), how, chance.random()))
+    return deaths
 
 
 async def _trade(outlet: Outlet, processes: list[MortalProcess], chance: random.Random) -> None:
