@@ -94,9 +94,7 @@ class OrderedPublisher:
         try:
             for pending in group:
                 pending.sent = True
-                answers.append(
-                    await self._link.begin(pending.subject, pending.payload, timeout_s=_PATIENCE_S, headers=pending.headers)
-                )
+                answers.append(self._link.begin(pending.subject, pending.payload, timeout_s=_PATIENCE_S, headers=pending.headers))
         except TradepitError:
             pass
         kept = 0

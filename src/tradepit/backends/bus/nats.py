@@ -9,11 +9,11 @@ import re
 from collections.abc import Mapping, Sequence
 
 from loguru import logger
-from nats.aio.msg import Msg
 
 from tradepit.ports.bus import Channel, Delivery, Handler, Message, Responder, Subscription
 from tradepit.runtime.eager import Started
 from tradepit.runtime.nats_api import ensure_stream, nanoseconds, stream_state
+from tradepit.runtime.nats_connection import NatsMessage
 from tradepit.runtime.nats_follow import StreamFollower
 from tradepit.runtime.nats_link import LinkSubscription, NatsLink
 from tradepit.runtime.nats_publisher import OrderedPublisher
@@ -204,7 +204,7 @@ class _Core:
 
     def __init__(self, link: NatsLink, handler: Handler, max_in_flight: int) -> None:
         self._link, self._handler, self._workers = link, handler, max_in_flight
-        self._queue: asyncio.Queue[Msg | None] = asyncio.Queue()
+        self._queue: asyncio.Queue[NatsMessage | None] = asyncio.Queue()
         self._subscription: LinkSubscription | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self.dropped = 0
@@ -223,7 +223,7 @@ class _Core:
             self._queue.put_nowait(None)
         await asyncio.gather(*(task for task in self._tasks if task is not asyncio.current_task()), return_exceptions=True)
 
-    async def _receive(self, message: Msg) -> None:
+    def _receive(self, message: NatsMessage) -> None:
         if self._queue.qsize() >= _BACKLOG:
             self._queue.get_nowait()
             self.dropped += 1
@@ -252,13 +252,13 @@ class _Serving:
         await subscription.stop()
         await asyncio.gather(*(task for task in self._running if task is not asyncio.current_task()), return_exceptions=True)
 
-    async def _receive(self, message: Msg) -> None:
+    def _receive(self, message: NatsMessage) -> None:
         started = Started(self._answer(message))
         if not started.finished:
             self._running.add(started.task)
             started.task.add_done_callback(self._running.discard)
 
-    async def _answer(self, message: Msg) -> None:
+    async def _answer(self, message: NatsMessage) -> None:
         headers = None
         try:
             answer = await self._responder(_message(message))
@@ -268,10 +268,10 @@ class _Serving:
             answer, headers = b"", {_ERROR: code, _ERROR_CODE: "500"}
         if message.reply:
             with contextlib.suppress(Unavailable):
-                await self._link.send(message.reply, answer, headers=headers)
+                self._link.post(message.reply, answer, headers=headers)
 
 
-def _message(message: Msg) -> Message:
+def _message(message: NatsMessage) -> Message:
     if message.headers:
         return Message(subject=message.subject, payload=message.data, headers=message.headers)
     return Message(subject=message.subject, payload=message.data)
