@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tradepit.cli.loop import run
 from tradepit.runtime.nats_connection import NatsConnection, NatsMessage
 from tradepit.trading.model.errors import BadRequest, PayloadTooLarge, TimedOut, Unavailable
 
@@ -230,3 +231,18 @@ async def test_one_that_sends_faster_than_the_server_reads_has_to_wait() -> None
         assert not waiting.done()
         connection.resume_writing()
         await waiting
+
+
+def test_it_runs_on_uvloop_too() -> None:
+    async def talk() -> None:
+        script, heard = Script(), list[bytes]()
+        async with connected(script) as (connection, _):
+            connection.subscribe("a", lambda message: heard.append(message.data))
+            await connection.flush(PATIENCE_S)
+            await script.say(b"MSG a 1 1\r\nx\r\n")
+            await script.until(lambda: heard == [b"x"])
+            connection.publish("a", b"y")
+            await connection.close(PATIENCE_S)
+            assert b"PUB a 1\r\ny\r\n" in script.received
+
+    run(talk())
