@@ -70,6 +70,13 @@ class MortalJournal:
     def durability(self) -> str:
         return self.file.durability
 
+    @property
+    def gathers(self) -> bool:
+        return self.file.gathers
+
+    async def sync(self) -> None:
+        await self.file.sync()
+
     async def open(self) -> None:
         await self.file.open()
 
@@ -129,6 +136,10 @@ class MortalBus:
         self, channel: Channel, handler: Handler, *, group: str = "", replay: bool = False, max_in_flight: int = 1
     ) -> Subscription:
         return await self.bus.subscribe(channel, handler, group=group, replay=replay, max_in_flight=max_in_flight)
+
+    async def last(self, channel: Channel) -> Message | None:
+        await self._live()
+        return await self.bus.last(channel)
 
     async def request(self, subject: str, payload: bytes, *, timeout_s: float) -> bytes:
         await self._live()

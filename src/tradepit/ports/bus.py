@@ -74,6 +74,9 @@ class Bus(Protocol):
         raises, dies or is stopped lets another have it. Survives server restarts without going deaf.
         """
 
+    async def last(self, channel: Channel) -> Message | None:
+        """The newest message a durable channel has kept, None when it has kept none."""
+
     async def request(self, subject: str, payload: bytes, *, timeout_s: float) -> bytes:
         """Ask and wait. Raises TimedOut when no answer came (it may have been acted on), Unavailable when nobody listens
         (it was certainly not acted on).

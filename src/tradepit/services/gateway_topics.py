@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
+import msgspec
+
 from tradepit.trading.matching.events import PhaseChanged, TickPublished
 from tradepit.trading.model.instrument import Instrument
 from tradepit.trading.model.order import Order
@@ -19,6 +21,7 @@ from tradepit.wire.simulator import (
 )
 from tradepit.wire.simulator_codec import encode, order_data, tick_data, trade_data
 
+REPORT_TOPICS = (ORDERS_NEW, ORDERS_FILLED, ORDERS_CANCELLED, TRADES_EXECUTED)
 _ORDER_TOPICS = {
     OrderStatus.SUBMITTED: ORDERS_NEW.subject,
     OrderStatus.OPEN: ORDERS_NEW.subject,
@@ -58,6 +61,18 @@ def publication(report: Report, venue: str, find: Callable[[str], Instrument | N
     if instrument is None:
         return None
     return Publication(TRADES_EXECUTED.subject, encode(trade_data(report.trade, instrument, seq=report.sequence)), message_id)
+
+
+class _Numbered(msgspec.Struct):
+    seq: int = 0
+
+
+def report_number(payload: bytes) -> int:
+    """The number of the report that a message on a topic tells of, 0 when it is none of the exchange's."""
+    try:
+        return msgspec.json.decode(payload, type=_Numbered).seq
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return 0
 
 
 def _reduced(order: Order) -> bool:

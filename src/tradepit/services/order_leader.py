@@ -105,13 +105,16 @@ class OrderLeader:
         await self._cancels.stop()
         await self.sending.stop()
 
-    def record(self, *news: facts.Fact) -> "asyncio.Future[int]":
-        """Apply facts and queue them for the journal; the future resolves once they are durable. Raises NotActive when fenced."""
+    def record(self, *news: facts.Fact, lazy: bool = False) -> "asyncio.Future[int]":
+        """Apply facts and queue them for the journal; the future resolves once they are durable. Raises NotActive when fenced.
+
+        ``lazy`` facts can be asked of the broker again, should they be lost: they wait for others to share a write with.
+        """
         if self._writer.fenced:
             raise NotActive
         for fact in news:
             self.desk.apply(fact)
-        self._written = self._writer.put([_ENCODER.encode(fact) for fact in news])
+        self._written = self._writer.put([_ENCODER.encode(fact) for fact in news], lazy=lazy)
         return self._written
 
     async def write(self, *news: facts.Fact) -> None:
@@ -119,6 +122,7 @@ class OrderLeader:
         if news:
             self.record(*news)
         if self._written is not None:
+            self._writer.hurry()
             await durable(self._written)
 
     async def instrument(self, symbol: str) -> Instrument:
@@ -231,7 +235,7 @@ class OrderLeader:
     def _learn(self, report: Report) -> None:
         if self.desk.is_new(report):
             fact = facts.ReportApplied(time_ns=self._clock.now_ns(), report=report, through=self._through)
-            self.record(fact)
+            self.record(fact, lazy=True)
 
     async def _read_reports(self) -> None:
         try:

@@ -142,6 +142,9 @@ class GatedBus:
 
         return await self.inner.subscribe(channel, gated, group=group, replay=replay, max_in_flight=max_in_flight)
 
+    async def last(self, channel: Channel) -> Message | None:
+        return await self.inner.last(channel)
+
     async def request(self, subject: str, payload: bytes, *, timeout_s: float) -> bytes:
         if self._gate.trap(subject):
             self._gate.close()

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 
 from tradepit.backends.bus.memory import MemoryBus, MemoryHub
-from tradepit.ports.bus import Bus, Channel, Handler, Responder, Subscription
+from tradepit.ports.bus import Bus, Channel, Handler, Message, Responder, Subscription
 
 
 class ColocatedBus:
@@ -33,6 +33,9 @@ class ColocatedBus:
         self, channel: Channel, handler: Handler, *, group: str = "", replay: bool = False, max_in_flight: int = 1
     ) -> Subscription:
         return await self._inner.subscribe(channel, handler, group=group, replay=replay, max_in_flight=max_in_flight)
+
+    async def last(self, channel: Channel) -> Message | None:
+        return await self._inner.last(channel)
 
     async def request(self, subject: str, payload: bytes, *, timeout_s: float) -> bytes:
         here = self._local if self._hub.is_served(subject) else self._inner

@@ -113,6 +113,13 @@ class MemoryBus:
         self._subscriptions.append(subscription)
         return subscription
 
+    async def last(self, channel: Channel) -> Message | None:
+        self._check_connected()
+        log = self._hub.logs.get(channel.name)
+        if log is None:
+            raise ConfigError("the channel was not declared to this bus", channel=channel.name)
+        return log.get(log.last) if log.last >= log.first else None
+
     async def request(self, subject: str, payload: bytes, *, timeout_s: float) -> bytes:
         self._check_connected()
         route = self._hub.route(subject)

@@ -12,7 +12,7 @@ from loguru import logger
 
 from tradepit.ports.bus import Channel, Delivery, Handler, Message, Responder, Subscription
 from tradepit.runtime.eager import Started
-from tradepit.runtime.nats_api import ensure_stream, nanoseconds, stream_state
+from tradepit.runtime.nats_api import ensure_stream, nanoseconds, stored, stream_state
 from tradepit.runtime.nats_connection import NatsMessage
 from tradepit.runtime.nats_follow import StreamFollower
 from tradepit.runtime.nats_link import LinkSubscription, NatsLink
@@ -119,6 +119,12 @@ class NatsBus:
             await subscription.start(channel.subject, queue)
         self._subscriptions.add(subscription)
         return subscription
+
+    async def last(self, channel: Channel) -> Message | None:
+        if channel.name not in self._durable:
+            raise ConfigError("the channel was not declared to this bus", channel=channel.name)
+        kept = await stored(self._link, self._stream(channel.name), last_by_subj=channel.subject)
+        return Message(subject=kept.subject, payload=kept.payload, sequence=kept.sequence) if kept is not None else None
 
     async def request(self, subject: str, payload: bytes, *, timeout_s: float) -> bytes:
         if not self._link.is_up and not await self._link.wait_up(timeout_s):

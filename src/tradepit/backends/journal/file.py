@@ -45,7 +45,7 @@ from typing import ClassVar, Literal
 
 from loguru import logger
 
-from tradepit.backends.journal.disk_thread import DiskThread
+from tradepit.backends.journal.disk import Disk
 from tradepit.ports.journal import Entry, Snapshot
 from tradepit.trading.model.errors import JournalClosed, JournalConflict, JournalCorrupted, JournalError, StaleEpoch, Unavailable
 
@@ -60,7 +60,8 @@ _SNAPSHOT = struct.Struct("<4sQQI")
 _SNAPSHOT_MARKER = b"TPS1"
 _SNAPSHOTS_KEPT = 2
 _MAX_BODY = 1 << 30
-_POLL_S, _MAX_POLL_S = 0.001, 0.01
+# A follower in another process looks so often: each look costs both of them more than what it finds.
+_POLL_S, _MAX_POLL_S = 0.01, 0.02
 _BROKEN, _UNFINISHED = -1, -2
 
 
@@ -137,13 +138,17 @@ class FileJournal:
         self._path = Path(path).absolute()
         self._sync = sync == "always"
         self._fd = -1
-        self._failed, self._disk = False, DiskThread()
+        self._failed, self._disk = False, Disk()
         self._tail = _Cursor(self._path)
         self._index: list[_Cursor] = []
 
     @property
     def durability(self) -> str:
         return "fsync" if self._sync else "page cache"
+
+    @property
+    def gathers(self) -> bool:
+        return True
 
     async def open(self) -> None:
         if self._fd >= 0:
@@ -193,6 +198,14 @@ class FileJournal:
         self._wake_followers()
         return expected + 1
 
+    async def sync(self) -> None:
+        fd = self._opened()
+        try:
+            await self._disk.sync(fd)
+        except OSError as error:
+            self._failed = True
+            raise JournalError("the disk failed", path=str(self._path), cause=str(error)) from error
+
     async def last(self) -> tuple[int, int]:
         self._opened()
         self._catch_up()
@@ -227,8 +240,9 @@ class FileJournal:
                         yield entry
                 if entries:
                     wait = _POLL_S
-                    await asyncio.sleep(0)
-                    continue
+                    if cursor.offset < os.fstat(fd).st_size:
+                        await asyncio.sleep(0)
+                        continue
                 try:
                     async with asyncio.timeout(wait):
                         await event.wait()
