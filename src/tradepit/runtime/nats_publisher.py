@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from loguru import logger
 
+from tradepit.runtime.deadlines import Deadlines
 from tradepit.runtime.nats_api import StreamRefused, decode_ack, keep
 from tradepit.runtime.nats_link import NatsLink
 from tradepit.trading.model.errors import PayloadTooLarge, TimedOut, TradepitError, Unavailable
@@ -24,6 +25,10 @@ class _Pending:
     def __init__(self, subject: str, payload: bytes, headers: dict[str, str], done: "asyncio.Future[None]") -> None:
         self.subject, self.payload, self.headers, self.done = subject, payload, headers, done
         self.sent = False
+
+    def expired(self) -> Unavailable:
+        """What became of it when its time is over: it may be kept, or it is not."""
+        return TimedOut(subject=self.subject) if self.sent else Unavailable(subject=self.subject)
 
 
 class OrderedPublisher:
@@ -43,6 +48,7 @@ class OrderedPublisher:
         self._wake, self._idle = asyncio.Event(), asyncio.Event()
         self._idle.set()
         self._task: asyncio.Task[None] | None = None
+        self._deadlines = Deadlines()
 
     def start(self) -> None:
         """Begin to send."""
@@ -55,13 +61,10 @@ class OrderedPublisher:
         carried = {**headers} if headers else {}
         carried["Nats-Msg-Id"] = message_id or f"{self._prefix}-{self._count}"
         pending = _Pending(subject, payload, carried, loop.create_future())
-        timer = loop.call_later(self._timeout_s, _expire, pending)
+        self._deadlines.watch(pending.done, self._timeout_s, pending.expired)
         self._waiting.append(pending)
         self._wake.set()
-        try:
-            await pending.done
-        finally:
-            timer.cancel()
+        await pending.done
 
     async def stop(self) -> None:
         """Wait for what is under way (each has its deadline), then end. Idempotent."""
@@ -164,7 +167,3 @@ def _succeed(pending: _Pending) -> None:
 def _fail(pending: _Pending, error: TradepitError) -> None:
     if not pending.done.done():
         pending.done.set_exception(error)
-
-
-def _expire(pending: _Pending) -> None:
-    _fail(pending, TimedOut(subject=pending.subject) if pending.sent else Unavailable(subject=pending.subject))
