@@ -14,7 +14,7 @@ from tradepit.backends.journal.file import FileJournal
 from tradepit.backends.lease.memory import MemoryLease, MemoryLeaseStore
 from tradepit.compose import Wiring, make_service
 from tradepit.config import Settings
-from tradepit.ports.bus import Bus, Channel, Handler, Message, Responder, Subscription
+from tradepit.ports.bus import Bus, Channel, Handler, Message, Outgoing, Responder, Subscription
 from tradepit.ports.journal import Entry, Journal, Snapshot
 from tradepit.ports.lease import Lease
 from tradepit.runtime import eager
@@ -136,6 +136,10 @@ class MortalBus:
         self, channel: Channel, handler: Handler, *, group: str = "", replay: bool = False, max_in_flight: int = 1
     ) -> Subscription:
         return await self.bus.subscribe(channel, handler, group=group, replay=replay, max_in_flight=max_in_flight)
+
+    async def publish_all(self, messages: Sequence[Outgoing]) -> None:
+        for message in messages:
+            await self.publish(message.subject, message.payload, message_id=message.message_id)
 
     async def last(self, channel: Channel) -> Message | None:
         await self._live()

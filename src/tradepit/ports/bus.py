@@ -1,6 +1,6 @@
 """The message bus: ordered channels with BROADCAST and COMPETE delivery, and request/reply with a deadline."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import Protocol
 
@@ -40,6 +40,14 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     redelivered: bool = False
 
 
+class Outgoing(msgspec.Struct, frozen=True, gc=False):
+    """One message to publish; see ``Bus.publish``."""
+
+    subject: str
+    payload: bytes
+    message_id: str = ""
+
+
 Handler = Callable[[Message], Awaitable[None]]
 Responder = Callable[[Message], Awaitable[bytes]]
 
@@ -62,6 +70,11 @@ class Bus(Protocol):
     ) -> None:
         """Publish in order. On a durable channel returns once the server kept it; a repeated ``message_id`` is kept once
         within the server's window (an optimisation: receivers still de-duplicate).
+        """
+
+    async def publish_all(self, messages: Sequence[Outgoing]) -> None:
+        """Publish many, in order, for less than one by one. Raises Unavailable when one of them may not be kept: publish all of
+        them again, their ids keep the others from being doubled.
         """
 
     async def subscribe(

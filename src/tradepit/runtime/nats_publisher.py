@@ -56,6 +56,12 @@ class OrderedPublisher:
 
     async def publish(self, subject: str, payload: bytes, *, message_id: str, headers: Mapping[str, str] | None) -> None:
         """Return once the stream kept it. Raises TimedOut (it may be kept), Unavailable (it is not), PayloadTooLarge."""
+        await self.begin(subject, payload, message_id=message_id, headers=headers)
+
+    def begin(
+        self, subject: str, payload: bytes, *, message_id: str = "", headers: Mapping[str, str] | None = None
+    ) -> "asyncio.Future[None]":
+        """Queue a publication; the future is done once the stream kept it, or fails as ``publish`` does."""
         self._count += 1
         loop = asyncio.get_running_loop()
         carried = {**headers} if headers else {}
@@ -64,7 +70,7 @@ class OrderedPublisher:
         self._deadlines.watch(pending.done, self._timeout_s, pending.expired)
         self._waiting.append(pending)
         self._wake.set()
-        await pending.done
+        return pending.done
 
     async def stop(self) -> None:
         """Wait for what is under way (each has its deadline), then end. Idempotent."""
@@ -167,3 +173,4 @@ def _succeed(pending: _Pending) -> None:
 def _fail(pending: _Pending, error: TradepitError) -> None:
     if not pending.done.done():
         pending.done.set_exception(error)
+        pending.done.exception()  # nobody may be waiting any more

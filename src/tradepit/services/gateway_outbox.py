@@ -6,11 +6,10 @@ from collections.abc import Callable, Sequence
 
 from loguru import logger
 
-from tradepit.ports.bus import Bus
-from tradepit.runtime.eager import Started
+from tradepit.ports.bus import Bus, Outgoing
 from tradepit.runtime.journal_writer import JournalWriter
 from tradepit.services.gateway_reports import ReportLog
-from tradepit.services.gateway_topics import REPORT_TOPICS, Publication, report_number
+from tradepit.services.gateway_topics import REPORT_TOPICS, report_number
 from tradepit.trading.matching.faults import FaultDice
 from tradepit.trading.model.errors import Unavailable
 from tradepit.trading.model.report import Report
@@ -48,14 +47,14 @@ class Outbox:
         bus: Bus,
         log: ReportLog,
         writer: JournalWriter,
-        to_topic: Callable[[Report], Publication | None],
+        to_topic: Callable[[Report], Outgoing | None],
         dice: Callable[[], FaultDice],
         limit: int,
     ) -> None:
         self._bus, self._log, self._writer, self._to_topic, self._dice, self._limit = bus, log, writer, to_topic, dice, limit
         self._waiting: deque[_Told] = deque()
         self._written: deque[_Told] = deque()
-        self._news: deque[Publication] = deque()
+        self._news: deque[Outgoing] = deque()
         self._wake, self._written_wake, self._news_wake = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._progress = asyncio.Event()
         self._line = asyncio.Event()
@@ -74,7 +73,7 @@ class Outbox:
         self._waiting.append((report, record))
         self._wake.set()
 
-    def tell(self, news: Publication) -> None:
+    def tell(self, news: Outgoing) -> None:
         """Something of passing interest."""
         if len(self._news) >= _NEWS_KEPT:
             self._news.popleft()
@@ -207,20 +206,15 @@ class Outbox:
         left = [found for report, _ in chunk if (found := self._publication(report)) is not None]
         while left:
             await self._line.wait()
-            # Started in order and then awaited: the bus keeps the order of the calls, the confirmations overlap.
-            sends = [Started(self._bus.publish(item.subject, item.payload, message_id=item.message_id)) for item in left]
             try:
-                failed = [item for item, send in zip(left, sends, strict=True) if not await _done(send)]
-            finally:
-                for send in sends:
-                    if not send.finished:
-                        send.task.cancel()
-            if failed:
-                logger.warning("{} of {} reports not published, trying again", len(failed), len(left))
+                await self._bus.publish_all(left)
+            except Unavailable as error:
+                logger.warning("{} reports perhaps not published, trying again: {}", len(left), error)
                 await asyncio.sleep(_RETRY_S)
-            left = failed
+            else:
+                return
 
-    def _publication(self, report: Report) -> Publication | None:
+    def _publication(self, report: Report) -> Outgoing | None:
         found = self._to_topic(report)
         if found is None or report.sequence <= self._kept.get(found.subject, 0):
             return None
@@ -232,14 +226,3 @@ class Outbox:
 
     def _moved(self) -> None:
         self._progress.set()
-
-
-async def _done(send: Started[None]) -> bool:
-    try:
-        if send.finished:
-            send.result()
-        else:
-            await send.task
-    except Unavailable:
-        return False
-    return True

@@ -1,10 +1,10 @@
 """A bus whose requests stay inside the process when the process itself answers them; everything else goes over another bus."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from tradepit.backends.bus.memory import MemoryBus, MemoryHub
-from tradepit.ports.bus import Bus, Channel, Handler, Message, Responder, Subscription
+from tradepit.ports.bus import Bus, Channel, Handler, Message, Outgoing, Responder, Subscription
 
 
 class ColocatedBus:
@@ -28,6 +28,9 @@ class ColocatedBus:
         self, subject: str, payload: bytes, *, message_id: str = "", headers: Mapping[str, str] | None = None
     ) -> None:
         await self._inner.publish(subject, payload, message_id=message_id, headers=headers)
+
+    async def publish_all(self, messages: Sequence[Outgoing]) -> None:
+        await self._inner.publish_all(messages)
 
     async def subscribe(
         self, channel: Channel, handler: Handler, *, group: str = "", replay: bool = False, max_in_flight: int = 1

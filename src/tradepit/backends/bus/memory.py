@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from loguru import logger
 
 from tradepit.backends.bus.memory_log import Log, Member, Reader, Worker, handle, pattern
-from tradepit.ports.bus import Channel, Delivery, Handler, Message, Responder, Subscription
+from tradepit.ports.bus import Channel, Delivery, Handler, Message, Outgoing, Responder, Subscription
 from tradepit.runtime.eager import Started
 from tradepit.trading.model.errors import ConfigError, InternalError, TimedOut, TradepitError, Unavailable
 
@@ -92,6 +92,10 @@ class MemoryBus:
             if len(group) > 1:
                 route.turn += 1
             group[route.turn % len(group)].put(message)
+
+    async def publish_all(self, messages: Sequence[Outgoing]) -> None:
+        for message in messages:
+            await self.publish(message.subject, message.payload, message_id=message.message_id)
 
     async def subscribe(
         self, channel: Channel, handler: Handler, *, group: str = "", replay: bool = False, max_in_flight: int = 1

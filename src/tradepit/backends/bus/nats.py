@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from loguru import logger
 
-from tradepit.ports.bus import Channel, Delivery, Handler, Message, Responder, Subscription
+from tradepit.ports.bus import Channel, Delivery, Handler, Message, Outgoing, Responder, Subscription
 from tradepit.runtime.eager import Started
 from tradepit.runtime.nats_api import ensure_stream, nanoseconds, stored, stream_state
 from tradepit.runtime.nats_connection import NatsMessage
@@ -81,6 +81,17 @@ class NatsBus:
             if not self._connected or self._closing:
                 raise
             self.dropped += 1
+
+    async def publish_all(self, messages: Sequence[Outgoing]) -> None:
+        begun = []
+        for message in messages:
+            lane = self._lanes.get(self._channel_of(message.subject))
+            if lane is not None:
+                begun.append(lane.begin(message.subject, message.payload, message_id=message.message_id))
+            else:
+                await self.publish(message.subject, message.payload, message_id=message.message_id)
+        for kept in begun:
+            await kept
 
     async def subscribe(
         self, channel: Channel, handler: Handler, *, group: str = "", replay: bool = False, max_in_flight: int = 1
