@@ -24,6 +24,8 @@ _PING, _PONG = b"PING\r\n", b"PONG\r\n"
 _HIGH_WATER_BYTES = 8 * 1024 * 1024
 _LONGEST_LINE = 64 * 1024
 _REMEMBERED = 10_000
+# A flood on one connection must not keep the event loop from the others: the lease has a connection of its own.
+_TURN_MESSAGES = 64
 _SUBJECT = re.compile(r"[!-~]+")
 _HEADER = re.compile(r"[!-9;-~]+")
 _HEADER_VALUE = re.compile(r"[^\r\n]*")
@@ -72,6 +74,7 @@ class NatsConnection(asyncio.Protocol):
         self._writable.set()
         self._max_payload = 0
         self._lost: Unavailable | None = None
+        self._paused = False
 
     async def connect(self, timeout_s: float) -> None:
         """Connect and greet. Raises Unavailable (refused, wrong credentials, no NATS server, no answer in time)."""
@@ -181,8 +184,11 @@ class NatsConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Hand over every whole message; what is left of the last one waits for its rest."""
         data = self._rest + data if self._rest else data
-        position, end = 0, len(data)
+        position, end, messages = 0, len(data), 0
         while position < end:
+            if messages >= _TURN_MESSAGES:
+                self._go_on_later()
+                break
             line_end = data.find(_CRLF, position)
             if line_end < 0:
                 if end - position > _LONGEST_LINE:
@@ -194,13 +200,25 @@ class NatsConnection(asyncio.Protocol):
                 stop = self._message(data, position, line_end, end)
                 if stop < 0:
                     break
-                position = stop
+                position, messages = stop, messages + 1
             else:
                 self._control(data[position:line_end])
                 position = line_end + 2
             if self.closed:
                 return
         self._rest = data[position:]
+
+    def _go_on_later(self) -> None:
+        if not self._paused and self._transport is not None:
+            self._paused = True
+            self._transport.pause_reading()
+            self._loop.call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        self._paused = False
+        if self._lost is None and self._transport is not None:
+            self._transport.resume_reading()
+            self.data_received(b"")
 
     def _message(self, data: bytes, position: int, line_end: int, end: int) -> int:
         """Hand over the message that begins at ``position``; where it ends, -1 when it is not all there yet."""

@@ -39,7 +39,7 @@ from tradepit.trading.orders.desk import OrderDesk
 from tradepit.trading.risk.review import Approved
 
 _ENCODER = msgspec.json.Encoder()
-MAX_IN_FLIGHT = 1_000
+MAX_IN_FLIGHT = 512
 _RESOLVE_EVERY_S = 0.05
 _KNOCK_EVERY_S = 0.02
 _STALLED_S = 5.0
@@ -81,6 +81,11 @@ class OrderLeader:
     def through(self) -> int:
         """The broker's stream has been read up to this number without a gap."""
         return self._through
+
+    @property
+    def busy(self) -> bool:
+        """As many orders are on their way as may be: a new one is sent away before any work is done for it."""
+        return len(self.sending) >= MAX_IN_FLIGHT
 
     @property
     def fenced(self) -> bool:
@@ -144,7 +149,7 @@ class OrderLeader:
         known = self.desk.known(intent)
         if known is not None:
             return await self._answer_again(known)
-        if len(self.sending) >= MAX_IN_FLIGHT:
+        if self.busy:
             raise Unavailable("too many orders are on their way; nothing was done", in_flight=len(self.sending))
         check_child(self.desk.register, intent)
         now_ns = self._clock.now_ns()

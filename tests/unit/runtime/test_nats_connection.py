@@ -246,3 +246,23 @@ def test_it_runs_on_uvloop_too() -> None:
             assert b"PUB a 1\r\ny\r\n" in script.received
 
     run(talk())
+
+
+async def test_a_flood_on_one_connection_leaves_the_event_loop_to_others() -> None:
+    script, heard, turns = Script(), list[int](), list[int]()
+    async with connected(script) as (connection, _):
+        connection.subscribe("a", lambda message: heard.append(int(message.data)))
+        await connection.flush(PATIENCE_S)
+        flood = b"".join(b"MSG a 1 %d\r\n%d\r\n" % (len(str(number)), number) for number in range(1000))
+        connection.data_received(flood)
+
+        def look() -> None:
+            turns.append(len(heard))
+            if len(heard) < 1000:
+                asyncio.get_running_loop().call_soon(look)
+
+        look()
+        await script.until(lambda: len(heard) == 1000)
+        assert heard == list(range(1000))
+        assert 0 < turns[0] < 100
+        assert len(turns) > 10
