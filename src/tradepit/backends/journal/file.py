@@ -27,15 +27,11 @@ Frames are appended with one write on a file opened O_APPEND, which local file s
 (not NFS). After the write the writer looks where its frame landed: unless others came in between it counts, else the rules
 decide, for every reader alike. So there is no lock that a stopped process could hold, and nothing is ever overwritten or
 truncated: a torn tail is cut by being skipped.
-
-Snapshots are files ``<path>.snapshot.<sequence>``: b"TPS1", sequence (8), length (8), crc32 of the state (4), the state.
 """
 
 import asyncio
-import glob
 import os
 import struct
-import tempfile
 import zlib
 from bisect import bisect_right
 from collections.abc import AsyncIterator, Sequence
@@ -43,9 +39,8 @@ from copy import copy
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from loguru import logger
-
 from tradepit.backends.journal.disk import Disk
+from tradepit.backends.journal.file_snapshots import FileSnapshots, sync_folder
 from tradepit.ports.journal import Entry, Snapshot
 from tradepit.trading.model.errors import JournalClosed, JournalConflict, JournalCorrupted, JournalError, StaleEpoch, Unavailable
 
@@ -56,9 +51,6 @@ _U32 = struct.Struct("<I")
 _SECTOR = 512
 _CHUNK = 1 << 20
 _INDEX_EVERY = 1024
-_SNAPSHOT = struct.Struct("<4sQQI")
-_SNAPSHOT_MARKER = b"TPS1"
-_SNAPSHOTS_KEPT = 2
 _MAX_BODY = 1 << 30
 # A follower in another process looks so often: each look costs both of them more than what it finds.
 _POLL_S, _MAX_POLL_S = 0.01, 0.02
@@ -136,6 +128,7 @@ class FileJournal:
 
     def __init__(self, path: Path | str, *, sync: Literal["always", "os"] = "always") -> None:
         self._path = Path(path).absolute()
+        self._snapshots = FileSnapshots(self._path)
         self._sync = sync == "always"
         self._fd = -1
         self._failed, self._disk = False, Disk()
@@ -157,7 +150,7 @@ class FileJournal:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
             if self._sync:
-                _sync_folder(self._path.parent)
+                sync_folder(self._path.parent)
         except OSError as error:
             raise Unavailable("the journal file cannot be opened", path=str(self._path), cause=str(error)) from error
         self._tail, self._index = _Cursor(self._path), [_Cursor(self._path)]
@@ -253,11 +246,11 @@ class FileJournal:
 
     async def save_snapshot(self, snapshot: Snapshot) -> None:
         self._opened()
-        await asyncio.to_thread(self._save_snapshot, snapshot)
+        await asyncio.to_thread(self._snapshots.save, snapshot)
 
     async def load_snapshot(self) -> Snapshot | None:
         self._opened()
-        return await asyncio.to_thread(self._load_snapshot)
+        return await asyncio.to_thread(self._snapshots.newest)
 
     async def close(self) -> None:
         fd, self._fd = self._fd, -1
@@ -316,44 +309,6 @@ class FileJournal:
                 if their_loop is loop:
                     event.set()
 
-    def _snapshots(self) -> list[tuple[int, Path]]:
-        found = []
-        for path in self._path.parent.glob(f"{glob.escape(self._path.name)}.snapshot.*"):
-            number = path.name.rpartition(".")[2]
-            if number.isdigit():
-                found.append((int(number), path))
-        return sorted(found, reverse=True)
-
-    def _save_snapshot(self, snapshot: Snapshot) -> None:
-        head = _SNAPSHOT.pack(_SNAPSHOT_MARKER, snapshot.sequence, len(snapshot.state), zlib.crc32(snapshot.state))
-        final = self._path.with_name(f"{self._path.name}.snapshot.{snapshot.sequence}")
-        try:
-            handle, name = tempfile.mkstemp(prefix=f"{self._path.name}.writing.", dir=self._path.parent)
-            with os.fdopen(handle, "wb") as file:
-                file.write(head + snapshot.state)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).replace(final)
-            _sync_folder(self._path.parent)
-            for _, old in self._snapshots()[_SNAPSHOTS_KEPT:]:
-                old.unlink(missing_ok=True)
-        except OSError as error:
-            raise Unavailable("the snapshot cannot be written", path=str(final), cause=str(error)) from error
-
-    def _load_snapshot(self) -> Snapshot | None:
-        for sequence, path in self._snapshots():
-            try:
-                data = path.read_bytes()
-            except FileNotFoundError:
-                continue
-            if len(data) >= _SNAPSHOT.size:
-                marker, number, length, crc = _SNAPSHOT.unpack_from(data)
-                state = data[_SNAPSHOT.size :]
-                if (marker, number, length, crc) == (_SNAPSHOT_MARKER, sequence, len(state), zlib.crc32(state)):
-                    return Snapshot(sequence=sequence, state=state)
-            logger.warning("snapshot {} is damaged; taking an older one", path)
-        return None
-
 
 def _frame(records: Sequence[bytes], sequence: int, epoch: int, previous: int) -> tuple[bytes, int]:
     body = b"".join([part for record in records for part in (_U32.pack(len(record)), record)])
@@ -404,11 +359,3 @@ def _records(data: bytes, position: int, count: int) -> tuple[bytes, ...]:
         records.append(data[position : position + length])
         position += length
     return tuple(records)
-
-
-def _sync_folder(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tradepit.backends.journal.file import FileJournal
-from tradepit.ports.journal import Entry, Snapshot
+from tradepit.ports.journal import Entry
 from tradepit.trading.model.errors import JournalConflict, JournalCorrupted, JournalError, StaleEpoch, Unavailable
 
 HEAD = struct.Struct("<4sIQQIIII")
@@ -278,23 +278,6 @@ async def test_reading_from_the_middle_of_a_long_journal(journal: FileJournal) -
     await fill(journal, 5000)
     for after in (0, 299, 300, 301, 2000, 5300):
         assert [entry.sequence async for entry in journal.read(after)] == list(range(after + 1, 5302))
-
-
-async def test_two_snapshots_are_kept_and_a_damaged_one_gives_way_to_the_older(journal: FileJournal, path: Path) -> None:
-    for sequence in (10, 20, 30):
-        await journal.save_snapshot(Snapshot(sequence=sequence, state=b"state %d" % sequence))
-    assert names(path.parent) == [
-        "oms.journal",
-        "oms.journal.snapshot.20",
-        "oms.journal.snapshot.30",
-    ]
-    newest = path.with_name("oms.journal.snapshot.30")
-    data = bytearray(load(newest))
-    data[-1] ^= 1
-    store(newest, data)
-    assert await journal.load_snapshot() == Snapshot(sequence=20, state=b"state 20")
-    store(path.with_name("oms.journal.snapshot.20"), b"TPS1")
-    assert await journal.load_snapshot() is None
 
 
 async def test_a_folder_that_cannot_be_written_is_unavailable(tmp_path: Path) -> None:
