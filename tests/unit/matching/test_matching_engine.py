@@ -132,9 +132,13 @@ def test_bad_orders_and_sizes_are_refused(compiled: bool) -> None:
         (LIMIT, BUY, 0, 1, 0, 0),
         (LIMIT, BUY, 0, 1, 1, -1),
         (LIMIT, BUY, 0, 1, 1, MAX_ORDERS),
+        (LIMIT, BUY, 0, 1, 10**30, 0),
+        (LIMIT, BUY, 0, 1, -1, 0),
+        (LIMIT, BUY, 0, 1, -2, 0),
     ):
         with pytest.raises(BadRequest):
             engine.order(kind, side, symbol, tick, lots, order_id)
+    assert engine.cancel(10**30) == engine.reduce(10**30, 1) == engine.reduce(0, -(10**30)) == 0
     assert engine.cancel(-1) == engine.cancel(10**12) == engine.reduce(-1, 1) == engine.reduce(10**12, 1) == 0
     for symbol, side in ((2, BUY), (-1, BUY), (0, 2), (0, -1)):
         with pytest.raises(BadRequest):
