@@ -7,7 +7,7 @@ from importlib.util import find_spec
 import pytest
 
 from tradepit.trading.matching import kernel, kernel_compiled
-from tradepit.trading.matching.kernel import BUY, LIMIT, NO_ROOM, SELL, Book, Ints, apply
+from tradepit.trading.matching.kernel import BUY, IDS, LIMIT, NO_ROOM, SELL, Book, Ints, apply
 from tradepit.trading.matching.kernel_compiled import build, fuse, ints, views
 from tradepit.trading.matching.kernel_storage import ArrayStorage, ListStorage
 from tradepit.trading.model.errors import ConfigError
@@ -16,11 +16,11 @@ needs_numba = pytest.mark.skipif(find_spec("numba") is None, reason="numba is an
 
 
 def sell_and_buy(book: Book, told: Ints, tick: int) -> int:
-    """A function to fuse: a sale and a purchase at a tick; tells their results, returns the best ask's place."""
+    """A function to fuse: a sale, a purchase and one too many at a tick; tells their results, returns the best ask's place."""
     fields, row = views(book), ints(told)
-    row[0] = apply(fields, LIMIT | SELL << 8, 5, tick, 0)
-    row[1] = apply(fields, LIMIT | BUY << 8, 3, tick, 1)
-    row[2] = apply(fields, LIMIT | BUY << 8, 3, tick, 1 << 20)
+    for number in range(3):
+        order_id = number if number < 2 else fields[0][IDS]
+        row[number] = apply(fields, LIMIT | (SELL if number == 0 else BUY) << 8, 5 - number, tick, order_id)
     return fields[1][SELL]
 
 
@@ -63,7 +63,7 @@ def test_a_fused_function_does_the_same_to_a_compiled_book() -> None:
     fused = fuse(sell_and_buy, 3)
     assert fused(storage.handle, told.buffer_info()[0], 40) == 128 + 40
     assert told.tolist() == [5, 0, NO_ROOM]
-    assert storage.flat_trades(1).tolist() == [1, 0, 40, 3]
+    assert storage.flat_trades(1).tolist() == [1, 0, 40, 4]
 
 
 @needs_numba

@@ -214,9 +214,7 @@ def submit(book: Book, kind: int, side: int, symbol: int, tick: int, lots: int, 
         if kind == FOK and available(book, maker_side, limit, lots) < lots:
             return lots
         lots = take(book, maker_side, limit, lots, new_id)
-        if lots == 0:
-            return 0
-    if kind == LIMIT:
+    if lots and kind == LIMIT:
         book[6][new_id] = rest(book, own_side, own_side * span + last_tick - key, lots, new_id)
     return lots
 

@@ -4,21 +4,25 @@ Compiled, a book is one address: that of a table of the addresses of its fields,
 counts references of array arguments and tests every signed index for being negative, which would cost most of the time.
 """
 
+import operator
 from collections.abc import Callable
 from functools import cache
 from hashlib import sha256
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from types import FunctionType
 from typing import Any, NamedTuple, TypeAlias
 
 from tradepit.trading.matching import kernel
+from tradepit.trading.matching.kernel import cancel, order, reduce, run, submit
 from tradepit.trading.model.errors import ConfigError
 
-NODE_SIZE, LEVEL_SIZE, TRADE_SIZE = 8, 4, 4  # words of a record, compiled: 32-bit ones, but 64-bit ones in a level
+NODE_SIZE, LEVEL_SIZE, TRADE_SIZE = 8, 4, 4  # words of 32 bits in a compiled record; the lots of a level take two
+LINE_BYTES = 64  # of the processor's cache: no record may lie across two lines
 INLINED = (
     *(kernel.next_place, kernel.mark, kernel.unmark, kernel.available, kernel.take, kernel.rest, kernel.remove, kernel.lower),
-    *(kernel.submit, kernel.cancel, kernel.reduce, kernel.order, kernel.apply, kernel.run),
+    *(submit, cancel, reduce, order, kernel.apply, run),
 )
 Numba: TypeAlias = Any  # whatever numba makes and takes: it has no types of its own
 Entry: TypeAlias = Callable[..., int]
@@ -38,7 +42,7 @@ class Functions(NamedTuple):
     run: Entry
 
 
-INTERPRETED = Functions(False, kernel.submit, kernel.order, kernel.cancel, kernel.reduce, kernel.run)
+INTERPRETED = Functions(False, submit, order, cancel, reduce, run)
 
 
 def views(book: kernel.Book) -> kernel.Book:
@@ -69,19 +73,22 @@ def fuse(function: Entry, arguments: int) -> Entry:
     the book and the row themselves. Nothing checks an index: use ``apply`` for orders, and ``MatchingEngine.replay`` to run it.
     It is compiled anew in each process, for numba's cache would not see a change of the kernel. ImportError without numba.
     """
-    import numba  # noqa: PLC0415 - an optional dependency, and heavy to import
-
+    numba = _numba()
     space = {**function.__globals__, **_space()}
-    code: Entry = FunctionType(function.__code__, space, function.__name__)  # type: ignore[attr-defined]  # functions have code
+    code: Entry = FunctionType(function.__code__, space, function.__name__)
     fused: Entry = numba.njit(numba.int64(*[numba.int64] * arguments), nogil=True, error_model="numpy")(code)
     return fused
+
+
+def _numba() -> Numba:
+    """Numba, an optional dependency and heavy to import."""
+    return import_module("numba")
 
 
 @cache
 def _space() -> dict[str, Numba]:
     """Globals in which the kernel's sources mean compiled code: helpers inlined, fields pointers into packed records."""
-    import numba  # noqa: PLC0415 - as above
-
+    numba = _numba()
     space = {**vars(kernel), **_intrinsics(numba)}
     for function in INLINED:
         space[function.__name__] = numba.njit(inline="always")(FunctionType(function.__code__, space))
@@ -90,8 +97,7 @@ def _space() -> dict[str, Numba]:
 
 @cache
 def _compile() -> Functions:
-    import numba  # noqa: PLC0415 - as above
-
+    numba = _numba()
     space, word, entries = _space(), numba.int64, []
     for function, arguments in _entries(_stamp()):
         compile_for = numba.njit(word(*[word] * arguments), cache=True, nogil=True, error_model="numpy")
@@ -134,9 +140,7 @@ def _entries(stamp: int) -> list[tuple[Numba, int]]:
 
 def _intrinsics(numba: Numba) -> dict[str, Numba]:
     """What plain Python says otherwise: the lowest bit in one instruction, and books and rows at addresses."""
-    from llvmlite import ir  # noqa: PLC0415 - comes with numba
-    from numba.extending import intrinsic  # noqa: PLC0415 - as above
-
+    ir, intrinsic = import_module("llvmlite.ir"), import_module("numba.extending").intrinsic
     field, word = _field_type(numba), numba.int64
 
     def find_bit(_: Numba, bits: Numba) -> Numba:
@@ -152,7 +156,8 @@ def _intrinsics(numba: Numba) -> dict[str, Numba]:
     at: Numba = intrinsic(point)
     beside: Numba = intrinsic(shift)
     row, words = field(numba.int32, 1), field(word, 1)
-    nodes, levels, trades = field(numba.int32, NODE_SIZE), field(word, LEVEL_SIZE), field(numba.int32, TRADE_SIZE)
+    nodes, levels, trades = (field(numba.int32, size) for size in (NODE_SIZE, LEVEL_SIZE, TRADE_SIZE))
+    level_lots = field(word, LEVEL_SIZE // 2)
 
     def ints(address: int) -> Numba:
         return at(address, row)
@@ -165,7 +170,7 @@ def _intrinsics(numba: Numba) -> dict[str, Numba]:
             at(table[1], words),
             (at(table[2], words), at(table[3], words)),
             (node, beside(node, 1), beside(node, 2), beside(node, 3), beside(node, 4)),
-            (level, beside(level, 1), beside(level, 2)),
+            (level, beside(level, 1), beside(at(table[5], level_lots), 1)),
             (trade, beside(trade, 1), beside(trade, 2), beside(trade, 3)),
             at(table[7], row),
         )
@@ -176,18 +181,16 @@ def _intrinsics(numba: Numba) -> dict[str, Numba]:
 
 def _field_type(numba: Numba) -> Numba:
     """A type of pointer for one field of packed records: ``field[record]`` is an integer of 64 bits, ``size`` words apart."""
-    import operator  # noqa: PLC0415 - only here
+    extending = import_module("numba.extending")
+    lower, decide, types, word = extending.lower_builtin, extending.type_callable, numba.types, numba.int64
+    kind_of_type: Any = types.Type
 
-    from numba.extending import lower_builtin, models, register_model, type_callable  # noqa: PLC0415 - an optional dependency
-
-    types, word = numba.types, numba.int64
-
-    class Field(types.Type):  # type: ignore[misc]  # numba has no types of its own
+    class Field(kind_of_type):  # type: ignore[misc]  # what it derives from has no type of its own
         def __init__(self, element: Numba, size: int) -> None:
             self.dtype, self.size = element, size
             super().__init__(name=f"Field({element}, {size})")
 
-    register_model(Field)(models.PointerModel)
+    extending.register_model(Field)(extending.models.PointerModel)
 
     def place(context: Numba, builder: Numba, field: Numba, args: Numba) -> Numba:
         record = builder.mul(args[1], context.get_constant(word, field.size), flags=["nsw"])
@@ -206,8 +209,8 @@ def _field_type(numba: Numba) -> Numba:
         builder.store(value, place(context, builder, field, (args[0], record)))
         return context.get_dummy_value()
 
-    type_callable(operator.getitem)(lambda _: lambda field, _index: word if isinstance(field, Field) else None)
-    type_callable(operator.setitem)(lambda _: lambda field, _index, _value: types.void if isinstance(field, Field) else None)
-    lower_builtin(operator.getitem, Field, types.Integer)(read)
-    lower_builtin(operator.setitem, Field, types.Integer, types.Integer)(write)
+    decide(operator.getitem)(lambda _: lambda field, _index: word if isinstance(field, Field) else None)
+    decide(operator.setitem)(lambda _: lambda field, _index, _value: types.void if isinstance(field, Field) else None)
+    lower(operator.getitem, Field, types.Integer)(read)
+    lower(operator.setitem, Field, types.Integer, types.Integer)(write)
     return Field

@@ -4,7 +4,7 @@ from array import array
 from typing import Any, TypeAlias
 
 from tradepit.trading.matching.kernel import FREE, IDS, LAST_TICK, SPAN, SYMBOLS, WORD_BITS, Book, mark
-from tradepit.trading.matching.kernel_compiled import LEVEL_SIZE, NODE_SIZE, TRADE_SIZE
+from tradepit.trading.matching.kernel_compiled import LEVEL_SIZE, LINE_BYTES, NODE_SIZE, TRADE_SIZE
 
 Handle: TypeAlias = Any  # a book, or the address of a compiled one; rows of integers, or their address
 _STEP = 4096  # records added at a time to lists: small enough that no order waits a millisecond for it
@@ -84,13 +84,21 @@ class ArrayStorage:
         self._np = np
         places = 2 * symbols * _span(ticks)
         words = places // WORD_BITS
-        fixed = (8, 2 * symbols, words, words // WORD_BITS + 1, places * LEVEL_SIZE)
-        self._fixed: list[Handle] = [np.zeros(size, np.int64) for size in fixed]
-        self._growing: list[Handle] = [np.zeros((1, size), np.int32) for size in (NODE_SIZE, TRADE_SIZE, 1)]
+        fixed = (8, 2 * symbols, words, words // WORD_BITS + 1, places * LEVEL_SIZE // 2)
+        self._fixed: list[Handle] = [self._zeros(size, 1, np.int64).reshape(-1) for size in fixed]
+        self._growing: list[Handle] = [self._zeros(1, size, np.int32) for size in (NODE_SIZE, TRADE_SIZE, 1)]
         self._table = np.zeros(8, np.int64)
         self.handle: Handle = int(self._table.ctypes.data)
         self.book = self._show()
         _begin(self.book, symbols, ticks)
+
+    def _zeros(self, records: int, size: int, kind: Handle) -> Handle:
+        """Records of zeros from the beginning of a cache line on, written now: no order waits while the system finds a page."""
+        used = records * size * kind().itemsize
+        room = self._np.empty(used + LINE_BYTES, self._np.uint8)
+        room.fill(0)
+        start = -room.ctypes.data % LINE_BYTES
+        return room[start : start + used].view(kind).reshape(records, size)
 
     def _show(self) -> Book:
         fixed, growing = self._fixed, self._growing
@@ -99,7 +107,8 @@ class ArrayStorage:
         state, best, words, groups, level = (memoryview(field) for field in fixed)
         node, trade, ids = (memoryview(field.reshape(-1)) for field in growing)
         state[IDS] = len(ids)
-        levels = (level[0::LEVEL_SIZE], level[1::LEVEL_SIZE], level[2::LEVEL_SIZE])
+        ends = level.cast("B").cast("i")
+        levels = (ends[0::LEVEL_SIZE], ends[1::LEVEL_SIZE], level[1 :: LEVEL_SIZE // 2])
         trades = (trade[0::TRADE_SIZE], trade[1::TRADE_SIZE], trade[2::TRADE_SIZE], trade[3::TRADE_SIZE])
         nodes = (*(node[number::NODE_SIZE] for number in range(5)),)
         self._trades = trade
@@ -112,7 +121,7 @@ class ArrayStorage:
         for which, size in enumerate((nodes, trades, ids)):
             old = self._growing[which]
             if size > len(old):
-                new = self._np.zeros((max(size, 2 * len(old)), old.shape[1]), self._np.int32)
+                new = self._zeros(max(size, 2 * len(old)), old.shape[1], self._np.int32)
                 new[: len(old)] = old
                 self._growing[which] = new
         pool = self._growing[0]
