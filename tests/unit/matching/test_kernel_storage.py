@@ -55,3 +55,12 @@ def test_new_nodes_are_free_and_those_free_before_stay_so(kind: type[ListStorage
             node = storage.book[3][0][node]
         assert sorted(free) == list(range(1, len(storage.book[3][0])))
     assert len(free) >= 19_999
+
+
+@pytest.mark.parametrize("kind", [ListStorage, ArrayStorage] if find_spec("numba") else [ListStorage])
+def test_there_is_always_room_for_one_order_that_trades_with_every_node(kind: type[ListStorage] | type[ArrayStorage]) -> None:
+    storage = kind(1, 10)
+    for nodes, trades in ((1000, 1500), (1001, 0), (5000, 9000), (9001, 0), (9002, 1)):
+        storage.reserve(nodes, trades, 1)
+        assert len(storage.book[5][0]) >= len(storage.book[3][0]) >= nodes
+        assert len(storage.book[5][0]) >= trades

@@ -3,7 +3,7 @@
 from array import array
 from typing import Any, TypeAlias
 
-from tradepit.trading.matching.kernel import FREE, IDS, LAST_TICK, SPAN, SYMBOLS, WORD_BITS, Book, mark
+from tradepit.trading.matching.kernel import FREE, IDS, LAST_TICK, SPAN, SYMBOLS, WORD_BITS, Book, Ints, mark
 from tradepit.trading.matching.kernel_compiled import LEVEL_SIZE, LINE_BYTES, NODE_SIZE, TRADE_SIZE
 
 Handle: TypeAlias = Any  # a book, or the address of a compiled one; rows of integers, or their address
@@ -26,6 +26,14 @@ def _begin(book: Book, symbols: int, ticks: int) -> None:
     nodes[3][0] = -1
 
 
+def _lengthen(fields: tuple[Ints, ...], size: int) -> None:
+    short = size - len(fields[0])
+    if short > 0:
+        more = [0] * max(short, _STEP)
+        for field in fields:
+            field.extend(more)
+
+
 class ListStorage:
     """A book of lists, for the interpreted kernel. ``handle`` is what its functions take: the book itself."""
 
@@ -40,17 +48,17 @@ class ListStorage:
         _begin(self.book, symbols, ticks)
 
     def reserve(self, nodes: int, trades: int, ids: int) -> None:
-        """Make room for at least so many nodes, trades and order ids in all."""
+        """Make room for at least so many nodes, trades and order ids in all, and never for less trades than nodes.
+
+        One order may trade with every node there is.
+        """
         book = self.book
         state, following = book[0], book[3][0]
         start = len(following)
-        for fields, size in ((book[3], nodes), (book[5], trades), ((book[6],), ids)):
-            short = size - len(fields[0])
-            if short > 0:
-                more = [0] * max(short, _STEP)
-                for field in fields:
-                    field.extend(more)
+        _lengthen(book[3], nodes)
         stop = len(following)
+        _lengthen(book[5], max(trades, stop))
+        _lengthen((book[6],), ids)
         if stop > start:
             following[start:] = [*range(start + 1, stop), state[FREE]]
             state[FREE] = start
@@ -116,21 +124,25 @@ class ArrayStorage:
         return book  # type: ignore[no-any-return]  # memoryviews of integers are sequences of them
 
     def reserve(self, nodes: int, trades: int, ids: int) -> None:
-        """Make room for at least so many nodes, trades and order ids in all."""
+        """Make room for at least so many nodes, trades and order ids in all, and never for less trades than nodes."""
         start = len(self._growing[0])
-        for which, size in enumerate((nodes, trades, ids)):
-            old = self._growing[which]
-            if size > len(old):
-                new = self._zeros(max(size, 2 * len(old)), old.shape[1], self._np.int32)
-                new[: len(old)] = old
-                self._growing[which] = new
+        self._lengthen(0, nodes)
         pool = self._growing[0]
+        self._lengthen(1, max(trades, len(pool)))
+        self._lengthen(2, ids)
         self.book = self._show()
         if len(pool) > start:
             state = self.book[0]
             pool[start:, 0] = self._np.arange(start + 1, len(pool) + 1)
             pool[-1, 0] = state[FREE]
             state[FREE] = start
+
+    def _lengthen(self, which: int, size: int) -> None:
+        old = self._growing[which]
+        if size > len(old):
+            new = self._zeros(max(size, 2 * len(old)), old.shape[1], self._np.int32)
+            new[: len(old)] = old
+            self._growing[which] = new
 
     def rows(self, values: memoryview, start: int, stop: int) -> Handle:
         """The address of a part of a buffer of 32-bit integers; the buffer must outlive its use."""

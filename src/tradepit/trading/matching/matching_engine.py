@@ -49,10 +49,10 @@ class MatchingEngine:
         self._make_room(1, max(orders, 1), trades)
 
     def _make_room(self, nodes: int, ids: int, trades: int) -> None:
-        """Room for so many more nodes, so many order ids and trades in all: one order may trade with every node."""
+        """Room for so many more nodes, so many order ids and trades in all."""
         storage = self._storage
         nodes += len(storage.book[3][0])
-        storage.reserve(nodes, max(nodes, trades), ids)
+        storage.reserve(nodes, trades, ids)
         self._state = storage.book[0]
         _, self._maker, self._price, self._traded = storage.book[5]
 
@@ -119,11 +119,12 @@ class MatchingEngine:
         ``apply``, and its own after them, at most one new order for each event. It returns the index it reached: less than
         ``stop`` when it had too little room, fewer than two free nodes or none for an event's order id; the room is then made.
         ``memory`` is its own, contiguous 32-bit integers. It is a function made by ``fuse`` when the engine is compiled, a plain
-        one when not. Its own order ids must be below the ``orders`` the engine was made for.
+        one when not. Its own order ids must be below the ``orders`` the engine was made for. Raises BadRequest as ``run``, and
+        for a strategy that does not advance.
         """
         cells = memoryview(memory)
-        if not _is_int32(cells) or cells.readonly:
-            raise BadRequest("Memory: writable, contiguous 32-bit integers.")
+        if not _is_int32(cells) or cells.readonly or not cells:
+            raise BadRequest("Memory: writable, contiguous 32-bit integers, one at least.")
         cells = cells.cast("B").cast("i")
         return self._replay(strategy, events, results, (self._storage.results(cells, 0, len(cells)),), 2)
 
@@ -141,7 +142,10 @@ class MatchingEngine:
             size, done = stop - start, 0
             while done < size:
                 self._make_room(*self._missing(rows[4 * (start + done) + 3], size - done, orders))
-                done = step(self._handle, part, told, *more, done, size)
+                reached = step(self._handle, part, told, *more, done, size)
+                if not done < reached <= size:
+                    raise BadRequest("The strategy had room for an event, and did not apply it.", reached=start + reached)
+                done = reached
         return self._state[TRADES]
 
     def _missing(self, order_id: int, events: int, orders: int) -> tuple[int, int, int]:

@@ -117,8 +117,7 @@ class OrderBook:
     def _wait(self, order_id: int, side: Side, price_ticks: int, lots: int) -> None:
         book = self._book
         if book[0][FREE] == 0:
-            room = len(book[3][0]) + 1
-            self._storage.reserve(room, room, 0)
+            self._storage.reserve(len(book[3][0]) + 1, 0, 0)
         if side is _BUY:
             self._node_of[order_id] = rest(book, _BIDS, self.high_tick - price_ticks, lots, order_id)
         else:
