@@ -1,5 +1,9 @@
 """The order book of one instrument and day."""
 
+import gc
+import random
+import sys
+
 import pytest
 
 from tradepit.trading.matching.order_book import OrderBook
@@ -102,5 +106,36 @@ def test_a_long_day_leaves_no_trace(book: OrderBook) -> None:
         book.rest(number, SELL, 26000, 2)
         assert book.add(number + 1, BUY, 26000, 2) == ([(number, 26000, 2)], 0)
     assert len(book) == 0
-    assert len(book._node_of) == 0
-    assert len(book._book[3][0]) < 10_000
+    assert (book._key_of, book._levels, book._holes, book._keys) == ({}, {}, {}, ([], []))
+    assert sys.getsizeof(book._key_of) < 10_000
+
+
+def test_a_deep_level_keeps_its_turns_and_no_holes(book: OrderBook) -> None:
+    """Thousands at one price, taken and cancelled from its front and out of its middle: priority holds, and no hole for long."""
+    chance, next_id = random.Random(5), 1
+    naive: list[int] = []
+    for size, share in ((4000, 0.9), (300, 0.2), (4000, 0.9), (0, 0.1)):
+        while len(naive) != size:
+            what = chance.random()
+            if what < share:
+                book.rest(next_id, SELL, 26000, 2)
+                naive.append(next_id)
+                next_id += 1
+            elif what < share + (1 - share) / 2:
+                assert book.match(BUY, 26000, 2) == [(maker, 26000, 2) for maker in naive[:1]]
+                del naive[:1]
+            elif naive:
+                gone = naive.pop(0 if what < 0.95 else chance.randrange(len(naive)))
+                assert book.cancel(gone) == 2
+            assert book.peek(SELL) == (naive[0] if naive else 0)
+        assert [order[0] for order in book.orders(SELL)] == naive
+        # A dict without holes takes some 50 to 100 bytes for each of its orders, whatever has been in it.
+        assert all(sys.getsizeof(level) < 200 * len(level) + 100_000 for level in book._levels.values())
+    assert len(book) == 0
+
+
+def test_the_collector_does_not_look_into_the_book(book: OrderBook) -> None:
+    for number in range(1, 2000):
+        book.rest(number, BUY, 25000 + number % 7, 1)
+    assert not gc.is_tracked(book._key_of)
+    assert not any(gc.is_tracked(level) for level in book._levels.values())

@@ -14,6 +14,8 @@ from tradepit.cli.bench.contest import Contestant, Figures, ratio, summary, take
 from tradepit.cli.bench.match_calibration import calibrate
 from tradepit.trading.matching.kernel import CANCEL
 from tradepit.trading.matching.matching_engine import MatchingEngine
+from tradepit.trading.matching.order_book import OrderBook
+from tradepit.trading.model.terms import Side
 
 # Events of w1 a contestant is given.
 PREFIXES = {"naive": 20_000, "bourse": 200_000, "cython_orderbook": 200_000, "order_matching": 1_000}
@@ -48,30 +50,30 @@ def run(*, repeats: int = 5, per_order_events: int = 200_000) -> Figures:
 
 
 def _per_order(rows: list[list[int]], repeats: int) -> Figures:
+    """One call from Python for each order and cancel, fills returned."""
     steps = peers.plain_steps(rows, workload.TICKS)
-    contestants: dict[str, Contestant] = {"interpreted, fills returned": lambda: peers.kernel_by_order(steps)[0]}
+    contestants: dict[str, Contestant] = {"engine, interpreted": lambda: peers.kernel_by_order(steps)[0]}
     if find_spec("numba"):
-        contestants["compiled, fills returned"] = lambda: peers.kernel_by_order(steps, compiled=True)[0]
-    contestants["OrderBook"] = lambda: peers.order_book(steps)[0]
+        contestants["engine, compiled"] = lambda: peers.kernel_by_order(steps, compiled=True)[0]
+    contestants["OrderBook, interpreted"] = lambda: peers.order_book(steps)[0]
     return {name: summary(seconds, len(steps)) for name, seconds in take_turns(contestants, repeats).items()}
 
 
 def _latency(rows: list[list[int]]) -> Figures:
-    """Each call of the interpreted kernel timed alone, the reading of the clock included, over several equal passes.
+    """Each interpreted call timed alone by the wall clock, the reading of it included, over several equal passes.
 
     ``one pass`` contains what other programs took from this machine; ``best of passes`` takes for each event its quickest pass,
-    which leaves what the kernel itself needs for it; ``clock alone`` is the same loop with nothing in it.
+    which leaves what the call itself needs for it; ``clock alone`` is the same loop with nothing in it.
     """
-    passes = [_timed_pass(rows) for _ in range(LATENCY_PASSES)]
-    taken = {
-        "one pass": passes[0],
-        "best of passes": [min(each) for each in zip(*passes, strict=True)],
-        "clock alone": _timed_nothing(len(rows)),
-    }
-    return {name: _tail(each) for name, each in taken.items()}
+    told: Figures = {"clock alone": _tail(_timed_nothing(len(rows)))}
+    for name, timed in (("engine", _timed_engine), ("OrderBook", _timed_book)):
+        passes = [timed(rows) for _ in range(LATENCY_PASSES)]
+        best = [min(each) for each in zip(*passes, strict=True)]
+        told[name] = {"one pass": _tail(passes[0]), "best of passes": _tail(best)}
+    return told
 
 
-def _timed_pass(rows: list[list[int]]) -> list[int]:
+def _timed_engine(rows: list[list[int]]) -> list[int]:
     engine = MatchingEngine(workload.TICKS, compiled=False, orders=len(rows))
     taken = []
     for what, lots, tick, order_id in rows:
@@ -81,6 +83,19 @@ def _timed_pass(rows: list[list[int]]) -> list[int]:
             engine.cancel(order_id)
         else:
             engine.order(kind, what >> 8 & 1, 0, tick, lots, order_id)
+        taken.append(perf_counter_ns() - start)
+    return taken
+
+
+def _timed_book(rows: list[list[int]]) -> list[int]:
+    book, taken = OrderBook(1, workload.TICKS), []
+    for what, lots, tick, order_id in rows:
+        kind, side = what & 255, Side.SELL if what >> 8 & 1 else Side.BUY
+        start = perf_counter_ns()
+        if kind == CANCEL:
+            book.cancel(order_id + 1)
+        else:
+            book.add(order_id + 1, side, tick + 1, lots, workload.TYPES[kind])
         taken.append(perf_counter_ns() - start)
     return taken
 
@@ -105,20 +120,19 @@ def _tail(taken: list[int]) -> Figures:
 
 
 def _against(name: str, rows: list[list[int]], repeats: int) -> Figures:
+    """A peer's time for each order, and how many times it is that of our interpreted engine and book."""
     peer: peers.Peer = getattr(peers, name)
     steps = peers.plain_steps(rows, workload.TICKS)
     try:
         _, theirs = peer(steps)
     except ImportError as error:
         return {"not_measured": f"not installed: {error}"}
-    _, ours = peers.kernel_by_order(steps)
-    contestants = {"ours": lambda: peers.kernel_by_order(steps)[0], "peer": lambda: peer(steps)[0]}
-    seconds = take_turns(contestants, repeats)
-    same = {"events": len(steps), "same_trades": theirs == ours}
-    faster = {"ours_interpreted_is_faster_by": ratio(seconds["peer"], seconds["ours"])}
-    return {
-        **summary(seconds["peer"], len(steps)),
-        **same,
-        **faster,
-        "ours_median_ns": summary(seconds["ours"], len(steps))["median_ns"],
+    contestants = {
+        "peer": lambda: peer(steps)[0],
+        "engine": lambda: peers.kernel_by_order(steps)[0],
+        "book": lambda: peers.order_book(steps)[0],
     }
+    same = theirs == peers.kernel_by_order(steps)[1] == peers.order_book(steps)[1]
+    seconds = take_turns(contestants, repeats)
+    told = {"events": len(steps), "same_trades": same, **summary(seconds["peer"], len(steps))}
+    return told | {f"times_our_{ours}": ratio(seconds["peer"], seconds[ours]) for ours in ("engine", "book")}

@@ -64,7 +64,8 @@ def _interpreted(stream: memoryview, name: str, repeats: int) -> Figures:
 
 def _engine(name: str, *, compiled: bool) -> MatchingEngine:
     told = workload.WORKLOADS[name]
-    return MatchingEngine(workload.TICKS, told.symbols, compiled=compiled, orders=told.events, trades=told.events // 2)
+    room = {"orders": told.events, "waiting": 2 * told.symbols * told.live_per_symbol, "trades": told.events // 2}
+    return MatchingEngine(workload.TICKS, told.symbols, compiled=compiled, **room)
 
 
 def bulk_run(events: memoryview, name: str, *, compiled: bool) -> Contestant:

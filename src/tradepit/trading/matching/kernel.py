@@ -9,8 +9,8 @@ in use are a list of their own.
 Interpreted, every field of ``Book`` is a Python list. Compiled (``kernel_compiled``), the fields of a record lie side by side, a
 node in half a cache line. Words of the bitmap hold 32 bits in 64: no sign bit in either mode.
 
-Nothing here makes room or checks all ranges: a wrong index corrupts memory when compiled. Go through ``MatchingEngine`` (many
-symbols, either mode, in bulk) or ``OrderBook`` (one instrument, interpreted).
+Nothing here makes room or checks all ranges: a wrong index corrupts memory when compiled. Go through ``MatchingEngine``, many
+symbols in either mode. (The venue's ``OrderBook`` is a structure of its own: it is never compiled.)
 """
 
 from collections.abc import MutableSequence

@@ -32,13 +32,16 @@ class MatchingEngine:
     """Books of ``symbols`` symbols, each with ``ticks`` price ticks from 0; prices in ticks of that band, volumes in lots.
 
     ``compiled``: numba's code or plain Python, None for numba's when it is installed. Order ids are chosen by the caller, dense
-    (they index an array), each used once. ``orders`` and ``trades`` are the numbers to make room for now; more is made as needed.
+    (they index an array), each used once. Room is made now for ``orders`` of them, for so many ``waiting`` at a time and so many
+    ``trades`` of a run; more is made as needed.
     Raises BadRequest when a size is out of range, ConfigError when compiled code is wanted and numba missing.
     """
 
-    def __init__(self, ticks: int, symbols: int = 1, *, compiled: bool | None = None, orders: int = 0, trades: int = 0) -> None:
-        sizes = ticks > 0 and 0 < symbols <= MAX_SYMBOLS and ticks * symbols <= MAX_PLACES
-        if not (sizes and ticks <= MAX_TICKS and 0 <= orders <= MAX_ORDERS and 0 <= trades <= MAX_ORDERS):
+    def __init__(
+        self, ticks: int, symbols: int = 1, *, compiled: bool | None = None, orders: int = 0, waiting: int = 0, trades: int = 0
+    ) -> None:
+        sizes = ticks > 0 and 0 < symbols <= MAX_SYMBOLS and ticks * symbols <= MAX_PLACES and ticks <= MAX_TICKS
+        if not (sizes and all(0 <= size <= MAX_ORDERS for size in (orders, waiting, trades))):
             raise BadRequest("A size of the engine is out of range.", ticks=ticks, symbols=symbols, orders=orders, trades=trades)
         self._functions = build(compiled)
         self.compiled = self._functions.compiled
@@ -46,7 +49,7 @@ class MatchingEngine:
         self._submit, self._order, self._cancel = self._functions.submit, self._functions.order, self._functions.cancel
         self._handle = self._storage.handle
         self._state = self._storage.book[0]
-        self._make_room(1, max(orders, 1), trades)
+        self._make_room(max(waiting, 1), max(orders, 1), trades)
 
     def _make_room(self, nodes: int, ids: int, trades: int) -> None:
         """Room for so many more nodes, so many order ids and trades in all."""
