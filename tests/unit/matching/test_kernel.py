@@ -1,14 +1,10 @@
-"""The kernel's functions on a book of lists, and the two modes they come in."""
-
-import importlib.util
-from importlib.util import find_spec
+"""The kernel's functions on a book of lists."""
 
 import pytest
 
 from tradepit.trading.matching import kernel
-from tradepit.trading.matching.kernel import BUY, FOK, IOC, LIMIT, MARKET, REJECTED, SELL, TRADES, Book, build
+from tradepit.trading.matching.kernel import BUY, FOK, IOC, LIMIT, MARKET, REJECTED, SELL, TRADES, Book
 from tradepit.trading.matching.kernel_storage import ListStorage
-from tradepit.trading.model.errors import ConfigError
 
 
 @pytest.fixture
@@ -106,28 +102,3 @@ def test_a_search_crosses_empty_words_and_groups() -> None:
     for place in places[1:-1]:
         kernel.unmark(marks, place)
     assert kernel.next_place(marks, 1) == 131_071
-
-
-def test_the_interpreted_mode_is_these_functions() -> None:
-    functions = build(compiled=False)
-    assert (functions.compiled, functions.submit, functions.run) == (False, kernel.submit, kernel.run)
-
-
-def test_compiled_without_numba_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    # A fresh copy of the module, so that what build() remembers elsewhere stays as it is.
-    spec = importlib.util.find_spec("tradepit.trading.matching.kernel")
-    assert spec is not None
-    assert spec.loader is not None
-    fresh = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(fresh)
-    monkeypatch.setattr(fresh, "find_spec", lambda _name: None)
-    with pytest.raises(ConfigError, match="fast"):
-        fresh.build(compiled=True)
-    assert fresh.build().compiled is False
-
-
-@pytest.mark.skipif(find_spec("numba") is None, reason="numba is an optional dependency (tradepit[fast])")
-def test_both_modes_live_in_one_process() -> None:
-    assert build() is build(compiled=True)
-    assert build(compiled=True).compiled is True
-    assert build(compiled=False).compiled is False

@@ -4,7 +4,8 @@ from importlib.util import find_spec
 
 import pytest
 
-from tradepit.trading.matching.kernel import BUY, IDS, LIMIT, SELL, build, submit
+from tradepit.trading.matching.kernel import BUY, FREE, IDS, LIMIT, SELL, submit
+from tradepit.trading.matching.kernel_compiled import build
 from tradepit.trading.matching.kernel_storage import ArrayStorage, ListStorage
 
 
@@ -36,8 +37,30 @@ def test_packed_fields_are_shown_and_survive_growth() -> None:
     before = storage.handle
     storage.reserve(1000, 1000, 1000)
     node = storage.book[6][4]
-    assert node == storage.node_stride
-    _, _, remaining, order_id, at, side_of = storage.book[3]
-    assert (remaining[node], order_id[node], at[node], side_of[node]) == (2, 4, 32 + 3, 1)
+    _, _, remaining, order_id, at = storage.book[3]
+    assert (remaining[node], order_id[node], at[node]) == (2, 4, 32 + 3)
     assert storage.handle == before
     assert functions.cancel(storage.handle, 4) == 2
+
+
+@pytest.mark.parametrize("kind", [ListStorage, ArrayStorage] if find_spec("numba") else [ListStorage])
+def test_new_nodes_are_free_and_those_free_before_stay_so(kind: type[ListStorage] | type[ArrayStorage]) -> None:
+    storage = kind(1, 10)
+    free: list[int] = []
+    for size in (3, 5000, 20_000):
+        storage.reserve(size, 1, 1)
+        node, free = storage.book[0][FREE], []
+        while node:
+            free.append(node)
+            node = storage.book[3][0][node]
+        assert sorted(free) == list(range(1, len(storage.book[3][0])))
+    assert len(free) >= 19_999
+
+
+@pytest.mark.parametrize("kind", [ListStorage, ArrayStorage] if find_spec("numba") else [ListStorage])
+def test_there_is_always_room_for_one_order_that_trades_with_every_node(kind: type[ListStorage] | type[ArrayStorage]) -> None:
+    storage = kind(1, 10)
+    for nodes, trades in ((1000, 1500), (1001, 0), (5000, 9000), (9001, 0), (9002, 1)):
+        storage.reserve(nodes, trades, 1)
+        assert len(storage.book[5][0]) >= len(storage.book[3][0]) >= nodes
+        assert len(storage.book[5][0]) >= trades

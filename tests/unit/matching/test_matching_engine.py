@@ -3,6 +3,7 @@
 from array import array
 from hashlib import sha256
 from importlib.util import find_spec
+from typing import Any
 
 import pytest
 
@@ -132,9 +133,13 @@ def test_bad_orders_and_sizes_are_refused(compiled: bool) -> None:
         (LIMIT, BUY, 0, 1, 0, 0),
         (LIMIT, BUY, 0, 1, 1, -1),
         (LIMIT, BUY, 0, 1, 1, MAX_ORDERS),
+        (LIMIT, BUY, 0, 1, 10**30, 0),
+        (LIMIT, BUY, 0, 1, -1, 0),
+        (LIMIT, BUY, 0, 1, -2, 0),
     ):
         with pytest.raises(BadRequest):
             engine.order(kind, side, symbol, tick, lots, order_id)
+    assert engine.cancel(10**30) == engine.reduce(10**30, 1) == engine.reduce(0, -(10**30)) == 0
     assert engine.cancel(-1) == engine.cancel(10**12) == engine.reduce(-1, 1) == engine.reduce(10**12, 1) == 0
     for symbol, side in ((2, BUY), (-1, BUY), (0, 2), (0, -1)):
         with pytest.raises(BadRequest):
@@ -142,3 +147,28 @@ def test_bad_orders_and_sizes_are_refused(compiled: bool) -> None:
     for ticks, symbols in ((0, 1), (1, 0), (2**20 + 1, 1), (2**20, 2**16)):
         with pytest.raises(BadRequest):
             MatchingEngine(ticks, symbols, compiled=compiled)
+
+
+def test_a_strategy_that_does_not_advance_is_refused() -> None:
+    engine = MatchingEngine(10, compiled=False)
+    rows, results, memory = events_of((LIMIT, 1, 1, 0)), array("i", [0]), array("i", [0])
+    with pytest.raises(BadRequest, match="strategy"):
+        engine.replay(lambda *_: 0, rows, results, memory)
+    for bad in (array("q", [0]), bytes(4), array("i")):
+        with pytest.raises(BadRequest, match="Memory"):
+            engine.replay(lambda *_: 1, rows, results, bad)
+
+
+def test_a_strategy_sees_the_events_in_chunks_and_keeps_its_memory() -> None:
+    engine, size = MatchingEngine(10, compiled=False), CHUNK + 3
+    rows, results, memory = events_of(*[(LIMIT, 1, 1, 0)] * size), array("i", [0]) * size, array("i", [0])
+
+    def count(_book: Any, _events: Any, results: Any, memory: Any, index: int, stop: int) -> int:
+        for number in range(index, stop):
+            results[number] = 7
+        memory[0] += stop - index
+        return stop
+
+    assert engine.replay(count, rows, results, memory) == 0
+    assert memory[0] == size
+    assert set(results) == {7}

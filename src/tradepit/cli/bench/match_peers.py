@@ -1,13 +1,14 @@
-"""Other matching engines on the same orders: an obvious sorted list, and from PyPI bourse and order-matching when installed.
+"""Other matching engines on the same orders: an obvious sorted list, and from PyPI those of the dependency group ``bench``.
 
 What a peer cannot say is said for it beforehand: market, IOC and FOK orders become limit orders for the lots they trade, so that
-every engine makes the same trades. Each function takes those steps and returns (seconds, trades as (maker, tick, lots)).
+every engine makes the same trades. Each function takes those steps and returns (seconds of processor time, trades as (maker,
+tick, lots)).
 """
 
 from bisect import insort
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from time import perf_counter
+from time import thread_time
 from typing import TypeAlias
 
 from tradepit.trading.matching.kernel import BUY, CANCEL, LIMIT, MARKET
@@ -44,33 +45,33 @@ def kernel_by_order(steps: list[Step], *, compiled: bool = False) -> tuple[float
     engine = MatchingEngine(4096, compiled=compiled, orders=2 * len(steps) + 10)
     order, cancel = engine.order, engine.cancel
     trades: list[Trade] = []
-    start = perf_counter()
+    start = thread_time()
     for kind, side, lots, tick, order_id in steps:
         if kind == CANCEL:
             cancel(order_id)
         elif fills := order(LIMIT, side, 0, tick, lots, order_id):
             trades.extend(fills)
-    return perf_counter() - start, trades
+    return thread_time() - start, trades
 
 
 def order_book(steps: list[Step]) -> tuple[float, list[Trade]]:
     """Ours as the venue uses it: real ticks, checked requests, vocabulary types."""
     book, found = OrderBook(1, 4096), []
     rows = [(kind, Side.SELL if side else Side.BUY, lots, tick + 1, order_id + 1) for kind, side, lots, tick, order_id in steps]
-    start = perf_counter()
+    start = thread_time()
     for kind, side, lots, tick, order_id in rows:
         if kind == CANCEL:
             book.cancel(order_id)
         else:
             found += book.add(order_id, side, tick, lots)[0]
-    return perf_counter() - start, [(maker - 1, tick - 1, lots) for maker, tick, lots in found]
+    return thread_time() - start, [(maker - 1, tick - 1, lots) for maker, tick, lots in found]
 
 
 def naive(steps: list[Step]) -> tuple[float, list[Trade]]:
     """Sorted lists, searched from the front: what correctness looks like."""
     sides: tuple[list[list[int]], list[list[int]]] = ([], [])
     trades: list[Trade] = []
-    start = perf_counter()
+    start = thread_time()
     for number, (kind, side, lots, tick, order_id) in enumerate(steps):
         if kind == CANCEL:
             _naive_cancel(sides, order_id)
@@ -86,7 +87,7 @@ def naive(steps: list[Step]) -> tuple[float, list[Trade]]:
                 makers.pop(0)
         if left:
             insort(sides[side], [-tick if side == BUY else tick, number, order_id, left, tick])
-    return perf_counter() - start, trades
+    return thread_time() - start, trades
 
 
 def _naive_cancel(sides: tuple[list[list[int]], list[list[int]]], order_id: int) -> None:
@@ -106,16 +107,36 @@ def bourse(steps: list[Step]) -> tuple[float, list[Trade]]:
 
     book = BourseBook(0, 1)
     numbers: dict[int, int] = {}
-    start = perf_counter()
+    start = thread_time()
     for number, (kind, side, lots, tick, order_id) in enumerate(steps):
         book.set_time(number)
         if kind == CANCEL:
             book.cancel_order(numbers[order_id])
         else:
             numbers[order_id] = book.place_order(side == BUY, lots, 0, price=tick)
-    seconds = perf_counter() - start
+    seconds = thread_time() - start
     ids = {number: order_id for order_id, number in numbers.items()}
     return seconds, [(ids[trade[5]], trade[2], trade[3]) for trade in book.get_trades()]
+
+
+def cython_orderbook(steps: list[Step]) -> tuple[float, list[Trade]]:
+    """The package cython-orderbook (Cython): an order object for each order, trades kept in its log. Raises ImportError without it."""
+    from cython_orderbook import Order, OrderSide  # noqa: PLC0415 - optional
+    from cython_orderbook import OrderBook as CythonBook  # noqa: PLC0415 - optional
+
+    book, bid, ask = CythonBook(), OrderSide.BID, OrderSide.ASK
+    numbers: dict[int, int] = {}
+    start = thread_time()
+    for kind, side, lots, tick, order_id in steps:
+        if kind == CANCEL:
+            book.cancel_order(numbers[order_id])
+        else:
+            order = Order(ask if side else bid, lots, tick)
+            numbers[order_id] = order.order_id
+            book.add_limit_order(order)
+    seconds = thread_time() - start
+    ids = {number: order_id for order_id, number in numbers.items()}
+    return seconds, [(ids[trade.filler_id], trade.price, trade.quantity_filled) for trade in book.trade_log]
 
 
 def order_matching(steps: list[Step]) -> tuple[float, list[Trade]]:
@@ -128,7 +149,7 @@ def order_matching(steps: list[Step]) -> tuple[float, list[Trade]]:
 
     logger.disable("order_matching")
     engine, found = PeerEngine(seed=1), []
-    start = perf_counter()
+    start = thread_time()
     for number, (kind, side, lots, tick, order_id) in enumerate(steps):
         now = T0 + timedelta(microseconds=number)
         if kind == CANCEL:
@@ -138,5 +159,5 @@ def order_matching(steps: list[Step]) -> tuple[float, list[Trade]]:
         order = LimitOrder(side=side_of, price=tick, size=lots, timestamp=now, order_id=str(order_id), trader_id="t")
         engine.place(Orders([order]))
         found += engine.match(now).trades
-    seconds = perf_counter() - start
+    seconds = thread_time() - start
     return seconds, [(int(trade.book_order_id), int(trade.price), int(trade.size)) for trade in found]
