@@ -41,6 +41,7 @@ _NO_LIMITS = {
 _ROUNDS = 4
 _BODY = b'{"symbol":"IF2501","price":4400,"volume":1,"account":"A1","type":"FAK","client_order_id":"%b"}'
 _OPEN_TIMEOUT_S = 5.0
+_RECORD = b"x" * 400
 _START_S = 30.0
 _ECHO = """
 import asyncio, sys, nats
@@ -59,14 +60,17 @@ except ImportError:
 
 
 class OrderResult(msgspec.Struct, frozen=True, kw_only=True):
-    """Microseconds. ``bare_rtt`` is one raw nats-py round trip to another process; the order path needs two of them.
+    """Microseconds. ``bare_rtt`` is one raw nats-py round trip to another process, ``append`` one record of 400 bytes put into a
+    journal of the same kind on the same disk by this process; the order path needs two of each.
 
-    ``ratio_p50`` and ``ratio_p99`` are closed loop against twice the bare round trip. Open loops count from the scheduled instant.
+    ``ratio_p50`` and ``ratio_p99`` are closed loop against twice both. Open loops count from the scheduled instant, and ask once:
+    ``failed`` counts what was refused as too much or not answered within 5 s.
     ``one_process`` has order management and exchange in one process: without a durable journal, and with fsync.
     """
 
     journal: str
     bare_rtt: Spread
+    append: Spread
     closed_loop: Spread
     ratio_p50: float
     ratio_p99: float
@@ -90,13 +94,14 @@ def measure(*, seconds: float, journal: str) -> OrderResult:
         finally:
             house.stop()
         proof = prove(folder)
-    bare, closed = spread(run_of.bare, "µs"), spread(run_of.closed, "µs")
+    bare, append, closed = spread(run_of.bare, "µs"), spread(run_of.append, "µs"), spread(run_of.closed, "µs")
     return OrderResult(
         journal=journal,
         bare_rtt=bare,
+        append=append,
         closed_loop=closed,
-        ratio_p50=round(closed.p50 / (2 * bare.p50), 2),
-        ratio_p99=round(closed.p99 / (2 * bare.p99), 2),
+        ratio_p50=round(closed.p50 / (2 * bare.p50 + 2 * append.p50), 2),
+        ratio_p99=round(closed.p99 / (2 * bare.p99 + 2 * append.p99), 2),
         open_1k=spread(run_of.open[1_000], "µs"),
         open_5k=spread(run_of.open[5_000], "µs"),
         failed=run_of.failed,
@@ -118,6 +123,7 @@ class _Run:
         self._clock = self._wiring.clock
         self._numbers = itertools.count(1)
         self.bare: list[float] = []
+        self.append: list[float] = []
         self.closed: list[float] = []
         self.open: dict[int, list[float]] = {1_000: [], 5_000: []}
         self.failed = 0
@@ -135,6 +141,7 @@ class _Run:
             await _first_order(client, self._clock)
             for _ in range(_ROUNDS):
                 await self._measure_bare(raw)
+                await self._measure_append()
                 await self._measure_closed(client)
             await link.connect()
             for per_s in self.open:
@@ -152,6 +159,16 @@ class _Run:
         while (began_ns := self._clock.monotonic_ns()) < end_ns:
             await raw.request("bench.echo", payload, timeout=2)
             self.bare.append((self._clock.monotonic_ns() - began_ns) / 1e3)
+
+    async def _measure_append(self) -> None:
+        journal = self._wiring.journal("bench")
+        await journal.open()
+        last, epoch = await journal.last()
+        end_ns = self._clock.monotonic_ns() + int(self._seconds / _ROUNDS / 2 * 1e9)
+        while (began_ns := self._clock.monotonic_ns()) < end_ns:
+            last = await journal.append([_RECORD], expected=last, epoch=epoch)
+            self.append.append((self._clock.monotonic_ns() - began_ns) / 1e3)
+        await journal.close()
 
     async def _measure_closed(self, client: OrderClient) -> None:
         end_ns = self._clock.monotonic_ns() + int(self._seconds / _ROUNDS * 1e9)
