@@ -26,6 +26,9 @@ _LONGEST_LINE = 64 * 1024
 _REMEMBERED = 10_000
 # A flood on one connection must not keep the event loop from the others: the lease has a connection of its own.
 _TURN_MESSAGES = 64
+# So many turns of the event loop, microseconds when nothing else is to be done, are given to those who are about to send too:
+# a write costs this process, the server and its receiver more than what they have to say.
+_LINGER_TURNS = 4
 _SUBJECT = re.compile(r"[!-~]+")
 _HEADER = re.compile(r"[!-9;-~]+")
 _HEADER_VALUE = re.compile(r"[^\r\n]*")
@@ -315,10 +318,13 @@ class NatsConnection(asyncio.Protocol):
 
     def _write(self, command: bytes) -> None:
         if not self._out:
-            self._loop.call_soon(self._send)
+            self._loop.call_soon(self._send, _LINGER_TURNS)
         self._out.append(command)
 
-    def _send(self) -> None:
+    def _send(self, linger: int) -> None:
+        if linger:
+            self._loop.call_soon(self._send, linger - 1)
+            return
         out, self._out = self._out, []
         if out and self._transport is not None and not self.closed:
             self._transport.write(out[0] if len(out) == 1 else b"".join(out))
