@@ -73,7 +73,9 @@ class Story:
         intent = self.intent()
         self.intents.append(intent)
         if self.chance.random() < 0.2:
-            return [facts.OrderRefused(time_ns=self.now_ns, intent=intent, code="NO", rule="r", limit="1", value="2", message="m")]
+            return [
+                facts.OrderRefused(time_ns=self.now_ns, intent=intent, code="NO", rule="r", limit="1", value="2", message="m")
+            ]
         return [facts.OrderAccepted(time_ns=self.now_ns, intent=intent)]
 
     def _key(self) -> dict[str, str]:

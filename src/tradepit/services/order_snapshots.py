@@ -9,7 +9,7 @@ from loguru import logger
 from tradepit.ports.journal import Journal, Snapshot
 from tradepit.trading.model.errors import JournalCorrupted, TradepitError
 from tradepit.trading.orders.desk import OrderDesk
-from tradepit.trading.orders.desk_snapshot import DeskBuilder, Sealed, seal, take, unseal
+from tradepit.trading.orders.desk_snapshot import DeskBuilder, seal, take, unseal
 from tradepit.trading.risk.rule import Rule
 
 _STAGGER = 4
@@ -39,10 +39,7 @@ class OrderSnapshots:
             snapshot = await self._journal.load_snapshot()
             if snapshot is None:
                 return None
-            sealed = await asyncio.to_thread(unseal, snapshot.state)
-            if await self._mark(snapshot.sequence) != sealed.mark:
-                raise JournalCorrupted("the snapshot is not of this journal", entry=snapshot.sequence)
-            desk = await self._build(sealed)
+            desk = await self._build(snapshot)
         except (JournalCorrupted, OSError) as error:
             logger.warning("{}: the journal is read in full: {}", self._instance, error)
             return None
@@ -97,7 +94,11 @@ class OrderSnapshots:
         self.kept = sequence
         logger.info("{}: kept a snapshot at entry {}, {} bytes", self._instance, sequence, len(state))
 
-    async def _build(self, sealed: Sealed) -> OrderDesk:
+    async def _build(self, snapshot: Snapshot) -> OrderDesk:
+        """The desk that was kept; others run in between. Raises JournalCorrupted."""
+        sealed = await asyncio.to_thread(unseal, snapshot.state)
+        if await self._mark(snapshot.sequence) != sealed.mark:
+            raise JournalCorrupted("the snapshot is not of this journal", entry=snapshot.sequence)
         builder = DeskBuilder(self._rules)
         for piece in sealed.pieces:
             builder.put(piece)

@@ -15,6 +15,7 @@ from tradepit.backends.bus.memory import MemoryBus, MemoryHub
 from tradepit.backends.journal.memory import MemoryJournal, MemoryJournalStore
 from tradepit.backends.lease.memory import MemoryLease, MemoryLeaseStore
 from tradepit.ports.bus import Message, Responder, Subscription
+from tradepit.ports.journal import Entry
 from tradepit.ports.lease import Grant
 from tradepit.runtime.single_active import LeaseTiming
 from tradepit.services.order_algos import AlgoDesk
@@ -267,7 +268,9 @@ async def until_kept(floor: Floor, sequence: int = 1) -> int:
     return floor.store.snapshot.sequence
 
 
-async def test_a_standby_keeps_snapshots_and_one_that_starts_begins_with_the_newest(floor: Floor) -> None:
+async def test_a_standby_keeps_snapshots_and_one_that_starts_begins_with_the_newest(
+    floor: Floor, monkeypatch: pytest.MonkeyPatch
+) -> None:
     floor.snapshot_entries = 4
     await floor.open(2)
     for number in range(3):
@@ -280,10 +283,15 @@ async def test_a_standby_keeps_snapshots_and_one_that_starts_begins_with_the_new
     third = Instance(floor, 3)
     floor.instances.append(third)
     fold = third.service._fold
-    third.service._fold = lambda entry: (read.append(entry.sequence), fold(entry))[1]  # type: ignore[method-assign]  # listens
+
+    def listen(entry: Entry) -> None:
+        read.append(entry.sequence)
+        fold(entry)
+
+    monkeypatch.setattr(third.service, "_fold", listen)
     await third.service.start()
     await until(lambda: third.service._applied == len(floor.store.entries), rounds=5_000_000)
-    assert third.service.health().figures["snapshot_entry"] >= at
+    assert third.service.health().figures["snapshot_entry"] == third.service._snapshots.kept >= at
     assert all(sequence > at for sequence in read)
     assert third.service._desk.register.orders == whole.replay().register.orders
     assert len(third.service._desk.register.orders) == 3

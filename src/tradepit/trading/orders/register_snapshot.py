@@ -151,7 +151,8 @@ def _rest(register: OrderRegister, *, all_named: bool, all_counted: bool) -> Res
         algos=register.algos,
         ended_algos=[(day, list(names)) for day, names in register.ended_algos.days()],
         children={
-            algo_id: [key for key, order in family.items() if orders.get(key) is order] for algo_id, family in register.children.items()
+            algo_id: [key for key, order in family.items() if orders.get(key) is order]
+            for algo_id, family in register.children.items()
         },
         estranged=[
             (algo_id, order)
