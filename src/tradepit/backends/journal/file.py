@@ -28,14 +28,12 @@ Frames are appended with one write on a file opened O_APPEND, which local file s
 decide, for every reader alike. So there is no lock that a stopped process could hold, and nothing is ever overwritten or
 truncated: a torn tail is cut by being skipped.
 
-Snapshots are files ``<path>.snapshot.<sequence>``: b"TPS1", sequence (8), length (8), crc32 of the state (4), the state.
+Snapshots are files beside it (``snapshot_files.py``).
 """
 
 import asyncio
-import glob
 import os
 import struct
-import tempfile
 import zlib
 from bisect import bisect_right
 from collections.abc import AsyncIterator, Sequence
@@ -43,9 +41,8 @@ from copy import copy
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from loguru import logger
-
 from tradepit.backends.journal.disk_thread import DiskThread
+from tradepit.backends.journal.snapshot_files import SnapshotFiles, sync_folder
 from tradepit.ports.journal import Entry, Snapshot
 from tradepit.trading.model.errors import JournalClosed, JournalConflict, JournalCorrupted, JournalError, StaleEpoch, Unavailable
 
@@ -56,9 +53,6 @@ _U32 = struct.Struct("<I")
 _SECTOR = 512
 _CHUNK = 1 << 20
 _INDEX_EVERY = 1024
-_SNAPSHOT = struct.Struct("<4sQQI")
-_SNAPSHOT_MARKER = b"TPS1"
-_SNAPSHOTS_KEPT = 2
 _MAX_BODY = 1 << 30
 _POLL_S, _MAX_POLL_S = 0.001, 0.01
 _BROKEN, _UNFINISHED = -1, -2
@@ -72,24 +66,27 @@ class _Cursor:
     def __init__(self, path: Path, offset: int = 0, sequence: int = 0, epoch: int = 0, crc: int = 0) -> None:
         self.path, self.offset, self.sequence, self.epoch, self.crc = path, offset, sequence, epoch, crc
 
-    def advance(self, fd: int) -> list[Entry]:
-        """The next entries, about a chunk of them; [] at the end or at a torn tail. Raises JournalCorrupted."""
+    def advance(self, fd: int, *, records: bool = True) -> list[Entry]:
+        """The next entries, about a chunk of them; [] at the end or at a torn tail. Raises JournalCorrupted.
+
+        Without ``records`` they come empty, for who wants to know no more than where the journal ends.
+        """
         size = _CHUNK
         while True:
             data = os.pread(fd, size, self.offset)
-            entries = self.parse(data, ends=len(data) < size)
+            entries = self.parse(data, ends=len(data) < size, records=records)
             if entries or len(data) < size:
                 return entries
             size *= 2  # one entry (or damage) larger than what was read
 
-    def parse(self, data: bytes, *, ends: bool) -> list[Entry]:
+    def parse(self, data: bytes, *, ends: bool, records: bool = True) -> list[Entry]:
         """Count the entries in ``data``, which begins at ``offset`` and, if ``ends``, reaches the end of the file."""
         entries: list[Entry] = []
         position, start = 0, self.offset
         while position < len(data):
             end = _whole(data, position)
             if end > 0:
-                entry = self._judge(data, position, start + position)
+                entry = self._judge(data, position, start + position, records=records)
                 position = end
                 if entry is not None:
                     entries.append(entry)
@@ -111,14 +108,15 @@ class _Cursor:
         if sequence > self.sequence + 1:
             raise self._corrupted(damaged)
 
-    def _judge(self, data: bytes, position: int, damaged: int) -> Entry | None:
+    def _judge(self, data: bytes, position: int, damaged: int, *, records: bool) -> Entry | None:
         _, _, sequence, epoch, count, previous, _, crc = _HEAD.unpack_from(data, position)
         if sequence <= self.sequence or epoch < self.epoch:
             return None
         if sequence != self.sequence + 1 or previous != self.crc:
             raise self._corrupted(damaged)
         self.sequence, self.epoch, self.crc = sequence, epoch, crc
-        return Entry(sequence=sequence, epoch=epoch, records=_records(data, position + _HEAD.size, count))
+        told = _records(data, position + _HEAD.size, count) if records else ()
+        return Entry(sequence=sequence, epoch=epoch, records=told)
 
     def _corrupted(self, offset: int) -> JournalCorrupted:
         return JournalCorrupted(path=str(self.path), offset=offset, sequence=self.sequence + 1)
@@ -140,6 +138,7 @@ class FileJournal:
         self._failed, self._disk = False, DiskThread()
         self._tail = _Cursor(self._path)
         self._index: list[_Cursor] = []
+        self._snapshots = SnapshotFiles(self._path)
 
     @property
     def durability(self) -> str:
@@ -152,7 +151,7 @@ class FileJournal:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
             if self._sync:
-                _sync_folder(self._path.parent)
+                sync_folder(self._path.parent)
         except OSError as error:
             raise Unavailable("the journal file cannot be opened", path=str(self._path), cause=str(error)) from error
         self._tail, self._index = _Cursor(self._path), [_Cursor(self._path)]
@@ -222,6 +221,7 @@ class FileJournal:
             while self._fd == fd:
                 event.clear()
                 entries = cursor.advance(fd) if os.fstat(fd).st_size > cursor.offset else []
+                self._reach(cursor)
                 for entry in entries:
                     if entry.sequence > after:
                         yield entry
@@ -239,11 +239,11 @@ class FileJournal:
 
     async def save_snapshot(self, snapshot: Snapshot) -> None:
         self._opened()
-        await asyncio.to_thread(self._save_snapshot, snapshot)
+        await asyncio.to_thread(self._snapshots.save, snapshot)
 
     async def load_snapshot(self) -> Snapshot | None:
         self._opened()
-        return await asyncio.to_thread(self._load_snapshot)
+        return await asyncio.to_thread(self._snapshots.load)
 
     async def close(self) -> None:
         fd, self._fd = self._fd, -1
@@ -284,7 +284,13 @@ class FileJournal:
             raise JournalCorrupted(
                 "the journal file was cut short or removed", path=str(self._path), sequence=self._tail.sequence
             )
-        while self._tail.advance(self._fd):
+        while self._tail.advance(self._fd, records=False):
+            self._mark()
+
+    def _reach(self, cursor: _Cursor) -> None:
+        """A follower is ahead: who asks for the tail next, at a takeover perhaps, need not read as far again."""
+        if cursor.sequence > self._tail.sequence:
+            self._tail = copy(cursor)
             self._mark()
 
     def _mark(self) -> None:
@@ -301,44 +307,6 @@ class FileJournal:
             for their_loop, event in followers:
                 if their_loop is loop:
                     event.set()
-
-    def _snapshots(self) -> list[tuple[int, Path]]:
-        found = []
-        for path in self._path.parent.glob(f"{glob.escape(self._path.name)}.snapshot.*"):
-            number = path.name.rpartition(".")[2]
-            if number.isdigit():
-                found.append((int(number), path))
-        return sorted(found, reverse=True)
-
-    def _save_snapshot(self, snapshot: Snapshot) -> None:
-        head = _SNAPSHOT.pack(_SNAPSHOT_MARKER, snapshot.sequence, len(snapshot.state), zlib.crc32(snapshot.state))
-        final = self._path.with_name(f"{self._path.name}.snapshot.{snapshot.sequence}")
-        try:
-            handle, name = tempfile.mkstemp(prefix=f"{self._path.name}.writing.", dir=self._path.parent)
-            with os.fdopen(handle, "wb") as file:
-                file.write(head + snapshot.state)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).replace(final)
-            _sync_folder(self._path.parent)
-            for _, old in self._snapshots()[_SNAPSHOTS_KEPT:]:
-                old.unlink(missing_ok=True)
-        except OSError as error:
-            raise Unavailable("the snapshot cannot be written", path=str(final), cause=str(error)) from error
-
-    def _load_snapshot(self) -> Snapshot | None:
-        for sequence, path in self._snapshots():
-            try:
-                data = path.read_bytes()
-            except FileNotFoundError:
-                continue
-            if len(data) >= _SNAPSHOT.size:
-                marker, number, length, crc = _SNAPSHOT.unpack_from(data)
-                state = data[_SNAPSHOT.size :]
-                if (marker, number, length, crc) == (_SNAPSHOT_MARKER, sequence, len(state), zlib.crc32(state)):
-                    return Snapshot(sequence=sequence, state=state)
-            logger.warning("snapshot {} is damaged; taking an older one", path)
-        return None
 
 
 def _frame(records: Sequence[bytes], sequence: int, epoch: int, previous: int) -> tuple[bytes, int]:
@@ -390,11 +358,3 @@ def _records(data: bytes, position: int, count: int) -> tuple[bytes, ...]:
         records.append(data[position : position + length])
         position += length
     return tuple(records)
-
-
-def _sync_folder(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
