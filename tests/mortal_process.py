@@ -14,10 +14,12 @@ from tradepit.backends.journal.file import FileJournal
 from tradepit.backends.lease.memory import MemoryLease, MemoryLeaseStore
 from tradepit.compose import Wiring, make_service
 from tradepit.config import Settings
-from tradepit.ports.bus import Bus, Channel, Handler, Message, Responder, Subscription
+from tradepit.ports.bus import Bus, Channel, Handler, Message, Outgoing, Responder, Subscription
+from tradepit.ports.clock import Clock
 from tradepit.ports.journal import Entry, Journal, Snapshot
 from tradepit.ports.lease import Lease
 from tradepit.runtime import eager
+from tradepit.runtime.clock import SystemClock
 from tradepit.runtime.service import Service
 from tradepit.wire.simulator import CHANNELS
 
@@ -27,10 +29,13 @@ _RESTART_S = 0.005
 
 
 class Outlet:
-    """What processes share because it is not theirs: the bus, the leases, the folder of journals."""
+    """What processes share because it is not theirs: the bus, the leases, the folder of journals, the time.
 
-    def __init__(self, settings: Settings, folder: Path) -> None:
-        self.settings, self.folder = settings, folder
+    ``late_s`` is drawn for each entry of a journal that is followed: how long it takes to come to a standby.
+    """
+
+    def __init__(self, settings: Settings, folder: Path, clock: SystemClock, late_s: Callable[[], float]) -> None:
+        self.settings, self.folder, self.clock, self.late_s = settings, folder, clock, late_s
         self.hub, self.leases = MemoryHub(), MemoryLeaseStore()
 
     def bus(self) -> MemoryBus:
@@ -62,13 +67,20 @@ class Death:
 class MortalJournal:
     """A file journal in the hands of a process that dies while it appends."""
 
-    def __init__(self, path: Path, death: Death) -> None:
-        self._path, self._death = path, death
+    def __init__(self, path: Path, death: Death, late_s: Callable[[], float]) -> None:
+        self._path, self._death, self._late_s = path, death, late_s
         self.file = FileJournal(path, sync="os")
 
     @property
     def durability(self) -> str:
         return self.file.durability
+
+    @property
+    def gathers(self) -> bool:
+        return self.file.gathers
+
+    async def sync(self) -> None:
+        await self.file.sync()
 
     async def open(self) -> None:
         await self.file.open()
@@ -95,8 +107,11 @@ class MortalJournal:
     def read(self, after: int = 0) -> AsyncIterator[Entry]:
         return self.file.read(after)
 
-    def follow(self, after: int = 0) -> AsyncIterator[Entry]:
-        return self.file.follow(after)
+    async def follow(self, after: int = 0) -> AsyncIterator[Entry]:
+        async for entry in self.file.follow(after):
+            # Within one event loop a standby would know everything at once, and nothing would be left to read when it takes over.
+            await asyncio.sleep(self._late_s())
+            yield entry
 
     async def save_snapshot(self, snapshot: Snapshot) -> None:
         await self.file.save_snapshot(snapshot)
@@ -130,6 +145,14 @@ class MortalBus:
     ) -> Subscription:
         return await self.bus.subscribe(channel, handler, group=group, replay=replay, max_in_flight=max_in_flight)
 
+    async def publish_all(self, messages: Sequence[Outgoing]) -> None:
+        for message in messages:
+            await self.publish(message.subject, message.payload, message_id=message.message_id)
+
+    async def last(self, channel: Channel) -> Message | None:
+        await self._live()
+        return await self.bus.last(channel)
+
     async def request(self, subject: str, payload: bytes, *, timeout_s: float) -> bytes:
         await self._live()
         return await self.bus.request(subject, payload, timeout_s=timeout_s)
@@ -150,10 +173,11 @@ class MortalBus:
 
 
 class _Wiring(Wiring):
-    """One process's backends: its own connection and files, the world's leases."""
+    """One process's backends: its own connection and files, the world's leases and time."""
 
     def __init__(self, outlet: Outlet, process: str, death: Death, owner: str) -> None:
         super().__init__(outlet.settings, process=process)
+        self.clock = outlet.clock
         self._outlet, self._death = outlet, death
         self.connection = MortalBus(outlet.bus(), death, owner)
         self.journals: list[MortalJournal] = []
@@ -162,12 +186,15 @@ class _Wiring(Wiring):
         return self.connection
 
     def journal(self, name: str) -> Journal:
-        journal = MortalJournal(self._outlet.folder / "journals" / name, self._death)
+        journal = MortalJournal(self._outlet.folder / "journals" / name, self._death, self._outlet.late_s)
         self.journals.append(journal)
         return journal
 
     def lease(self, name: str) -> Lease:
         return MemoryLease(self._outlet.leases, name)
+
+    def exchange_clock(self) -> Clock:
+        return self._outlet.clock
 
 
 class MortalProcess:

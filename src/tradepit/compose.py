@@ -82,8 +82,9 @@ class Wiring:
         if kind.path == "jetstream":
             return JetstreamJournal(self.settings.bus, stream_of(name), synced=True)
         if kind.path == "file":
-            sync = parse_qs(kind.query).get("sync", ["always"])[0]
-            return FileJournal(self.settings.folder / "journals" / name, sync=_sync(sync))
+            sync = _sync(parse_qs(kind.query).get("sync", ["always"])[0])
+            # Reports follow from the commands, which are on disk before them: a replay makes again what a power cut took.
+            return FileJournal(self.settings.folder / "journals" / name, sync="os" if name == "events" else sync)
         raise ConfigError("journal must be file, file?sync=os, jetstream or memory", journal=self.settings.journal)
 
     def lease(self, name: str) -> Lease:

@@ -10,9 +10,9 @@ import pytest
 from tradepit.backends.bus.colocated import ColocatedBus
 from tradepit.backends.bus.memory import MemoryBus, MemoryHub
 from tradepit.backends.bus.nats import NatsBus
-from tradepit.ports.bus import Bus, Channel, Delivery, Message
+from tradepit.ports.bus import Bus, Channel, Delivery, Message, Outgoing
 from tradepit.runtime.nats_server import NatsServer
-from tradepit.trading.model.errors import InternalError, TimedOut, TradepitError, Unavailable
+from tradepit.trading.model.errors import ConfigError, InternalError, TimedOut, TradepitError, Unavailable
 
 DEADLINE_S = 20.0
 
@@ -137,6 +137,31 @@ async def test_a_repeated_message_id_is_kept_once(world: World) -> None:
         await bus.publish(world.subject(world.events), b"once", message_id="fill-1")
     await bus.publish(world.subject(world.events), b"end")
     assert await inbox.until(2) == [b"once", b"end"]
+
+
+async def test_many_are_published_in_order_and_again_without_doubling(world: World) -> None:
+    bus, inbox = await world.join(), Inbox()
+    await bus.subscribe(world.events, inbox)
+    many = [Outgoing(world.subject(world.events), b"%d" % number, f"{world.key}-{number}") for number in range(100)]
+    await bus.publish_all(many[:60])
+    await bus.publish_all(many)
+    assert await inbox.until(100) == numbers(100)
+    loud = Inbox()
+    await bus.subscribe(world.ticks, loud)
+    await bus.publish_all([Outgoing(world.subject(world.ticks), b"%d" % number) for number in range(3)])
+    assert await loud.until(3) == numbers(3)
+
+
+async def test_the_last_message_kept_can_be_looked_up(world: World) -> None:
+    bus, other = await world.join(), await world.join()
+    assert await bus.last(world.events) is None
+    for number in range(3):
+        await bus.publish(world.subject(world.events, f"s{number}"), b"%d" % number)
+    found = await other.last(world.events)
+    assert found is not None
+    assert (found.payload, found.subject, found.sequence) == (b"2", world.subject(world.events, "s2"), 3)
+    with pytest.raises(ConfigError):
+        await bus.last(world.ticks)
 
 
 async def test_headers_travel(world: World) -> None:

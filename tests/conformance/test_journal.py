@@ -74,6 +74,9 @@ async def test_it_says_what_a_finished_append_has_survived(world: World) -> None
     journal = await world.open()
     promised = {"memory": "memory", "file-os": "page cache", "file-always": "fsync", "jetstream": "1 replica, fsync"}
     assert journal.durability == promised[world.kind]
+    assert journal.gathers is (world.kind != "memory")
+    await journal.append([b"x"], expected=0, epoch=1)
+    await journal.sync()
 
 
 async def test_an_empty_journal_has_no_last_entry(world: World) -> None:

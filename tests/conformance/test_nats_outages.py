@@ -221,7 +221,7 @@ async def test_outsiders_with_core_nats_see_durable_messages_and_are_heard(
     stack.push_async_callback(outsider.close)
     seen = []
 
-    async def receive(message: object) -> None:
+    def receive(message: object) -> None:
         seen.append(message)
         if len(seen) == 2:
             outside.set()

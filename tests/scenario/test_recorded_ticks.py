@@ -56,7 +56,8 @@ async def test_both_recorded_days_go_through_the_house(tmp_path: Path) -> None:
     async with _demo(tmp_path) as (outside, reporting):
         ticks, trades = await outside.hear("market.tick.IF2101"), await outside.hear("trades.executed")
         orders = [await outside.hear(f"orders.{what}") for what in ("new", "filled", "cancelled")]
-        bad: list[str] = []
+        off_tick: list[str] = []
+        beyond: list[tuple[float, Json]] = []
         twap: Json = {}
         number = 0
         while not reporting.done():
@@ -70,9 +71,11 @@ async def test_both_recorded_days_go_through_the_house(tmp_path: Path) -> None:
                 twap = await outside.orders("algo_order", body, patience_s=5)
             side, price = ("buy", last["ask_price_1"]) if number % 2 else ("sell", last["bid_price_1"])
             await outside.order(side, float(price), 1, symbol="IF2101", type="FAK", patience_s=2)
-            for wrong in (float(price + Decimal("0.1")), float(last["limit_up"] + _TICK), float(last["limit_down"] - _TICK)):
+            request = {"symbol": "IF2101", "price": float(price + Decimal("0.1")), "volume": 1}
+            off_tick.append((await outside.orders(side, request, patience_s=2)).get("error", "accepted"))
+            for wrong in (float(last["limit_up"] + _TICK), float(last["limit_down"] - _TICK)):
                 request = {"symbol": "IF2101", "price": wrong, "volume": 1}
-                bad.append((await outside.orders(side, request, patience_s=2)).get("error", "accepted"))
+                beyond.append((wrong, await outside.orders(side, request, patience_s=2)))
         report = await reporting
 
     assert report["market_data"]["played"] == report["market_data"]["accepted"] == report["ticks"]
@@ -83,8 +86,9 @@ async def test_both_recorded_days_go_through_the_house(tmp_path: Path) -> None:
     _is_within_its_day(ticks, trades, *orders)
     assert twap.get("status") == "accepted"
     _twap_stayed_small(trades)
-    assert bad
-    assert "accepted" not in bad
+    assert off_tick
+    assert "accepted" not in off_tick
+    _is_refused_beyond_its_day(ticks, beyond)
 
 
 def _is_copied(recordings: Path) -> None:
@@ -96,7 +100,7 @@ def _is_copied(recordings: Path) -> None:
 
 def _is_within_its_day(ticks: list[Msg], *streams: list[Msg]) -> None:
     """No order and no trade has a price off its tick or outside the limits of its trading day."""
-    limits = {row["trading_day"]: (row["limit_down"], row["limit_up"]) for row in told(ticks)}
+    limits = _limits(ticks)
     assert set(limits) == {"20210104", "20210105"}
     rows = [row for stream in streams for row in told(stream)]
     assert rows
@@ -105,6 +109,21 @@ def _is_within_its_day(ticks: list[Msg], *streams: list[Msg]) -> None:
         price = Decimal(row["price"])
         assert price % _TICK == 0, row
         assert low <= price <= high, row
+
+
+def _is_refused_beyond_its_day(ticks: list[Msg], beyond: list[tuple[float, Json]]) -> None:
+    """A price beyond the limits was refused, unless the next day began on its way and allows it."""
+    limits = _limits(ticks)
+    refused = [reply["error"] for _, reply in beyond if reply.get("error")]
+    accepted = [(wrong, reply["orderid"]) for wrong, reply in beyond if not reply.get("error")]
+    assert "PRICE_OVER_LIMIT" in refused
+    for wrong, order_id in accepted:
+        low, high = limits[order_id.split("-")[1]]
+        assert low <= Decimal(str(wrong)) <= high, (wrong, order_id)
+
+
+def _limits(ticks: list[Msg]) -> dict[str, tuple[Decimal, Decimal]]:
+    return {row["trading_day"]: (row["limit_down"], row["limit_up"]) for row in told(ticks)}
 
 
 def _twap_stayed_small(trades: list[Msg]) -> None:

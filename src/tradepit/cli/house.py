@@ -36,7 +36,9 @@ class House:
     def __init__(self, settings: Settings, folder: Path, *, without: frozenset[str] = frozenset()) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
-        self.server = NatsServer(folder / SERVER_FOLDER)
+        # Journals in files hold the truth; then the server keeps nothing that could not be published again after a power cut.
+        keeps_journals = settings.journal.startswith("jetstream")
+        self.server = NatsServer(folder / SERVER_FOLDER, sync="always" if keeps_journals else "1s")
         self._settings = settings
         self._without = without
         self.settings_path = folder / SETTINGS_FILE

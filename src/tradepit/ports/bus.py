@@ -1,6 +1,6 @@
 """The message bus: ordered channels with BROADCAST and COMPETE delivery, and request/reply with a deadline."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import Protocol
 
@@ -40,6 +40,14 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     redelivered: bool = False
 
 
+class Outgoing(msgspec.Struct, frozen=True, gc=False):
+    """One message to publish; see ``Bus.publish``."""
+
+    subject: str
+    payload: bytes
+    message_id: str = ""
+
+
 Handler = Callable[[Message], Awaitable[None]]
 Responder = Callable[[Message], Awaitable[bytes]]
 
@@ -64,6 +72,11 @@ class Bus(Protocol):
         within the server's window (an optimisation: receivers still de-duplicate).
         """
 
+    async def publish_all(self, messages: Sequence[Outgoing]) -> None:
+        """Publish many, in order, for less than one by one. Raises Unavailable when one of them may not be kept: publish all of
+        them again, their ids keep the others from being doubled.
+        """
+
     async def subscribe(
         self, channel: Channel, handler: Handler, *, group: str = "", replay: bool = False, max_in_flight: int = 1
     ) -> Subscription:
@@ -73,6 +86,9 @@ class Bus(Protocol):
         COMPETE: each message goes to one subscriber of ``group``; acknowledged when the handler returns; a handler that
         raises, dies or is stopped lets another have it. Survives server restarts without going deaf.
         """
+
+    async def last(self, channel: Channel) -> Message | None:
+        """The newest message a durable channel has kept, None when it has kept none."""
 
     async def request(self, subject: str, payload: bytes, *, timeout_s: float) -> bytes:
         """Ask and wait. Raises TimedOut when no answer came (it may have been acted on), Unavailable when nobody listens

@@ -28,6 +28,10 @@ class Journal(Protocol):
     def durability(self) -> str:
         """What a finished append has survived, in words: for example "fsync", "page cache", "1 replica, fsync"."""
 
+    @property
+    def gathers(self) -> bool:
+        """An append costs enough that a writer should gather what comes within one turn of the event loop."""
+
     async def open(self) -> None:
         """Open or create; cut a torn tail (an append that never finished); raise JournalCorrupted on a damaged record."""
 
@@ -37,6 +41,9 @@ class Journal(Protocol):
         Atomically refused: JournalConflict when the last entry is not ``expected``, StaleEpoch when an entry of a higher
         epoch exists. On Unavailable or TimedOut the append may or may not have happened: read the tail to know.
         """
+
+    async def sync(self) -> None:
+        """Return once every finished append is as durable as this backend can make it, whatever ``durability`` promises."""
 
     async def last(self) -> tuple[int, int]:
         """(sequence, epoch) of the last entry, (0, 0) when empty. Reads the truth, not a cache."""

@@ -9,24 +9,23 @@ _T = TypeVar("_T")
 
 
 class Started(Generic[_T]):
-    """Work that was begun. ``task`` owns it: cancel and await that. ``finished``: it ended without waiting for anything."""
+    """Work that was begun. ``finished``: it ended without waiting for anything; else ``task`` owns it: cancel and await that."""
 
-    __slots__ = ("_error", "_first", "_result", "_work", "finished", "task")
+    __slots__ = ("_error", "_result", "_work", "finished", "task")
 
     def __init__(self, work: Coroutine[Any, Any, _T]) -> None:
         self._work = work
-        self._first: Any = None
         self._error: BaseException | None = None
         self._result: _T
+        self.task: asyncio.Task[_T]
         self.finished = False
         loop = asyncio.get_running_loop()
         if sys.version_info >= (3, 12):
-            self.task: asyncio.Task[_T] = asyncio.Task(work, loop=loop, eager_start=True)
+            self.task = asyncio.Task(work, loop=loop, eager_start=True)
             self.finished = self.task.done()
             if self.finished and not self.task.cancelled():
                 self.task.exception()  # waits for whoever asks for the result, who may not come
         else:
-            self.task = loop.create_task(self._rest())
             self._begin(loop)
 
     def result(self) -> _T:
@@ -39,30 +38,53 @@ class Started(Generic[_T]):
 
     def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
         # The hooks for makers of tasks (asyncio's "Extending" chapter): inside the work, current_task() is its own task,
-        # so that a timeout set there cancels the work and not whoever started it.
-        caller = asyncio.current_task(loop)
+        # so that a timeout set there cancels the work and not whoever started it. Most work ends at once and never needs
+        # that task: until it waits, a stand-in takes its place.
+        caller, own = asyncio.current_task(loop), _Standin()
         if caller is not None:
             asyncio.tasks._leave_task(loop, caller)  # noqa: SLF001 - documented for exactly this
-        asyncio.tasks._enter_task(loop, self.task)  # noqa: SLF001 - documented for exactly this
+        asyncio.tasks._enter_task(loop, own)  # type: ignore[arg-type]  # noqa: SLF001 - documented for exactly this
         try:
-            self._first = self._work.send(None)
+            first = self._work.send(None)
         except StopIteration as end:
             self._result, self.finished = end.value, True
         except BaseException as error:  # noqa: BLE001 - belongs to whoever asks for the result
             self._error, self.finished = error, True
-            self.task.add_done_callback(lambda task: task.cancelled() or task.exception())
+        else:
+            self.task = own.task = loop.create_task(_rest(_Resumed(self._work, first)))
         finally:
-            asyncio.tasks._leave_task(loop, self.task)  # noqa: SLF001 - documented for exactly this
+            asyncio.tasks._leave_task(loop, own)  # type: ignore[arg-type]  # noqa: SLF001 - documented for exactly this
             if caller is not None:
                 asyncio.tasks._enter_task(loop, caller)  # noqa: SLF001 - documented for exactly this
 
-    async def _rest(self) -> _T:
-        if not self.finished:
-            result: _T = await _Resumed(self._work, self._first)
-            return result
-        if self._error is not None:
-            raise self._error
-        return self._result
+
+async def _rest(resumed: "_Resumed") -> Any:  # noqa: ANN401 - what the work returns
+    return await resumed
+
+
+class _Standin:
+    """Stands for the task of work that has not waited yet: what was made to cancel it reaches the task that comes to be."""
+
+    __slots__ = ("task",)
+
+    def __init__(self) -> None:
+        self.task: asyncio.Task[Any]
+
+    def cancel(self, msg: object = None) -> bool:
+        return self.task.cancel(msg)
+
+    def cancelling(self) -> int:
+        # Asked before the first wait, when nobody can have cancelled it.
+        return self.task.cancelling() if hasattr(self, "task") else 0
+
+    def uncancel(self) -> int:
+        return self.task.uncancel()
+
+    def done(self) -> bool:
+        return hasattr(self, "task") and self.task.done()
+
+    def get_name(self) -> str:
+        return self.task.get_name() if hasattr(self, "task") else "not a task yet"
 
 
 class _Resumed:

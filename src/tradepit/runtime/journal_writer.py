@@ -1,4 +1,7 @@
-"""Group commit: many callers hand in records, one writer appends what is waiting as a single entry, all are told together."""
+"""Group commit: many callers hand in records, one writer appends what is waiting as a single entry, all are told together.
+
+What comes within one turn of the event loop shares an entry, and what need not be durable soon (``lazy``) waits for company.
+"""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -13,13 +16,14 @@ from tradepit.trading.model.errors import JournalConflict, NotActive, StaleEpoch
 _RETRY_S = 0.05
 _DRAIN_S = 5.0
 _MAX_RECORDS = 512
+_LAZY_S = 0.005
 
 
 class JournalWriter:
     """Appends under one epoch. Once another writer has appended it is fenced for good: every put fails with StaleEpoch.
 
     When the journal cannot be reached the outcome of an append is unknown: the tail is read again until it is certain.
-    A journal that keeps records without waiting is written to inside ``put``: there is no group to be gathered.
+    A journal that gathers nothing is written to inside ``put``, unless it had to wait after all.
     """
 
     def __init__(self, journal: Journal, *, last: int, epoch: int, on_fenced: Callable[[], None]) -> None:
@@ -27,8 +31,9 @@ class JournalWriter:
         self._waiting: list[tuple[Sequence[bytes], asyncio.Future[int]]] = []
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._at_once = True
+        self._at_once = not journal.gathers
         self._first: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self.fenced = False
 
     @property
@@ -45,34 +50,46 @@ class JournalWriter:
         """Begin to write."""
         self._task = asyncio.get_running_loop().create_task(self._run(), name="journal-writer")
 
-    def put(self, records: Sequence[bytes]) -> "asyncio.Future[int]":
-        """Queue records in order; the future gives the entry's number once durable, or StaleEpoch."""
-        future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    def put(self, records: Sequence[bytes], *, lazy: bool = False) -> "asyncio.Future[int]":
+        """Queue records in order; the future gives the entry's number once durable, or StaleEpoch.
+
+        ``lazy``: nobody waits for these; they are written with the next ones that somebody waits for, or after 5 ms.
+        """
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[int] = loop.create_future()
         if self.fenced:
-            future.set_exception(StaleEpoch(epoch=self._epoch))
-        else:
-            self._waiting.append((records, future))
-            if self._at_once and len(self._waiting) == 1 and self._task is not None:
-                self._write_at_once()
-            else:
-                self._wake.set()
-        # A caller that went away (a disconnected client) must not make the loop complain about an unread exception.
-        if not future.done():
-            future.add_done_callback(lambda done: done.cancelled() or done.exception())
-        elif not future.cancelled():
-            future.exception()
+            _refuse(future, StaleEpoch(epoch=self._epoch))
+            return future
+        self._waiting.append((records, future))
+        if self._at_once and len(self._waiting) == 1 and self._task is not None:
+            self._write_at_once()
+        elif not lazy:
+            self._wake.set()
+        elif self._timer is None:
+            self._timer = loop.call_later(_LAZY_S, self._lazy_due)
         return future
+
+    def hurry(self) -> None:
+        """Somebody waits for what was put lazily."""
+        self._wake.set()
 
     async def stop(self) -> None:
         """Write what is waiting (for a moment only, should the journal be out of reach), then end. Then puts raise StaleEpoch."""
         if self._task is not None:
             if self._waiting and not self.fenced:
+                self.hurry()
                 ends: set[asyncio.Future[Any]] = {self._task, self._waiting[-1][1]}
                 await asyncio.wait(ends, timeout=_DRAIN_S, return_when=asyncio.FIRST_COMPLETED)
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+        if self._timer is not None:
+            self._timer.cancel()
         self.fenced = True
         self._fail(StaleEpoch(epoch=self._epoch))
+
+    def _lazy_due(self) -> None:
+        self._timer = None
+        self._wake.set()
 
     def _write_at_once(self) -> None:
         written = Started(self._write_batch())
@@ -152,7 +169,12 @@ class JournalWriter:
         waiting, self._waiting = self._waiting, []
         for _, future in waiting:
             if not future.done():
-                future.set_exception(error)
+                _refuse(future, error)
+
+
+def _refuse(future: "asyncio.Future[int]", error: TradepitError) -> None:
+    future.set_exception(error)
+    future.exception()  # a caller that went away must not make the loop complain about an unread exception
 
 
 async def durable(written: "asyncio.Future[int]") -> None:

@@ -8,9 +8,9 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 from loguru import logger
-from nats.aio.msg import Msg
 
 from tradepit.runtime.nats_api import NOT_FOUND, StreamRefused, StreamState, call, create_consumer, nanoseconds, stream_state
+from tradepit.runtime.nats_connection import NatsMessage
 from tradepit.runtime.nats_link import LinkSubscription, NatsLink
 from tradepit.trading.model.errors import TradepitError, Unavailable
 
@@ -99,7 +99,7 @@ class StreamFollower:
         name = f"f{secrets.token_hex(8)}"
         inbox = f"_INBOX.{name}"
 
-        async def receive(message: Msg) -> None:
+        def receive(message: NatsMessage) -> None:
             if name == self._consumer:
                 self._receive(message)
 
@@ -139,7 +139,7 @@ class StreamFollower:
             if self._link.is_up:
                 await call(self._link, f"CONSUMER.DELETE.{self._stream}.{name}", timeout_s=1.0)
 
-    def _receive(self, message: Msg) -> None:
+    def _receive(self, message: NatsMessage) -> None:
         if message.headers is not None and message.headers.get("Status") == "100":
             stalled = message.headers.get("Nats-Consumer-Stalled")
             if message.reply or stalled:

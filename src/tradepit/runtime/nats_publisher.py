@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from loguru import logger
 
+from tradepit.runtime.deadlines import Deadlines
 from tradepit.runtime.nats_api import StreamRefused, decode_ack, keep
 from tradepit.runtime.nats_link import NatsLink
 from tradepit.trading.model.errors import PayloadTooLarge, TimedOut, TradepitError, Unavailable
@@ -24,6 +25,10 @@ class _Pending:
     def __init__(self, subject: str, payload: bytes, headers: dict[str, str], done: "asyncio.Future[None]") -> None:
         self.subject, self.payload, self.headers, self.done = subject, payload, headers, done
         self.sent = False
+
+    def expired(self) -> Unavailable:
+        """What became of it when its time is over: it may be kept, or it is not."""
+        return TimedOut(subject=self.subject) if self.sent else Unavailable(subject=self.subject)
 
 
 class OrderedPublisher:
@@ -43,6 +48,7 @@ class OrderedPublisher:
         self._wake, self._idle = asyncio.Event(), asyncio.Event()
         self._idle.set()
         self._task: asyncio.Task[None] | None = None
+        self._deadlines = Deadlines()
 
     def start(self) -> None:
         """Begin to send."""
@@ -50,18 +56,21 @@ class OrderedPublisher:
 
     async def publish(self, subject: str, payload: bytes, *, message_id: str, headers: Mapping[str, str] | None) -> None:
         """Return once the stream kept it. Raises TimedOut (it may be kept), Unavailable (it is not), PayloadTooLarge."""
+        await self.begin(subject, payload, message_id=message_id, headers=headers)
+
+    def begin(
+        self, subject: str, payload: bytes, *, message_id: str = "", headers: Mapping[str, str] | None = None
+    ) -> "asyncio.Future[None]":
+        """Queue a publication; the future is done once the stream kept it, or fails as ``publish`` does."""
         self._count += 1
         loop = asyncio.get_running_loop()
         carried = {**headers} if headers else {}
         carried["Nats-Msg-Id"] = message_id or f"{self._prefix}-{self._count}"
         pending = _Pending(subject, payload, carried, loop.create_future())
-        timer = loop.call_later(self._timeout_s, _expire, pending)
+        self._deadlines.watch(pending.done, self._timeout_s, pending.expired)
         self._waiting.append(pending)
         self._wake.set()
-        try:
-            await pending.done
-        finally:
-            timer.cancel()
+        return pending.done
 
     async def stop(self) -> None:
         """Wait for what is under way (each has its deadline), then end. Idempotent."""
@@ -94,9 +103,7 @@ class OrderedPublisher:
         try:
             for pending in group:
                 pending.sent = True
-                answers.append(
-                    await self._link.begin(pending.subject, pending.payload, timeout_s=_PATIENCE_S, headers=pending.headers)
-                )
+                answers.append(self._link.begin(pending.subject, pending.payload, timeout_s=_PATIENCE_S, headers=pending.headers))
         except TradepitError:
             pass
         kept = 0
@@ -166,7 +173,4 @@ def _succeed(pending: _Pending) -> None:
 def _fail(pending: _Pending, error: TradepitError) -> None:
     if not pending.done.done():
         pending.done.set_exception(error)
-
-
-def _expire(pending: _Pending) -> None:
-    _fail(pending, TimedOut(subject=pending.subject) if pending.sent else Unavailable(subject=pending.subject))
+        pending.done.exception()  # nobody may be waiting any more

@@ -17,7 +17,6 @@ import msgspec
 from tradepit.runtime.clock import SystemClock
 from tradepit.trading.model.errors import Unavailable
 
-SYNC_INTERVAL = "always"
 _POLL_S = 0.005
 _CONFIG = """\
 server_name: "{name}"
@@ -28,7 +27,7 @@ lame_duck_grace_period: "1s"
 lame_duck_duration: "30s"
 jetstream {{
   store_dir: {store}
-  # Without this an acknowledged message lives in the page cache for up to two minutes before it is on disk.
+  # How long an acknowledged message may live in the page cache: it survives the server's death there, not a power cut.
   sync_interval: {sync}
   max_memory_store: 256MB
   max_file_store: {max_file_mb}MB
@@ -50,10 +49,14 @@ class NatsServer:
     Everything it keeps is in ``folder``; starting again on the same folder recovers it, after SIGKILL too. At most one
     server runs on a folder: it inherits a lock on it, and one that outlived its owner is ended first (by the pid noted
     beside the lock). Port 0 means any free port, kept when started again. ``max_file_mb`` bounds what streams may reserve.
+    ``sync``: "always" has every acknowledged message on disk first; "1s" does so once a second, where whoever publishes can
+    publish again what a power cut takes.
     """
 
-    def __init__(self, folder: Path, *, port: int = 0, name: str = "tradepit", max_file_mb: int = 1 << 20) -> None:
-        self._folder, self._name, self._max_file_mb = folder, name, max_file_mb
+    def __init__(
+        self, folder: Path, *, port: int = 0, name: str = "tradepit", max_file_mb: int = 1 << 20, sync: str = "always"
+    ) -> None:
+        self._folder, self._name, self._max_file_mb, self._sync = folder, name, max_file_mb, sync
         self.port = port
         self._process: subprocess.Popen[bytes] | None = None
         self._lock: IO[bytes] | None = None
@@ -89,7 +92,7 @@ class NatsServer:
             name=self._name,
             port=self.port,
             store=msgspec.json.encode(str(self._folder / "jetstream")).decode(),
-            sync=SYNC_INTERVAL,
+            sync=self._sync,
             max_file_mb=self._max_file_mb,
         )
         self.config_path.write_text(text)

@@ -9,10 +9,10 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 from loguru import logger
-from nats.aio.msg import Msg
 
 from tradepit.ports.bus import Handler, Message
 from tradepit.runtime.nats_api import create_consumer, nanoseconds
+from tradepit.runtime.nats_connection import NatsMessage
 from tradepit.runtime.nats_link import LinkSubscription, NatsLink
 from tradepit.trading.model.errors import TradepitError, Unavailable
 
@@ -51,10 +51,10 @@ class WorkQueue:
         self._heard = 0.0
         self._free = asyncio.Event()
         self._running: dict[asyncio.Task[None], str] = {}
-        self._held: deque[Msg] = deque()
+        self._held: deque[NatsMessage] = deque()
         self._subscription: LinkSubscription | None = None
         self._tasks: list[asyncio.Task[None]] = []
-        self._stopping = False
+        self._stopping = self._gone = False
 
     async def start(self) -> None:
         """Create the shared consumer unless it exists, and begin to pull. Raises Unavailable."""
@@ -79,7 +79,7 @@ class WorkQueue:
         if self._subscription is not None:
             await self._subscription.stop()
         while self._held:
-            await self._tell(self._held.popleft().reply, b"-NAK")
+            self._tell(self._held.popleft().reply, b"-NAK")
         mine = asyncio.current_task()
         await asyncio.gather(*(task for task in self._running if task is not mine), return_exceptions=True)
         for task in others:
@@ -106,6 +106,8 @@ class WorkQueue:
         wait = _RETRY_S
         loop = asyncio.get_running_loop()
         while not self._stopping:
+            if self._gone:
+                await self._make_again()
             silent = loop.time() - self._heard > _SILENT_S
             free = self._limit - len(self._running) - len(self._held)
             if (self._wanted and not silent) or free <= 0:
@@ -123,6 +125,16 @@ class WorkQueue:
                 await asyncio.sleep(wait)
                 wait = min(wait * 2, _MAX_RETRY_S)
 
+    async def _make_again(self) -> None:
+        try:
+            await self._declare()
+            await self._ensure()
+        except TradepitError as error:
+            logger.debug("worker {} waits for its queue: {}", self._consumer, error)
+            await asyncio.sleep(_RETRY_S)
+        else:
+            self._gone = False
+
     async def _ask(self, count: int) -> None:
         self._pull += 1
         body = {"batch": count, "expires": nanoseconds(_EXPIRES_S), "idle_heartbeat": nanoseconds(_HEARTBEAT_S)}
@@ -133,14 +145,14 @@ class WorkQueue:
             reply=f"{self._inbox}.{self._pull}",
         )
 
-    async def _receive(self, message: Msg) -> None:
+    def _receive(self, message: NatsMessage) -> None:
         self._heard = asyncio.get_running_loop().time()
         status = message.headers.get("Status") if message.headers else None
         if status is not None and not message.reply.startswith("$JS.ACK."):
-            await self._told(status, message)
+            self._told(status, message)
             return
         if self._stopping:
-            await self._tell(message.reply, b"-NAK")
+            self._tell(message.reply, b"-NAK")
             return
         self._wanted = max(0, self._wanted - 1)
         if len(self._running) < self._limit:
@@ -150,21 +162,16 @@ class WorkQueue:
         if not self._wanted:
             self._free.set()
 
-    def _begin(self, message: Msg) -> None:
+    def _begin(self, message: NatsMessage) -> None:
         task = asyncio.get_running_loop().create_task(self._work(message))
         self._running[task] = message.reply
         task.add_done_callback(self._done)
 
-    async def _told(self, status: str, message: Msg) -> None:
+    def _told(self, status: str, message: NatsMessage) -> None:
         if status == "100" or not message.subject.endswith(f".{self._pull}"):
             return  # a heartbeat, or the end of a pull already given up
         if status == "503" or (status == "409" and "Deleted" in (message.headers or {}).get("Description", "")):
-            try:
-                await self._declare()
-                await self._ensure()
-            except TradepitError as error:
-                logger.debug("worker {} waits for its queue: {}", self._consumer, error)
-                await asyncio.sleep(_RETRY_S)
+            self._gone = True
         self._give_up_pull()
 
     def _done(self, task: asyncio.Task[None]) -> None:
@@ -173,7 +180,7 @@ class WorkQueue:
             self._begin(self._held.popleft())
         self._free.set()
 
-    async def _work(self, message: Msg) -> None:
+    async def _work(self, message: NatsMessage) -> None:
         # $JS.ACK.<stream>.<consumer>.<deliveries>.<stream sequence>.<consumer sequence>.<time>.<pending>
         tokens = message.reply.split(".")
         deliveries, sequence = int(tokens[-5]), int(tokens[-4])
@@ -189,20 +196,20 @@ class WorkQueue:
             )
         except BaseException as error:
             delay = min(_NAK_S * 2 ** min(deliveries - 1, 10), _MAX_NAK_S)
-            await self._tell(message.reply, b'-NAK {"delay": %d}' % nanoseconds(delay))
+            self._tell(message.reply, b'-NAK {"delay": %d}' % nanoseconds(delay))
             if not isinstance(error, Exception):
                 raise
             logger.opt(exception=error).error("handling {} failed; it comes again in {} s", message.subject, delay)
         else:
-            await self._tell(message.reply, b"+ACK")
+            self._tell(message.reply, b"+ACK")
 
-    async def _tell(self, reply: str, verdict: bytes) -> None:
+    def _tell(self, reply: str, verdict: bytes) -> None:
         # Lost on the way, the message comes again, marked as redelivered.
         with contextlib.suppress(Unavailable):
-            await self._link.send(reply, verdict)
+            self._link.post(reply, verdict)
 
     async def _tell_progress(self) -> None:
         while not (self._stopping and not self._running):
             await asyncio.sleep(self._ack_wait_s / 3)
             for reply in (*self._running.values(), *(message.reply for message in self._held)):
-                await self._tell(reply, b"+WPI")
+                self._tell(reply, b"+WPI")

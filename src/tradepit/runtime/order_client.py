@@ -28,6 +28,7 @@ from tradepit.wire.simulator_codec import encode
 
 Reply = dict[str, object]
 _LONGEST_S = 3_600
+_SHORT_ATTEMPTS = 3
 _METHODS = {"BUY": "buy", "SELL": "sell"}
 _IDS = {"buy": ("client_order_id", "C"), "sell": ("client_order_id", "C"), "algo_order": ("algo_id", "ALGO")}
 _RETRIED = frozenset(
@@ -134,13 +135,13 @@ class OrderClient:
         asked: dict[str, Any] = {field: body[field]} if body.get(field) else {}
         policy, payload = self._policy, _encode(body)
         deadline_ns = self._clock.monotonic_ns() + int(policy.deadline_s * 1e9)
-        pause_s, last = policy.first_pause_s, "no attempt"
+        pause_s, attempt_s, unanswered, last = policy.first_pause_s, policy.attempt_timeout_s, 0, "no attempt"
         while True:
             left_s = (deadline_ns - self._clock.monotonic_ns()) / 1e9
             if left_s <= 0:
                 raise OutcomeUnknown(method=method, last=last, **asked)
             try:
-                timeout_s = min(policy.attempt_timeout_s, left_s)
+                timeout_s = min(attempt_s, left_s)
                 reply = self._read(await self._bus.request(rpc_subject(ORDER_MANAGEMENT, method), payload, timeout_s=timeout_s))
             except TradepitError as error:
                 if error.reason_code not in _RETRIED:
@@ -152,6 +153,10 @@ class OrderClient:
             left_s = max(0.0, (deadline_ns - self._clock.monotonic_ns()) / 1e9)
             await self._clock.sleep(min(left_s, pause_s * self._chance.uniform(1 - policy.jitter, 1 + policy.jitter)))
             pause_s = min(policy.longest_pause_s, pause_s * policy.factor)
+            unanswered += last == TimedOut.code
+            if unanswered > _SHORT_ATTEMPTS:
+                # Nobody was paused, the house is slow: asking as often as before would make it slower.
+                attempt_s *= policy.factor
 
     def _read(self, payload: bytes) -> Reply:
         try:

@@ -6,23 +6,31 @@ from collections.abc import Callable, Sequence
 
 from loguru import logger
 
-from tradepit.ports.bus import Bus
-from tradepit.runtime.eager import Started
+from tradepit.ports.bus import Bus, Outgoing
 from tradepit.runtime.journal_writer import JournalWriter
 from tradepit.services.gateway_reports import ReportLog
-from tradepit.services.gateway_topics import Publication
+from tradepit.services.gateway_topics import REPORT_TOPICS, report_number
 from tradepit.trading.matching.faults import FaultDice
 from tradepit.trading.model.errors import Unavailable
 from tradepit.trading.model.report import Report
+from tradepit.wire.gateway import read_report
 from tradepit.wire.simulator import BROKER_REPORTS
 
 _RETRY_S = 0.1
 _NEWS_KEPT = 10_000
 
 # One chunk may wait for its confirmations while the next is written: so many reports are in the journal and not yet published
-# at most, and so many of the last ones are published again after a restart.
+# at most, and so many of the last ones are announced again after a restart.
 _CHUNK_REPORTS = 500
 AGAIN_REPORTS = 2 * _CHUNK_REPORTS
+
+# What the topics' streams kept, they keep over a crash of the server; a power cut may take the last second from each of them.
+# No more reports than this are made in such a second.
+_SECOND_REPORTS = 20_000
+_ALL_BYTES = 1 << 62
+
+# Topics are published a moment later than they could be: what comes in that moment costs one exchange with the server.
+_GATHER_S = 0.001
 
 _Told = tuple[Report, bytes]
 
@@ -39,18 +47,19 @@ class Outbox:
         bus: Bus,
         log: ReportLog,
         writer: JournalWriter,
-        to_topic: Callable[[Report], Publication | None],
+        to_topic: Callable[[Report], Outgoing | None],
         dice: Callable[[], FaultDice],
         limit: int,
     ) -> None:
         self._bus, self._log, self._writer, self._to_topic, self._dice, self._limit = bus, log, writer, to_topic, dice, limit
         self._waiting: deque[_Told] = deque()
         self._written: deque[_Told] = deque()
-        self._news: deque[Publication] = deque()
+        self._news: deque[Outgoing] = deque()
         self._wake, self._written_wake, self._news_wake = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._progress = asyncio.Event()
         self._line = asyncio.Event()
         self._line.set()
+        self._kept: dict[str, int] = {}
         self.published = 0
         self.news_dropped = 0
 
@@ -64,7 +73,7 @@ class Outbox:
         self._waiting.append((report, record))
         self._wake.set()
 
-    def tell(self, news: Publication) -> None:
+    def tell(self, news: Outgoing) -> None:
         """Something of passing interest."""
         if len(self._news) >= _NEWS_KEPT:
             self._news.popleft()
@@ -99,11 +108,12 @@ class Outbox:
         """Publish again."""
         self._line.set()
 
-    async def run(self, again: Sequence[_Told]) -> None:
-        """Tell the reports of ``again``, which are in the journal, and then for ever what is put. Raises StaleEpoch."""
-        for begin in range(0, len(again), _CHUNK_REPORTS):
-            await self._until_kept()
-            await self._announce(again[begin : begin + _CHUNK_REPORTS])
+    async def run(self, told: int) -> None:
+        """Tell again what may not have been heard, then for ever what is put. Raises StaleEpoch, JournalCorrupted.
+
+        ``told``: reports above this number were never told before this start.
+        """
+        await self._tell_again(told)
         while True:
             await self._wake.wait()
             self._wake.clear()
@@ -115,6 +125,7 @@ class Outbox:
         """Keep what was announced on the durable topics, for ever."""
         while True:
             await self._written_wake.wait()
+            await asyncio.sleep(_GATHER_S)
             self._written_wake.clear()
             while self._written:
                 chunk = [self._written[index] for index in range(min(len(self._written), _CHUNK_REPORTS))]
@@ -138,6 +149,32 @@ class Outbox:
                     self.news_dropped += 1
                     await asyncio.sleep(_RETRY_S)
 
+    async def _tell_again(self, told: int) -> None:
+        self._kept = await self._read_kept()
+        newest = max(self._kept.values(), default=0)
+        aloud = max(0, told - AGAIN_REPORTS)
+        after, last = min(aloud, max(0, newest - _SECOND_REPORTS)), self._log.written
+        while after < last:
+            records = await self._log.read(after, min(_CHUNK_REPORTS, last - after), _ALL_BYTES)
+            chunk = [(read_report(record), record) for record in records]
+            await self._until_kept()
+            await self._announce(chunk, aloud=aloud)
+            after += len(chunk)
+
+    async def _read_kept(self) -> dict[str, int]:
+        """By topic, the number of the last report kept there. What is no such number counts as none."""
+        kept: dict[str, int] = {}
+        for channel in REPORT_TOPICS:
+            while True:
+                try:
+                    message = await self._bus.last(channel)
+                    break
+                except Unavailable:
+                    await asyncio.sleep(_RETRY_S)
+            if message is not None and 0 < (number := report_number(message.payload)) <= self._log.last:
+                kept[channel.subject] = number
+        return kept
+
     async def _until_kept(self) -> None:
         while len(self._written) >= _CHUNK_REPORTS:
             await self._next_progress()
@@ -152,9 +189,10 @@ class Outbox:
         for _ in chunk:
             self._waiting.popleft()
 
-    async def _announce(self, chunk: Sequence[_Told]) -> None:
+    async def _announce(self, chunk: Sequence[_Told], *, aloud: int = 0) -> None:
+        """Announce the reports numbered above ``aloud``; all of them are kept on the topics."""
         await self._line.wait()
-        for _, record in self._dice().arrange(chunk):
+        for _, record in self._dice().arrange([each for each in chunk if each[0].sequence > aloud]):
             while True:
                 try:
                     await self._bus.publish(BROKER_REPORTS.subject, record)
@@ -165,21 +203,22 @@ class Outbox:
         self._written_wake.set()
 
     async def _keep(self, chunk: Sequence[_Told]) -> None:
-        left = [found for report, _ in chunk if (found := self._to_topic(report)) is not None]
+        left = [found for report, _ in chunk if (found := self._publication(report)) is not None]
         while left:
             await self._line.wait()
-            # Started in order and then awaited: the bus keeps the order of the calls, the confirmations overlap.
-            sends = [Started(self._bus.publish(item.subject, item.payload, message_id=item.message_id)) for item in left]
             try:
-                failed = [item for item, send in zip(left, sends, strict=True) if not await _done(send)]
-            finally:
-                for send in sends:
-                    if not send.finished:
-                        send.task.cancel()
-            if failed:
-                logger.warning("{} of {} reports not published, trying again", len(failed), len(left))
+                await self._bus.publish_all(left)
+            except Unavailable as error:
+                logger.warning("{} reports perhaps not published, trying again: {}", len(left), error)
                 await asyncio.sleep(_RETRY_S)
-            left = failed
+            else:
+                return
+
+    def _publication(self, report: Report) -> Outgoing | None:
+        found = self._to_topic(report)
+        if found is None or report.sequence <= self._kept.get(found.subject, 0):
+            return None
+        return found
 
     async def _next_progress(self) -> None:
         self._progress.clear()
@@ -187,14 +226,3 @@ class Outbox:
 
     def _moved(self) -> None:
         self._progress.set()
-
-
-async def _done(send: Started[None]) -> bool:
-    try:
-        if send.finished:
-            send.result()
-        else:
-            await send.task
-    except Unavailable:
-        return False
-    return True

@@ -7,7 +7,6 @@ from loguru import logger
 
 from tradepit.ports.journal import Journal
 from tradepit.services.gateway_machine import GatewayMachine, read_founding, read_snapshot, write_founding, write_record
-from tradepit.services.gateway_outbox import AGAIN_REPORTS
 from tradepit.services.gateway_reports import ReportLog
 from tradepit.services.gateway_time import ExchangeTime
 from tradepit.trading.calendar.trading_calendar import TradingCalendar
@@ -16,7 +15,7 @@ from tradepit.trading.matching.venue import Venue
 from tradepit.trading.matching.venue_settings import VenueSettings
 from tradepit.trading.model.errors import ConfigError, JournalConflict, JournalCorrupted, StaleEpoch, Unavailable
 from tradepit.trading.model.report import Report
-from tradepit.wire.gateway import encode, read_report
+from tradepit.wire.gateway import encode
 
 _TRIES = 100
 _CHUNK_REPORTS = 500
@@ -25,14 +24,14 @@ _CHUNK_REPORTS = 500
 class Recovered(msgspec.Struct, frozen=True, kw_only=True):
     """A machine that is up to date with its journal, under an epoch nobody else writes with.
 
-    ``entry`` is the commands' last entry, ``again`` the reports that may not have been published, ``replayed`` counts commands.
+    ``entry`` is the commands' last entry, ``told`` the last report that was in its journal before, ``replayed`` counts commands.
     """
 
     machine: GatewayMachine
     log: ReportLog
     epoch: int
     entry: int
-    again: list[tuple[Report, bytes]]
+    told: int
     replayed: int
 
 
@@ -74,15 +73,14 @@ class Recovery:
                 told=self._log.last,
                 given=self._machine.last_report,
             )
-        first_missing = self._missing[0].sequence if self._missing else self._log.last + 1
+        told = self._missing[0].sequence - 1 if self._missing else self._log.last
         await self._keep_missing(epoch)
-        again = await self._log.read(max(0, first_missing - 1 - AGAIN_REPORTS), self._log.last, 2**62)
         return Recovered(
             machine=self._machine,
             log=self._log,
             epoch=epoch,
             entry=self._entry,
-            again=[(read_report(record), record) for record in again],
+            told=told,
             replayed=self._replayed,
         )
 

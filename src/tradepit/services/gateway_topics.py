@@ -1,8 +1,10 @@
 """What of the exchange's events goes on which topic of the contract."""
 
 from collections.abc import Callable
-from typing import NamedTuple
 
+import msgspec
+
+from tradepit.ports.bus import Outgoing
 from tradepit.trading.matching.events import PhaseChanged, TickPublished
 from tradepit.trading.model.instrument import Instrument
 from tradepit.trading.model.order import Order
@@ -19,6 +21,7 @@ from tradepit.wire.simulator import (
 )
 from tradepit.wire.simulator_codec import encode, order_data, tick_data, trade_data
 
+REPORT_TOPICS = (ORDERS_NEW, ORDERS_FILLED, ORDERS_CANCELLED, TRADES_EXECUTED)
 _ORDER_TOPICS = {
     OrderStatus.SUBMITTED: ORDERS_NEW.subject,
     OrderStatus.OPEN: ORDERS_NEW.subject,
@@ -31,15 +34,7 @@ _ORDER_TOPICS = {
 }
 
 
-class Publication(NamedTuple):
-    """One message to publish."""
-
-    subject: str
-    payload: bytes
-    message_id: str = ""
-
-
-def publication(report: Report, venue: str, find: Callable[[str], Instrument | None]) -> Publication | None:
+def publication(report: Report, venue: str, find: Callable[[str], Instrument | None]) -> Outgoing | None:
     """What a report says on the contract's durable topics, None when that is nothing (days; orders only reduced).
 
     An instrument nobody knows any more (delisted before a restart published its last reports again) has no prices to write.
@@ -53,28 +48,40 @@ def publication(report: Report, venue: str, find: Callable[[str], Instrument | N
         if instrument is None or topic is None or _reduced(report.order):
             return None
         data = order_data(report.order, instrument, seq=report.sequence, trading_day=report.trading_day)
-        return Publication(topic, encode(data), message_id)
+        return Outgoing(topic, encode(data), message_id)
     instrument = find(report.trade.symbol)
     if instrument is None:
         return None
-    return Publication(TRADES_EXECUTED.subject, encode(trade_data(report.trade, instrument, seq=report.sequence)), message_id)
+    return Outgoing(TRADES_EXECUTED.subject, encode(trade_data(report.trade, instrument, seq=report.sequence)), message_id)
+
+
+class _Numbered(msgspec.Struct):
+    seq: int = 0
+
+
+def report_number(payload: bytes) -> int:
+    """The number of the report that a message on a topic tells of, 0 when it is none of the exchange's."""
+    try:
+        return msgspec.json.decode(payload, type=_Numbered).seq
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return 0
 
 
 def _reduced(order: Order) -> bool:
     return order.status is OrderStatus.OPEN and order.left_lots < order.intent.volume_lots
 
 
-def news(event: PhaseChanged | TickPublished, find: Callable[[str], Instrument | None]) -> Publication | None:
+def news(event: PhaseChanged | TickPublished, find: Callable[[str], Instrument | None]) -> Outgoing | None:
     """A phase change or a tick of the exchange's own book."""
     if isinstance(event, PhaseChanged):
         return phase_news(event.symbol, event.phase, event.time_ns, event.trading_day)
     instrument = find(event.tick.symbol)
     if instrument is None:
         return None
-    return Publication(depth_topic(event.tick.symbol), encode(tick_data(event.tick, instrument)))
+    return Outgoing(depth_topic(event.tick.symbol), encode(tick_data(event.tick, instrument)))
 
 
-def phase_news(symbol: str, phase: SessionPhase, time_ns: int, trading_day: int) -> Publication:
+def phase_news(symbol: str, phase: SessionPhase, time_ns: int, trading_day: int) -> Outgoing:
     """An instrument's phase, as of ``time_ns`` (UTC)."""
     data = PhaseData(symbol=symbol, phase=phase.value, time_ns=time_ns, trading_day=trading_day)
-    return Publication(phase_topic(symbol), encode(data))
+    return Outgoing(phase_topic(symbol), encode(data))

@@ -39,7 +39,7 @@ from tradepit.trading.orders.desk import OrderDesk
 from tradepit.trading.risk.review import Approved
 
 _ENCODER = msgspec.json.Encoder()
-MAX_IN_FLIGHT = 1_000
+MAX_IN_FLIGHT = 512
 _RESOLVE_EVERY_S = 0.05
 _KNOCK_EVERY_S = 0.02
 _STALLED_S = 5.0
@@ -83,6 +83,11 @@ class OrderLeader:
         return self._through
 
     @property
+    def busy(self) -> bool:
+        """As many orders are on their way as may be: a new one is sent away before any work is done for it."""
+        return len(self.sending) >= MAX_IN_FLIGHT
+
+    @property
     def fenced(self) -> bool:
         """True once the journal refused this term: another leader writes."""
         return self._writer.fenced
@@ -105,13 +110,16 @@ class OrderLeader:
         await self._cancels.stop()
         await self.sending.stop()
 
-    def record(self, *news: facts.Fact) -> "asyncio.Future[int]":
-        """Apply facts and queue them for the journal; the future resolves once they are durable. Raises NotActive when fenced."""
+    def record(self, *news: facts.Fact, lazy: bool = False) -> "asyncio.Future[int]":
+        """Apply facts and queue them for the journal; the future resolves once they are durable. Raises NotActive when fenced.
+
+        ``lazy`` facts can be asked of the broker again, should they be lost: they wait for others to share a write with.
+        """
         if self._writer.fenced:
             raise NotActive
         for fact in news:
             self.desk.apply(fact)
-        self._written = self._writer.put([_ENCODER.encode(fact) for fact in news])
+        self._written = self._writer.put([_ENCODER.encode(fact) for fact in news], lazy=lazy)
         return self._written
 
     async def write(self, *news: facts.Fact) -> None:
@@ -119,6 +127,7 @@ class OrderLeader:
         if news:
             self.record(*news)
         if self._written is not None:
+            self._writer.hurry()
             await durable(self._written)
 
     async def instrument(self, symbol: str) -> Instrument:
@@ -140,7 +149,7 @@ class OrderLeader:
         known = self.desk.known(intent)
         if known is not None:
             return await self._answer_again(known)
-        if len(self.sending) >= MAX_IN_FLIGHT:
+        if self.busy:
             raise Unavailable("too many orders are on their way; nothing was done", in_flight=len(self.sending))
         check_child(self.desk.register, intent)
         now_ns = self._clock.now_ns()
@@ -231,7 +240,7 @@ class OrderLeader:
     def _learn(self, report: Report) -> None:
         if self.desk.is_new(report):
             fact = facts.ReportApplied(time_ns=self._clock.now_ns(), report=report, through=self._through)
-            self.record(fact)
+            self.record(fact, lazy=True)
 
     async def _read_reports(self) -> None:
         try:

@@ -244,6 +244,10 @@ class OrderManagementService:
         while True:
             async for entry in self._journal.read(self._applied):
                 self._fold(entry)
+            _, written = await self._journal.last()
+            if written >= epoch:
+                # The lease has forgotten terms (its store lost its end in a power cut): given back, it hands out the next one.
+                raise Unavailable("the lease is behind the journal", epoch=epoch, journal=written)
             began = facts.TermBegan(time_ns=self._clock.now_ns(), epoch=epoch, holder=self.instance)
             try:
                 self._applied = await self._journal.append([_ENCODER.encode(began)], expected=self._applied, epoch=epoch)

@@ -19,6 +19,7 @@ from tradepit.trading.model.errors import (
     OrderNotFound,
     PriceNotValid,
     TradepitError,
+    Unavailable,
     VenueRefused,
 )
 from tradepit.trading.model.ids import check_id
@@ -92,6 +93,9 @@ class OrderDoors:
 
     async def _order(self, payload: bytes, side: Side) -> object:
         leader = self._leader()
+        if leader.busy:
+            # Also a repeated one: its answer is on its way. Reading it would cost more than the answer that it comes too soon.
+            raise Unavailable("too many orders are on their way; nothing was done")
         intent = await self._intent(decode(payload, OrderRequest), side, leader)
         began_ns = self._clock.monotonic_ns()
         order = await leader.submit(intent)

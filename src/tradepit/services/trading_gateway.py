@@ -111,7 +111,7 @@ class TradingGateway:
         self._command_writer.start()
         self._event_writer.start()
         self._started = True
-        self._tasks.spawn(self._outbox.run(recovered.again), "outbox")
+        self._tasks.spawn(self._outbox.run(recovered.told), "outbox")
 
     async def _serve(self) -> None:
         self._tasks.spawn(self._outbox.run_topics(), "topics")
@@ -247,6 +247,7 @@ class TradingGateway:
     async def _save_snapshot(self) -> None:
         # A replay begins after the snapshot, so it cannot make reports of before it again: they must be in their journal first.
         await self._outbox.written(self._machine.last_report)
+        await self._events.sync()
         self._snapshot_at = self._machine.commands + self.settings.snapshot_commands
         await self._commands.save_snapshot(Snapshot(sequence=self._command_writer.last, state=self._machine.snapshot()))
 

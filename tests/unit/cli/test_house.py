@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -18,8 +19,9 @@ class QuietServer:
 
     url = "nats://127.0.0.1:4999"
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, sync: str) -> None:
         self.told: list[str] = []
+        self.sync = sync
 
     def start(self) -> None:
         self.told.append("start")
@@ -133,3 +135,11 @@ def test_who_never_started_has_nothing_to_stop(tmp_path: Path, launched: list[li
     house = House(Settings(), tmp_path)
     assert set(house.stop().values()) == {0}
     assert Member(name="x", instances=()).expected
+
+
+@pytest.mark.parametrize(("journal", "sync"), [("file", "1s"), ("file?sync=os", "1s"), ("jetstream", "always")])
+def test_the_server_writes_through_where_it_keeps_the_journals(
+    tmp_path: Path, launched: list[list[str]], journal: str, sync: str
+) -> None:
+    made = House(Settings(profile="pit", journal=journal), tmp_path / "house")
+    assert cast("QuietServer", made.server).sync == sync

@@ -14,7 +14,6 @@ async def test_work_that_never_waits_is_finished_at_once() -> None:
     started = Started(work())
     assert started.finished
     assert started.result() == 7
-    assert await started.task == 7
 
 
 async def test_work_that_waits_goes_on_in_its_own_task() -> None:
@@ -50,7 +49,7 @@ async def test_an_exception_waits_for_whoever_asks() -> None:
         await Started(later()).task
 
 
-async def test_the_work_is_the_current_task_from_its_first_step() -> None:
+async def test_the_work_has_a_current_task_of_its_own_from_its_first_step() -> None:
     tasks = []
 
     async def work() -> None:
@@ -59,9 +58,44 @@ async def test_the_work_is_the_current_task_from_its_first_step() -> None:
         tasks.append(asyncio.current_task())
 
     started = Started(work())
+    assert tasks[0] is not asyncio.current_task()
     await started.task
-    assert tasks == [started.task, started.task]
+    assert tasks[1] is started.task
     assert asyncio.current_task() is not started.task
+
+
+async def test_what_the_first_step_was_told_its_task_is_can_cancel_it() -> None:
+    tasks = []
+
+    async def work() -> None:
+        tasks.append(asyncio.current_task())
+        await asyncio.Event().wait()
+
+    started = Started(work())
+    first = tasks[0]
+    assert first is not None
+    assert first.cancelling() == 0
+    assert first.get_name() == started.task.get_name()
+    first.cancel()
+    assert first.cancelling() == 1
+    with pytest.raises(asyncio.CancelledError):
+        await started.task
+
+
+async def test_a_task_group_opened_in_the_first_step_ends_the_work_when_a_member_fails() -> None:
+    async def fail() -> None:
+        raise KeyError("a")
+
+    async def work() -> str:
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(fail())
+                await asyncio.Event().wait()
+        except ExceptionGroup:
+            return "a member failed"
+        return "never"
+
+    assert await Started(work()).task == "a member failed"
 
 
 async def test_a_timeout_set_in_the_first_step_ends_the_work_not_its_starter() -> None:

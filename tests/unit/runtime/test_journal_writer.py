@@ -240,3 +240,49 @@ async def test_durable_tells_other_failures_as_they_are() -> None:
     failed.set_exception(JournalConflict())
     with pytest.raises(JournalConflict):
         await durable(failed)
+
+
+class Gathering(WildJournal):
+    """A journal whose appends are worth sharing."""
+
+    @property
+    def gathers(self) -> bool:
+        return True
+
+
+@pytest.fixture
+async def gathering(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Bench]:
+    made = Bench()
+    made.journal = Gathering(made.store)
+    made.writer = JournalWriter(made.journal, last=0, epoch=2, on_fenced=made.fence)
+    await made.journal.open()
+    made.writer.start()
+    yield made
+    await made.writer.stop()
+
+
+async def test_what_comes_in_one_turn_shares_an_entry(gathering: Bench) -> None:
+    puts = [gathering.writer.put([b"%d" % number]) for number in range(3)]
+    assert [await put for put in puts] == [1, 1, 1]
+
+
+async def test_lazy_records_wait_for_company_and_keep_their_place(gathering: Bench) -> None:
+    lazy = gathering.writer.put([b"1"], lazy=True)
+    await turns()
+    assert not lazy.done()
+    assert await gathering.writer.put([b"2"]) == 1
+    assert lazy.result() == 1
+    assert gathering.records() == [b"1", b"2"]
+
+
+async def test_lazy_records_alone_are_written_after_a_moment(gathering: Bench) -> None:
+    assert await gathering.writer.put([b"1"], lazy=True) == 1
+    gathering.writer.put([b"2"], lazy=True)
+    gathering.writer.hurry()
+    await until(lambda: gathering.writer.last == 2)
+
+
+async def test_stopping_writes_what_is_lazy_too(gathering: Bench) -> None:
+    gathering.writer.put([b"1"], lazy=True)
+    await gathering.writer.stop()
+    assert gathering.records() == [b"1"]

@@ -1,20 +1,19 @@
 """The ordered reader of a stream, against a scripted server that loses deliveries."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any, cast
 
 import msgspec
 import pytest
-from nats.aio.client import Client
-from nats.aio.msg import Msg
 
+from tradepit.runtime.nats_connection import NatsMessage
 from tradepit.runtime.nats_follow import StreamFollower
 from tradepit.runtime.nats_link import NatsLink
 from tradepit.trading.model.errors import Unavailable
 
 DEADLINE_S = 10.0
-Receive = Callable[[Msg], Awaitable[None]]
+Receive = Callable[[NatsMessage], None]
 
 
 class Subscription:
@@ -51,7 +50,7 @@ class Server:
     async def send(self, subject: str, payload: bytes) -> None:
         self.replies.append(subject)
 
-    async def ask(self, subject: str, payload: bytes, *, timeout_s: float, headers: object = None) -> Msg:
+    async def ask(self, subject: str, payload: bytes, *, timeout_s: float, headers: object = None) -> NatsMessage:
         if self.failures:
             self.failures -= 1
             raise Unavailable("not yet")
@@ -66,13 +65,13 @@ class Server:
             self.starts.append(start)
             for number in range(start, self.last + 1):
                 await self.deliver(number)
-        return Msg(cast("Client", None), data=msgspec.json.encode(answer))
+        return NatsMessage(data=msgspec.json.encode(answer))
 
     async def deliver(self, number: int, *, lost: bool = False) -> None:
         self._delivered += 1
         if not lost and self._receive is not None:
             reply = f"$JS.ACK.S.c.1.{number}.{self._delivered}.0.0"
-            await self._receive(Msg(cast("Client", None), subject="s", reply=reply, data=b"%d" % number))
+            self._receive(NatsMessage(subject="s", reply=reply, data=b"%d" % number))
 
     async def publish(self, *, lost: bool = False) -> None:
         self.last += 1
@@ -81,7 +80,7 @@ class Server:
     async def control(self, **headers: str) -> None:
         assert self._receive is not None
         reply = headers.pop("reply", "")
-        await self._receive(Msg(cast("Client", None), subject="i", reply=reply, data=b"", headers={"Status": "100", **headers}))
+        self._receive(NatsMessage(subject="i", reply=reply, data=b"", headers={"Status": "100", **headers}))
 
 
 @pytest.fixture

@@ -5,9 +5,8 @@ from collections.abc import AsyncIterator, Mapping
 from typing import cast
 
 import pytest
-from nats.aio.client import Client
-from nats.aio.msg import Msg
 
+from tradepit.runtime.nats_connection import NatsMessage
 from tradepit.runtime.nats_link import NatsLink
 from tradepit.runtime.nats_publisher import OrderedPublisher
 from tradepit.trading.model.errors import PayloadTooLarge, TimedOut, Unavailable
@@ -42,11 +41,13 @@ class Server:
             raise Unavailable
         self._batch.append((headers["Nats-Msg-Id"], payload))
 
-    async def begin(self, subject: str, payload: bytes, *, timeout_s: float, headers: Mapping[str, str]) -> "asyncio.Future[Msg]":
+    def begin(
+        self, subject: str, payload: bytes, *, timeout_s: float, headers: Mapping[str, str]
+    ) -> "asyncio.Future[NatsMessage]":
         if not self.up:
             raise Unavailable
         self.asked += 1
-        answer: asyncio.Future[Msg] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[NatsMessage] = asyncio.get_running_loop().create_future()
         failure = self.failures.pop(0) if self.failures else KEPT
         if "Nats-Batch-Commit" in headers:
             batch, self._batch = [*self._batch, (headers["Nats-Msg-Id"], payload)], []
@@ -59,13 +60,13 @@ class Server:
         elif failure == KEPT or isinstance(failure, TimedOut):  # a lost answer: it was kept all the same
             self._keep(headers["Nats-Msg-Id"], payload)
         if isinstance(failure, bytes):
-            answer.set_result(Msg(cast("Client", None), data=failure))
+            answer.set_result(NatsMessage(data=failure))
         else:
             answer.set_exception(failure)
         return answer
 
-    async def ask(self, subject: str, payload: bytes, *, timeout_s: float, headers: Mapping[str, str]) -> Msg:
-        return await (await self.begin(subject, payload, timeout_s=timeout_s, headers=headers))
+    async def ask(self, subject: str, payload: bytes, *, timeout_s: float, headers: Mapping[str, str]) -> NatsMessage:
+        return await self.begin(subject, payload, timeout_s=timeout_s, headers=headers)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from tradepit.backends.bus.memory import MemoryBus, MemoryHub
 from tradepit.ports.bus import Message
 from tradepit.runtime.clock import ManualClock
 from tradepit.runtime.order_client import OrderClient, Refused, RetryPolicy
-from tradepit.trading.model.errors import BadRequest, OutcomeUnknown
+from tradepit.trading.model.errors import BadRequest, OutcomeUnknown, TimedOut
 
 Answer = bytes | dict[str, Any]
 DONE: dict[str, Any] = {"success": True, "orderid": "V1"}
@@ -164,3 +164,25 @@ async def test_a_cancel_goes_by_either_id(desk: Desk, client: OrderClient) -> No
 def test_a_policy_that_cannot_work_is_refused(settings: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="must be"):
         RetryPolicy(**settings)
+
+
+class SilentBus(MemoryBus):
+    """Answers nothing; keeps how long each attempt was ready to wait."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        super().__init__(MemoryHub())
+        self._clock, self.patience = clock, list[float]()
+
+    async def request(self, subject: str, payload: bytes, *, timeout_s: float) -> bytes:
+        self.patience.append(round(timeout_s, 3))
+        self._clock.advance_to(self._clock.now_ns() + int(timeout_s * 1e9))
+        raise TimedOut(subject=subject)
+
+
+async def test_a_house_that_does_not_answer_is_asked_less_and_less_often(clock: ManualClock) -> None:
+    bus = SilentBus(clock)
+    await bus.connect()
+    with pytest.raises(OutcomeUnknown):
+        await buy(OrderClient(bus, clock, policy=RetryPolicy(deadline_s=5.0, first_pause_s=0.001, longest_pause_s=0.001), seed=1))
+    assert bus.patience[:6] == [0.2, 0.2, 0.2, 0.2, 0.32, 0.512]
+    assert len(bus.patience) < 10

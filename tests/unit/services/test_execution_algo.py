@@ -7,7 +7,7 @@ import asyncio
 import heapq
 import json
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -20,7 +20,7 @@ from tradepit.backends.bus.memory import MemoryBus, MemoryHub
 from tradepit.backends.journal.memory import MemoryJournal, MemoryJournalStore
 from tradepit.backends.lease.memory import MemoryLease, MemoryLeaseStore
 from tradepit.ports.broker import Capabilities, Listing
-from tradepit.ports.bus import Channel, Handler, Message, Responder, Subscription
+from tradepit.ports.bus import Channel, Handler, Message, Outgoing, Responder, Subscription
 from tradepit.ports.lease import Grant
 from tradepit.runtime.clock import SystemClock
 from tradepit.runtime.journal_writer import JournalWriter
@@ -141,6 +141,13 @@ class GatedBus:
             await handler(message)
 
         return await self.inner.subscribe(channel, gated, group=group, replay=replay, max_in_flight=max_in_flight)
+
+    async def publish_all(self, messages: Sequence[Outgoing]) -> None:
+        for message in messages:
+            await self.publish(message.subject, message.payload, message_id=message.message_id)
+
+    async def last(self, channel: Channel) -> Message | None:
+        return await self.inner.last(channel)
 
     async def request(self, subject: str, payload: bytes, *, timeout_s: float) -> bytes:
         if self._gate.trap(subject):

@@ -456,3 +456,16 @@ def a_tick(day: int) -> Tick:
         bids=(Level(19_500, 1),),
         asks=(Level(19_502, 1),),
     )
+
+
+async def test_a_lease_that_forgot_terms_is_given_back_until_it_is_ahead_of_the_journal(floor: Floor) -> None:
+    journal = MemoryJournal(floor.store)
+    await journal.open()
+    for number, epoch in enumerate((1, 4)):
+        began = facts.TermBegan(time_ns=1, epoch=epoch, holder="before the power cut")
+        await journal.append([Office.write(began)], expected=number, epoch=epoch)
+    first = (await floor.open(1))[0]
+    await floor.clock.advance(3)
+    assert first.active
+    assert first.service.health().figures["epoch"] == 5
+    assert (await floor.ask("buy", BUY))["orderid"] == "V1"

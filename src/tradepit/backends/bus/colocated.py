@@ -1,10 +1,10 @@
 """A bus whose requests stay inside the process when the process itself answers them; everything else goes over another bus."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from tradepit.backends.bus.memory import MemoryBus, MemoryHub
-from tradepit.ports.bus import Bus, Channel, Handler, Responder, Subscription
+from tradepit.ports.bus import Bus, Channel, Handler, Message, Outgoing, Responder, Subscription
 
 
 class ColocatedBus:
@@ -29,10 +29,16 @@ class ColocatedBus:
     ) -> None:
         await self._inner.publish(subject, payload, message_id=message_id, headers=headers)
 
+    async def publish_all(self, messages: Sequence[Outgoing]) -> None:
+        await self._inner.publish_all(messages)
+
     async def subscribe(
         self, channel: Channel, handler: Handler, *, group: str = "", replay: bool = False, max_in_flight: int = 1
     ) -> Subscription:
         return await self._inner.subscribe(channel, handler, group=group, replay=replay, max_in_flight=max_in_flight)
+
+    async def last(self, channel: Channel) -> Message | None:
+        return await self._inner.last(channel)
 
     async def request(self, subject: str, payload: bytes, *, timeout_s: float) -> bytes:
         here = self._local if self._hub.is_served(subject) else self._inner

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from loguru import logger
 
 from tradepit.backends.bus.memory_log import Log, Member, Reader, Worker, handle, pattern
-from tradepit.ports.bus import Channel, Delivery, Handler, Message, Responder, Subscription
+from tradepit.ports.bus import Channel, Delivery, Handler, Message, Outgoing, Responder, Subscription
 from tradepit.runtime.eager import Started
 from tradepit.trading.model.errors import ConfigError, InternalError, TimedOut, TradepitError, Unavailable
 
@@ -93,6 +93,10 @@ class MemoryBus:
                 route.turn += 1
             group[route.turn % len(group)].put(message)
 
+    async def publish_all(self, messages: Sequence[Outgoing]) -> None:
+        for message in messages:
+            await self.publish(message.subject, message.payload, message_id=message.message_id)
+
     async def subscribe(
         self, channel: Channel, handler: Handler, *, group: str = "", replay: bool = False, max_in_flight: int = 1
     ) -> Subscription:
@@ -112,6 +116,13 @@ class MemoryBus:
             subscription = _Feed(self._hub, channel.subject, name, handler, max_in_flight if compete else 1)
         self._subscriptions.append(subscription)
         return subscription
+
+    async def last(self, channel: Channel) -> Message | None:
+        self._check_connected()
+        log = self._hub.logs.get(channel.name)
+        if log is None:
+            raise ConfigError("the channel was not declared to this bus", channel=channel.name)
+        return log.get(log.last) if log.last >= log.first else None
 
     async def request(self, subject: str, payload: bytes, *, timeout_s: float) -> bytes:
         self._check_connected()

@@ -9,11 +9,11 @@ import re
 from collections.abc import Mapping, Sequence
 
 from loguru import logger
-from nats.aio.msg import Msg
 
-from tradepit.ports.bus import Channel, Delivery, Handler, Message, Responder, Subscription
+from tradepit.ports.bus import Channel, Delivery, Handler, Message, Outgoing, Responder, Subscription
 from tradepit.runtime.eager import Started
-from tradepit.runtime.nats_api import ensure_stream, nanoseconds, stream_state
+from tradepit.runtime.nats_api import ensure_stream, nanoseconds, stored, stream_state
+from tradepit.runtime.nats_connection import NatsMessage
 from tradepit.runtime.nats_follow import StreamFollower
 from tradepit.runtime.nats_link import LinkSubscription, NatsLink
 from tradepit.runtime.nats_publisher import OrderedPublisher
@@ -82,6 +82,17 @@ class NatsBus:
                 raise
             self.dropped += 1
 
+    async def publish_all(self, messages: Sequence[Outgoing]) -> None:
+        begun = []
+        for message in messages:
+            lane = self._lanes.get(self._channel_of(message.subject))
+            if lane is not None:
+                begun.append(lane.begin(message.subject, message.payload, message_id=message.message_id))
+            else:
+                await self.publish(message.subject, message.payload, message_id=message.message_id)
+        for kept in begun:
+            await kept
+
     async def subscribe(
         self, channel: Channel, handler: Handler, *, group: str = "", replay: bool = False, max_in_flight: int = 1
     ) -> Subscription:
@@ -119,6 +130,12 @@ class NatsBus:
             await subscription.start(channel.subject, queue)
         self._subscriptions.add(subscription)
         return subscription
+
+    async def last(self, channel: Channel) -> Message | None:
+        if channel.name not in self._durable:
+            raise ConfigError("the channel was not declared to this bus", channel=channel.name)
+        kept = await stored(self._link, self._stream(channel.name), last_by_subj=channel.subject)
+        return Message(subject=kept.subject, payload=kept.payload, sequence=kept.sequence) if kept is not None else None
 
     async def request(self, subject: str, payload: bytes, *, timeout_s: float) -> bytes:
         if not self._link.is_up and not await self._link.wait_up(timeout_s):
@@ -204,7 +221,7 @@ class _Core:
 
     def __init__(self, link: NatsLink, handler: Handler, max_in_flight: int) -> None:
         self._link, self._handler, self._workers = link, handler, max_in_flight
-        self._queue: asyncio.Queue[Msg | None] = asyncio.Queue()
+        self._queue: asyncio.Queue[NatsMessage | None] = asyncio.Queue()
         self._subscription: LinkSubscription | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self.dropped = 0
@@ -223,7 +240,7 @@ class _Core:
             self._queue.put_nowait(None)
         await asyncio.gather(*(task for task in self._tasks if task is not asyncio.current_task()), return_exceptions=True)
 
-    async def _receive(self, message: Msg) -> None:
+    def _receive(self, message: NatsMessage) -> None:
         if self._queue.qsize() >= _BACKLOG:
             self._queue.get_nowait()
             self.dropped += 1
@@ -252,13 +269,13 @@ class _Serving:
         await subscription.stop()
         await asyncio.gather(*(task for task in self._running if task is not asyncio.current_task()), return_exceptions=True)
 
-    async def _receive(self, message: Msg) -> None:
+    def _receive(self, message: NatsMessage) -> None:
         started = Started(self._answer(message))
         if not started.finished:
             self._running.add(started.task)
             started.task.add_done_callback(self._running.discard)
 
-    async def _answer(self, message: Msg) -> None:
+    async def _answer(self, message: NatsMessage) -> None:
         headers = None
         try:
             answer = await self._responder(_message(message))
@@ -268,10 +285,10 @@ class _Serving:
             answer, headers = b"", {_ERROR: code, _ERROR_CODE: "500"}
         if message.reply:
             with contextlib.suppress(Unavailable):
-                await self._link.send(message.reply, answer, headers=headers)
+                self._link.post(message.reply, answer, headers=headers)
 
 
-def _message(message: Msg) -> Message:
+def _message(message: NatsMessage) -> Message:
     if message.headers:
         return Message(subject=message.subject, payload=message.data, headers=message.headers)
     return Message(subject=message.subject, payload=message.data)

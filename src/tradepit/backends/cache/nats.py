@@ -6,9 +6,8 @@ import math
 import re
 import secrets
 
-from nats.aio.msg import Msg
-
 from tradepit.runtime.nats_api import call, create_consumer, ensure_stream, keep, nanoseconds, stored
+from tradepit.runtime.nats_connection import NatsMessage
 from tradepit.runtime.nats_link import NatsLink
 from tradepit.trading.model.errors import IdNotValid, TimedOut, Unavailable
 
@@ -59,7 +58,7 @@ class NatsCache:
         wanted: int | None = None
         received = 0
 
-        async def receive(message: Msg) -> None:
+        def receive(message: NatsMessage) -> None:
             nonlocal received
             received += 1
             key = message.subject[len(start) :]

@@ -41,7 +41,7 @@ from copy import copy
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from tradepit.backends.journal.disk_thread import DiskThread
+from tradepit.backends.journal.disk import Disk
 from tradepit.backends.journal.snapshot_files import SnapshotFiles, sync_folder
 from tradepit.ports.journal import Entry, Snapshot
 from tradepit.trading.model.errors import JournalClosed, JournalConflict, JournalCorrupted, JournalError, StaleEpoch, Unavailable
@@ -54,7 +54,8 @@ _SECTOR = 512
 _CHUNK = 1 << 20
 _INDEX_EVERY = 1024
 _MAX_BODY = 1 << 30
-_POLL_S, _MAX_POLL_S = 0.001, 0.01
+# A follower in another process looks so often: each look costs both of them more than what it finds.
+_POLL_S, _MAX_POLL_S = 0.01, 0.02
 _BROKEN, _UNFINISHED = -1, -2
 
 
@@ -135,7 +136,7 @@ class FileJournal:
         self._path = Path(path).absolute()
         self._sync = sync == "always"
         self._fd = -1
-        self._failed, self._disk = False, DiskThread()
+        self._failed, self._disk = False, Disk()
         self._tail = _Cursor(self._path)
         self._index: list[_Cursor] = []
         self._snapshots = SnapshotFiles(self._path)
@@ -143,6 +144,10 @@ class FileJournal:
     @property
     def durability(self) -> str:
         return "fsync" if self._sync else "page cache"
+
+    @property
+    def gathers(self) -> bool:
+        return True
 
     async def open(self) -> None:
         if self._fd >= 0:
@@ -192,6 +197,14 @@ class FileJournal:
         self._wake_followers()
         return expected + 1
 
+    async def sync(self) -> None:
+        fd = self._opened()
+        try:
+            await self._disk.sync(fd)
+        except OSError as error:
+            self._failed = True
+            raise JournalError("the disk failed", path=str(self._path), cause=str(error)) from error
+
     async def last(self) -> tuple[int, int]:
         self._opened()
         self._catch_up()
@@ -227,8 +240,9 @@ class FileJournal:
                         yield entry
                 if entries:
                     wait = _POLL_S
-                    await asyncio.sleep(0)
-                    continue
+                    if cursor.offset < os.fstat(fd).st_size:
+                        await asyncio.sleep(0)
+                        continue
                 try:
                     async with asyncio.timeout(wait):
                         await event.wait()

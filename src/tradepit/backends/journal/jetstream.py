@@ -72,6 +72,13 @@ class JetstreamJournal:
         replicas = f"{self._replicas} replica" + ("s" if self._replicas != 1 else "")
         return f"{replicas}, {'fsync' if self._synced else 'page cache'}"
 
+    @property
+    def gathers(self) -> bool:
+        return True
+
+    async def sync(self) -> None:
+        self._check_open()  # when the disk has what the server acknowledged is the server's own business
+
     async def open(self) -> None:
         if self._open:
             return

@@ -32,6 +32,10 @@ class MemoryJournal:
     def durability(self) -> str:
         return "memory"
 
+    @property
+    def gathers(self) -> bool:
+        return False
+
     async def open(self) -> None:
         self._open = True
 
@@ -45,6 +49,9 @@ class MemoryJournal:
         self._store.entries.append(Entry(sequence=sequence + 1, epoch=epoch, records=tuple(records)))
         self._store.wake()
         return sequence + 1
+
+    async def sync(self) -> None:
+        self._check_open()
 
     async def last(self) -> tuple[int, int]:
         self._check_open()

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -21,9 +22,12 @@ from tradepit.cli.proof import Proof, prove
 from tradepit.compose import Wiring, make_service
 from tradepit.config import OrderSettings, Settings
 from tradepit.runtime.clock import SystemClock
+from tradepit.runtime.nats_connection import NatsMessage
+from tradepit.runtime.nats_link import NatsLink
 from tradepit.runtime.order_client import OrderClient, Refused
 from tradepit.runtime.service import Service
 from tradepit.trading.model.errors import ConfigError, TradepitError
+from tradepit.wire.simulator import ORDER_MANAGEMENT, rpc_subject
 
 _SYMBOL = "IF2501"
 _WITHOUT = frozenset(
@@ -35,6 +39,8 @@ _NO_LIMITS = {
     "working_cap": {"max_per_symbol": 1_000_000, "max_per_account": 1_000_000},
 }
 _ROUNDS = 4
+_BODY = b'{"symbol":"IF2501","price":4400,"volume":1,"account":"A1","type":"FAK","client_order_id":"%b"}'
+_OPEN_TIMEOUT_S = 5.0
 _START_S = 30.0
 _ECHO = """
 import asyncio, sys, nats
@@ -120,7 +126,7 @@ class _Run:
         bus = self._wiring.bus()
         await bus.connect()
         client = self._wiring.client(bus)
-        raw = await nats.connect(self._house.server.url)
+        raw, link = await nats.connect(self._house.server.url), NatsLink(self._house.server.url, name="bench-open")
         echo = subprocess.Popen(  # noqa: S603 - our own interpreter
             [sys.executable, "-c", _ECHO, self._house.server.url, str(self._seconds * 10 + 60)], stdout=subprocess.PIPE
         )
@@ -130,9 +136,11 @@ class _Run:
             for _ in range(_ROUNDS):
                 await self._measure_bare(raw)
                 await self._measure_closed(client)
+            await link.connect()
             for per_s in self.open:
-                await self._measure_open(client, per_s)
+                await self._measure_open(link, per_s)
         finally:
+            await link.close()
             echo.terminate()
             echo.wait()
             await raw.close()
@@ -151,16 +159,21 @@ class _Run:
             if await self._order(client):
                 self.closed.append((self._clock.monotonic_ns() - began_ns) / 1e3)
 
-    async def _measure_open(self, client: OrderClient, per_s: int) -> None:
-        waiting: set[asyncio.Task[None]] = set()
+    async def _measure_open(self, link: NatsLink, per_s: int) -> None:
+        """Questions as the contract words them, without a client's retries: what is asked in time is what is answered in time."""
+        waiting: list[asyncio.Future[NatsMessage]] = []
+        subject, into = rpc_subject(ORDER_MANAGEMENT, "buy"), self.open[per_s]
         async for due_ns in schedule(self._clock, per_s=per_s, seconds=self._seconds):
-            task = asyncio.get_running_loop().create_task(self._order_since(client, due_ns, self.open[per_s]))
-            waiting.add(task)
-            task.add_done_callback(waiting.discard)
-        await asyncio.gather(*waiting)
+            body = _BODY % f"bench-{next(self._numbers)}".encode()
+            question = link.begin(subject, body, timeout_s=_OPEN_TIMEOUT_S)
+            question.add_done_callback(partial(self._answered, due_ns, into))
+            waiting.append(question)
+        await asyncio.gather(*waiting, return_exceptions=True)
 
-    async def _order_since(self, client: OrderClient, due_ns: int, into: list[float]) -> None:
-        if await self._order(client):
+    def _answered(self, due_ns: int, into: list[float], done: "asyncio.Future[NatsMessage]") -> None:
+        if done.cancelled() or done.exception() is not None or b'"error"' in done.result().data:
+            self.failed += 1
+        else:
             into.append((self._clock.monotonic_ns() - due_ns) / 1e3)
 
     async def _order(self, client: OrderClient) -> bool:

@@ -1,6 +1,9 @@
 """The closed vocabularies of futures trading: side, offset, order type, order status, exchange, session phase."""
 
 from enum import StrEnum
+from typing import Self
+
+_FINISHED = 3
 
 
 class Side(StrEnum):
@@ -31,7 +34,7 @@ class Offset(StrEnum):
     @property
     def closes(self) -> bool:
         """True when the order can only reduce a position."""
-        return self in (Offset.CLOSE, Offset.CLOSETODAY, Offset.CLOSEYESTERDAY)
+        return self is not Offset.OPEN and self is not Offset.NET
 
 
 class OrderType(StrEnum):
@@ -44,30 +47,34 @@ class OrderType(StrEnum):
 
 
 class OrderStatus(StrEnum):
-    """The life of an order, from the moment its intent is known until its outcome is (ARCHITECTURE.md, order states)."""
+    """The life of an order, from the moment its intent is known until its outcome is (ARCHITECTURE.md, order states).
 
-    RECEIVED = "RECEIVED"
-    RISK_REJECTED = "RISK_REJECTED"
-    PENDING_NEW = "PENDING_NEW"
-    SENDING = "SENDING"
-    UNKNOWN = "UNKNOWN"
-    SUBMITTED = "SUBMITTED"
-    OPEN = "OPEN"
-    PARTIAL = "PARTIAL"
-    FILLED = "FILLED"
-    CANCELLED = "CANCELLED"
-    REJECTED = "REJECTED"
-    EXPIRED = "EXPIRED"
+    ``progress`` is how far it has come: 0 not known to be there, 1 taken, 2 working, 3 finished. ``terminal``: no further event
+    but a late fill can follow.
+    """
 
-    @property
-    def terminal(self) -> bool:
-        """True when no further event but a late fill can follow."""
-        return self in _TERMINAL
+    progress: int
+    terminal: bool
 
+    def __new__(cls, value: str, progress: int) -> Self:
+        """A status with its progress, kept on the member: both are asked several times for each report."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.progress, member.terminal = progress, progress == _FINISHED
+        return member
 
-_TERMINAL = frozenset(
-    {OrderStatus.RISK_REJECTED, OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.REJECTED, OrderStatus.EXPIRED}
-)
+    RECEIVED = "RECEIVED", 0
+    RISK_REJECTED = "RISK_REJECTED", 3
+    PENDING_NEW = "PENDING_NEW", 0
+    SENDING = "SENDING", 0
+    UNKNOWN = "UNKNOWN", 0
+    SUBMITTED = "SUBMITTED", 1
+    OPEN = "OPEN", 2
+    PARTIAL = "PARTIAL", 2
+    FILLED = "FILLED", 3
+    CANCELLED = "CANCELLED", 3
+    REJECTED = "REJECTED", 3
+    EXPIRED = "EXPIRED", 3
 
 
 class Exchange(StrEnum):

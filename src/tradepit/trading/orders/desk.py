@@ -93,9 +93,7 @@ class OrderDesk:
 
     def _apply_report(self, fact: facts.ReportApplied) -> None:
         report, exposure = fact.report, self.exposure
-        news = self.register.is_new(report)
-        self.register.apply(fact)
-        if not news:
+        if not self.register.apply_report(fact):
             return
         if isinstance(report, TradeReport):
             exposure.on_fill(report.trade)

@@ -7,7 +7,7 @@ import msgspec
 
 from tradepit.trading.model.instrument import Instrument
 from tradepit.trading.model.order import Order, OrderIntent
-from tradepit.trading.model.report import DayReport, OrderReport, TradeReport
+from tradepit.trading.model.report import DayReport, OrderReport, Report, TradeReport
 from tradepit.trading.model.terms import OrderStatus, TradingState
 from tradepit.trading.model.trade import Trade
 from tradepit.trading.orders import events as facts
@@ -59,7 +59,7 @@ class OrderRegister:
         self.trade_ids: dict[int, set[TradeId]] = {}
         self.first_seen: ByDay[Key] = ByDay()
         self.ended_algos: ByDay[str] = ByDay()
-        self._folds: dict[type, Callable[[Any], None]] = {
+        self._folds: dict[type, Callable[[Any], object]] = {
             facts.TermBegan: self._term_began,
             facts.InstrumentKnown: self._instrument_known,
             facts.AccountKnown: self._account_known,
@@ -68,7 +68,7 @@ class OrderRegister:
             facts.OrderSending: self._sending,
             facts.OrderUnknown: self._unknown,
             facts.CancelRequested: self._cancel_requested,
-            facts.ReportApplied: self._reported,
+            facts.ReportApplied: self.apply_report,
             facts.StateSet: self._state_set,
             facts.AlgoAccepted: self._algo_accepted,
             facts.AlgoControlled: self._algo_controlled,
@@ -78,6 +78,14 @@ class OrderRegister:
     def apply(self, fact: facts.Fact) -> None:
         """Fold one fact into the state."""
         self._folds[type(fact)](fact)
+
+    def apply_report(self, fact: facts.ReportApplied) -> bool:
+        """Fold what the broker told; False when nothing of it was new."""
+        news = self._reported(fact.report)
+        if not self.trading_day:
+            self._name_first_day(fact.report.trading_day)
+        self.report_sequence = max(self.report_sequence, fact.through)
+        return news
 
     def find(self, account: str, client_order_id: str) -> Order | None:
         """The order by its sender's id."""
@@ -146,27 +154,29 @@ class OrderRegister:
         if key in self.working:
             self.cancel_wanted.add(key)
 
-    def _reported(self, fact: facts.ReportApplied) -> None:
-        report = fact.report
+    def _reported(self, report: Report) -> bool:
         if isinstance(report, DayReport):
-            if report.trading_day > self.trading_day:
-                self._begin_day(report)
-        elif isinstance(report, TradeReport):
-            self._count_trade(report.trade)
-        else:
-            known = self.find(report.order.intent.account, report.order.client_order_id)
-            if known is None or _is_later(known, report.order):
-                self._store(report.order if known is None else _folded(known, report.order))
-        if not self.trading_day:
-            self._name_first_day(report.trading_day)
-        self.report_sequence = max(self.report_sequence, fact.through)
+            if report.trading_day <= self.trading_day:
+                return False
+            self._begin_day(report)
+            return True
+        if isinstance(report, TradeReport):
+            return self._count_trade(report.trade)
+        order = report.order
+        known = self.orders.get((order.intent.account, order.intent.client_order_id))
+        if known is not None and not _is_later(known, order):
+            return False
+        self._store(order if known is None else _folded(known, order))
+        return True
 
-    def _count_trade(self, trade: Trade) -> None:
+    def _count_trade(self, trade: Trade) -> bool:
         known, identity = self.trade_ids.setdefault(trade.trading_day, set()), _identity(trade)
-        if identity not in known:
-            known.add(identity)
-            key = (trade.account, trade.client_order_id)
-            self.trade_lots[key] = self.trade_lots.get(key, 0) + trade.volume_lots
+        if identity in known:
+            return False
+        known.add(identity)
+        key = (trade.account, trade.client_order_id)
+        self.trade_lots[key] = self.trade_lots.get(key, 0) + trade.volume_lots
+        return True
 
     def _name_first_day(self, trading_day: int) -> None:
         """What came before the first report belongs to the day that report names."""
@@ -237,18 +247,9 @@ def _is_later(known: Order, told: Order) -> bool:
         return told.traded_lots > known.traded_lots
     if known.status.terminal:
         return False
-    if _rank(told.status) != _rank(known.status):
-        return _rank(told.status) > _rank(known.status)
+    if told.status.progress != known.status.progress:
+        return told.status.progress > known.status.progress
     return told.left_lots < known.left_lots
-
-
-def _rank(status: OrderStatus) -> int:
-    """How far an order has come: not known to be there, taken, working, finished."""
-    if status.terminal:
-        return 3
-    if status in (OrderStatus.OPEN, OrderStatus.PARTIAL):
-        return 2
-    return 1 if status is OrderStatus.SUBMITTED else 0
 
 
 def _folded(known: Order, told: Order) -> Order:

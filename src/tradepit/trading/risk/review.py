@@ -69,6 +69,8 @@ def review(intent: OrderIntent, exposure: Exposure, rules: Sequence[Rule], now_n
 def charge(intent: OrderIntent, exposure: Exposure, rules: Sequence[Rule], now_ns: int) -> Refused | None:
     """Count a request in the buckets, as review does; for rebuilding an exposure from recorded requests, approved and refused."""
     for rule in rules:
+        if not rule.counts_requests:
+            continue
         try:
             rule.charge(intent, exposure, now_ns)
         except Exception as error:  # noqa: BLE001 - a request that cannot be counted does not pass

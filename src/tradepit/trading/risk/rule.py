@@ -15,10 +15,16 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     ``spares_reducing``: True for limits of ours, which never stand in the way of an order that strictly reduces exposure;
     False for facts (the exchange's conditions, the age of the request), which no good intention changes.
+    ``counts_requests``: True for a rule with a ``charge`` of its own; found out when the rule is defined.
     """
 
     name: ClassVar[str]
     spares_reducing: ClassVar[bool] = True
+    counts_requests: ClassVar[bool] = False
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls.counts_requests = cls.charge is not Rule.charge
 
     def check(self, intent: OrderIntent, exposure: Exposure, now_ns: int) -> Refused | None:
         """Why this order may not go, None when this rule has nothing against it. May raise: the review then refuses."""
