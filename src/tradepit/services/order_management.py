@@ -40,13 +40,13 @@ _DECODER = msgspec.json.Decoder(facts.Fact)
 # Short, because while it waits the lease is not looked at: a paused leader would be noticed late.
 _PROBE_TIMEOUT_S = 0.04
 _CLOSE_S = 3.0
-SNAPSHOT_ENTRIES = 20_000
+SNAPSHOT_FACTS = 100_000
 
 
 class OrderManagementService:
     """One instance. State lives in the journal; everything here is a fold of it and can be thrown away.
 
-    A standby that follows keeps a snapshot every ``snapshot_entries`` entries and at each new trading day; a leader, whose time
+    A standby that follows keeps a snapshot every ``snapshot_facts`` facts and at each new trading day; a leader, whose time
     belongs to orders, only when it stops in order.
     """
 
@@ -64,7 +64,7 @@ class OrderManagementService:
         clock: Clock,
         timing: LeaseTiming | None = None,
         default_account: str = "A1",
-        snapshot_entries: int = SNAPSHOT_ENTRIES,
+        snapshot_facts: int = SNAPSHOT_FACTS,
         make_algos: Callable[[OrderLeader], AlgoDesk],
     ) -> None:
         self.instance = instance
@@ -73,7 +73,7 @@ class OrderManagementService:
         self._make_algos = make_algos
         self._desk = OrderDesk(self._rules)
         self._applied = 0
-        self._snapshots = OrderSnapshots(journal, self._rules, instance=instance, every=snapshot_entries)
+        self._snapshots = OrderSnapshots(journal, self._rules, instance=instance, every=snapshot_facts)
         self._leaving = False
         self._settled: tuple[OrderDesk, int] | None = None
         self._leader: OrderLeader | None = None
@@ -263,7 +263,7 @@ class OrderManagementService:
                 await self._recover()
                 async for entry in self._journal.follow(self._applied):
                     self._fold(entry)
-                    if self._snapshots.is_due(self._desk, self._applied):
+                    if self._snapshots.is_due(self._desk, self._applied, len(entry.records)):
                         await self._snapshots.keep_following(self._desk, self._applied)
             except Unavailable as error:
                 logger.warning("{}: cannot follow the journal now: {}", self.instance, error)

@@ -13,20 +13,21 @@ from tradepit.trading.orders.desk_snapshot import DeskBuilder, seal, take, unsea
 from tradepit.trading.risk.rule import Rule
 
 _STAGGER = 4
+_BEHIND_ENTRIES = 500
 
 
 class OrderSnapshots:
     """One instance's view of the journal's snapshots. Keeping or reading one never fails anybody: without it more is replayed.
 
-    ``every`` is how many entries lie between two snapshots; ``instance`` moves its own by up to a quarter of that, so that
+    ``every`` is how many facts lie between two snapshots; ``instance`` moves its own by up to a quarter of that, so that
     standbys take turns. ``kept`` is the entry of the newest snapshot this instance read or wrote, 0 for none.
     """
 
     def __init__(self, journal: Journal, rules: Sequence[Rule], *, instance: str, every: int) -> None:
         self._journal, self._rules, self._instance = journal, tuple(rules), instance
         self._every = every + zlib.crc32(instance.encode()) % max(1, every // _STAGGER)
-        self._due = self._every
-        self._day = 0
+        self._facts = self._day = self._not_before = 0
+        self._rolled = False
         self.kept = 0
 
     async def load(self) -> tuple[OrderDesk, int] | None:
@@ -44,20 +45,19 @@ class OrderSnapshots:
             logger.warning("{}: the journal is read in full: {}", self._instance, error)
             return None
         self.kept, self._day = snapshot.sequence, desk.register.trading_day
-        self._due = self.kept + self._every
+        self._begin_anew()
         logger.info("{}: snapshot of entry {} with {} orders", self._instance, snapshot.sequence, len(desk.register.orders))
         return desk, snapshot.sequence
 
-    def is_due(self, desk: OrderDesk, sequence: int) -> bool:
-        """True when a desk that stands at entry ``sequence`` should be kept: enough entries, or a new trading day.
+    def is_due(self, desk: OrderDesk, sequence: int, facts: int) -> bool:
+        """True when a desk that has just folded the ``facts`` of entry ``sequence`` should be kept: enough of them, or a new day.
 
-        A new day forgets the orders of two days ago, and nobody trades at that hour.
+        A new trading day forgets the orders of two days ago, and nobody trades at that hour. Told of every entry once.
         """
         day, before = desk.register.trading_day, self._day
-        self._day = day
-        if day != before and before:
-            self._due = min(self._due, sequence)
-        return sequence >= self._due
+        self._facts, self._day = self._facts + facts, day
+        self._rolled = self._rolled or before not in (day, 0)
+        return sequence >= self._not_before and (self._rolled or self._facts >= self._every)
 
     async def keep_following(self, desk: OrderDesk, sequence: int) -> None:
         """Keep the desk of a follower, unless it has still so much to read that the snapshot would soon be replaced.
@@ -68,16 +68,16 @@ class OrderSnapshots:
             last, _ = await self._journal.last()
         except TradepitError as error:
             logger.warning("{}: no snapshot at entry {}: {}", self._instance, sequence, error)
-            self._due = sequence + self._every
+            self._begin_anew()
             return
-        if last - sequence > self._every:
-            self._due = last
+        if last - sequence > _BEHIND_ENTRIES:
+            self._not_before = last
             return
         await self.keep(desk, sequence)
 
     async def keep(self, desk: OrderDesk, sequence: int) -> None:
         """Keep a desk that holds exactly what the journal says up to entry ``sequence``; nothing when that is kept already."""
-        self._due = sequence + self._every
+        self._begin_anew()
         if sequence <= self.kept:
             return
         pieces = []
@@ -93,6 +93,9 @@ class OrderSnapshots:
             return
         self.kept = sequence
         logger.info("{}: kept a snapshot at entry {}, {} bytes", self._instance, sequence, len(state))
+
+    def _begin_anew(self) -> None:
+        self._facts, self._rolled = 0, False
 
     async def _build(self, snapshot: Snapshot) -> OrderDesk:
         """The desk that was kept; others run in between. Raises JournalCorrupted."""

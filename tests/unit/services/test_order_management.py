@@ -74,7 +74,7 @@ class Instance:
             rules=floor.rules,
             clock=floor.clock,
             timing=LeaseTiming(),
-            snapshot_entries=floor.snapshot_entries,
+            snapshot_facts=floor.snapshot_facts,
             make_algos=lambda leader: cast("AlgoDesk", self.algos),
         )
 
@@ -105,7 +105,7 @@ class Floor:
         self.clock, self.hub, self.venue = StepClock(START_NS), MemoryHub(), Venue()
         self.store, self.leases = MemoryJournalStore(), MemoryLeaseStore()
         self.rules = Office().rules
-        self.snapshot_entries = 20_000
+        self.snapshot_facts = 100_000
         self.client = MemoryBus(self.hub, channels=CHANNELS)
         self.instances: list[Instance] = []
         self.dead: list[Instance] = []
@@ -271,7 +271,7 @@ async def until_kept(floor: Floor, sequence: int = 1) -> int:
 async def test_a_standby_keeps_snapshots_and_one_that_starts_begins_with_the_newest(
     floor: Floor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    floor.snapshot_entries = 4
+    floor.snapshot_facts = 4
     await floor.open(2)
     for number in range(3):
         await floor.ask("buy", BUY | {"client_order_id": f"c{number}"})
@@ -330,7 +330,7 @@ async def test_a_leader_that_was_fenced_keeps_nothing(floor: Floor) -> None:
 
 
 async def test_a_leader_that_steps_down_goes_on_from_the_snapshot(floor: Floor) -> None:
-    floor.snapshot_entries = 4
+    floor.snapshot_facts = 4
     first, second = await floor.open(2)
     for number in range(3):
         await floor.ask("buy", BUY | {"client_order_id": f"c{number}"})

@@ -1,4 +1,4 @@
-"""Snapshots of order management: due by entries or days, believed only when they belong to the journal that is there."""
+"""Snapshots of order management: due by facts or days, believed only when they belong to the journal that is there."""
 
 import asyncio
 from collections.abc import Iterator
@@ -113,45 +113,45 @@ async def test_a_journal_out_of_reach_is_told_to_who_starts(journal: MemoryJourn
         await of(journal).load()
 
 
-async def test_it_is_due_after_so_many_entries_and_at_each_new_day(journal: MemoryJournal) -> None:
+async def test_it_is_due_after_so_many_facts_and_at_each_new_day(journal: MemoryJournal) -> None:
     snapshots, desk = of(journal, every=3), a_desk()
-    assert [snapshots.is_due(desk, sequence) for sequence in (1, 2, 3)] == [False, False, True]
+    assert [snapshots.is_due(desk, sequence, 1) for sequence in (1, 2, 3)] == [False, False, True]
     tell(desk, _day(DAY, DAY - 1))
     await write(journal, 3)
     await snapshots.keep(desk, 3)
-    assert not snapshots.is_due(desk, 4), "the first day's name is no new day"
+    assert not snapshots.is_due(desk, 4, 1), "the first day's name is no new day"
     tell(desk, _day(DAY + 1, DAY))
-    assert snapshots.is_due(desk, 5)
-    assert snapshots.is_due(desk, 5), "until it is kept"
+    assert snapshots.is_due(desk, 5, 1)
+    assert snapshots.is_due(desk, 5, 1), "until it is kept"
 
 
 def _day(new: int, settled: int) -> DayReport:
     return DayReport(sequence=0, time_ns=1, trading_day=new, settled_day=settled, settlement_prices={})
 
 
-async def test_after_reading_one_it_is_due_so_many_entries_later(journal: MemoryJournal) -> None:
+async def test_after_reading_one_it_is_due_so_many_facts_later(journal: MemoryJournal) -> None:
     await of(journal, every=2).keep(await write(journal, 2), 2)
     snapshots = of(journal, every=2)
     assert await snapshots.load() is not None
-    assert [snapshots.is_due(a_desk(), sequence) for sequence in (3, 4)] == [False, True]
+    assert [snapshots.is_due(a_desk(), sequence, 1) for sequence in (3, 4)] == [False, True]
 
 
 def test_instances_take_turns(journal: MemoryJournal) -> None:
-    due = {name: of(journal, every=20_000, instance=name)._due for name in ("om-1", "om-2", "om-3")}
+    due = {name: of(journal, every=20_000, instance=name)._every for name in ("om-1", "om-2", "om-3")}
     assert len(set(due.values())) == 3
-    assert all(20_000 <= entry < 25_000 for entry in due.values())
+    assert all(20_000 <= facts_between < 25_000 for facts_between in due.values())
 
 
 async def test_who_has_still_much_to_read_waits_until_it_is_read(journal: MemoryJournal) -> None:
     desk = await write(journal, 2)
-    await write(journal, 30)
+    await write(journal, 600)
     snapshots = of(journal, every=2)
-    assert snapshots.is_due(desk, 2)
+    assert snapshots.is_due(desk, 2, 2)
     await snapshots.keep_following(desk, 2)
     assert await journal.load_snapshot() is None
-    assert [snapshots.is_due(desk, sequence) for sequence in (4, 31, 32)] == [False, False, True]
-    await snapshots.keep_following(desk, 31)
-    assert snapshots.kept == 31
+    assert [snapshots.is_due(desk, sequence, 1) for sequence in (4, 601, 602)] == [False, False, True]
+    await snapshots.keep_following(desk, 601)
+    assert snapshots.kept == 601
 
 
 async def test_the_same_entry_is_kept_once(journal: MemoryJournal) -> None:
@@ -172,7 +172,7 @@ async def test_a_journal_that_takes_none_fails_nobody(
     monkeypatch.setattr(MemoryJournal, "save_snapshot", away)
     await snapshots.keep_following(desk, 3)
     assert (snapshots.kept, "no room" in warned[-1]) == (0, True)
-    assert [snapshots.is_due(desk, sequence) for sequence in (4, 5)] == [False, True]
+    assert [snapshots.is_due(desk, sequence, 1) for sequence in (4, 5)] == [False, True]
     monkeypatch.setattr(MemoryJournal, "last", away)
     await snapshots.keep_following(desk, 5)
     assert (snapshots.kept, "entry 5" in warned[-1]) == (0, True)
