@@ -232,6 +232,7 @@ def _order_management(wiring: Wiring, instance: str, number: int, on_failure: On
         clock=wiring.clock,
         timing=orders.lease,
         default_account=orders.default_account,
+        snapshot_facts=orders.snapshot_facts,
         make_algos=lambda leader: AlgoDesk(
             leader, bus, wiring.exchange_clock(), calendar=calendar, default_account=orders.default_account
         ),

@@ -67,11 +67,16 @@ class ExchangeSettings(_Settings, frozen=True, kw_only=True):
 
 
 class OrderSettings(_Settings, frozen=True, kw_only=True):
-    """Order management: the election's timing, the risk rules by name, the account of requests that name none."""
+    """Order management: the election's timing, the risk rules by name, the account of requests that name none.
+
+    ``snapshot_facts`` is after how many facts in its journal (an order has about five) a standby keeps a snapshot (it also keeps one at each new
+    trading day, and a leader does at a clean stop): about as many are replayed at a start.
+    """
 
     default_account: Token = "A1"
     lease: LeaseTiming = LeaseTiming()
     risk: dict[str, Any] = {}
+    snapshot_facts: Annotated[int, msgspec.Meta(ge=1)] = 100_000
     broker_timeout_s: Seconds = 1.0
     retry: RetryPolicy = RetryPolicy()
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import zlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -238,6 +239,16 @@ async def test_a_large_snapshot_comes_back_whole(world: World) -> None:
     assert await (await world.open()).load_snapshot() == Snapshot(sequence=3, state=state)
 
 
+async def test_two_who_keep_the_same_entry_at_once_do_not_mix(world: World) -> None:
+    """Each of two followers may keep what it made of the same entries; whichever is found is one of them, whole."""
+    first, second = await world.open(), await world.open()
+    await fill(first, 3)
+    states = [bytes([number]) * 1_700_000 for number in (1, 2)]
+    kept = [Snapshot(sequence=3, state=state) for state in states]
+    await asyncio.gather(first.save_snapshot(kept[0]), second.save_snapshot(kept[1]))
+    assert await (await world.open()).load_snapshot() in kept
+
+
 async def test_an_entry_of_half_a_megabyte_is_one_entry(world: World) -> None:
     journal = await world.open()
     records = tuple(secrets.token_bytes(1000) for _ in range(500))
@@ -267,7 +278,7 @@ async def test_a_damaged_snapshot_gives_way_to_the_older(nats_server: NatsServer
     await link.connect()
     for sequence in (1, 2, 3):
         await journal.save_snapshot(Snapshot(sequence=sequence, state=b"state %d" % sequence))
-    await keep(link, f"snapshot.{stream}.3.0", b"damaged", timeout_s=5)
+    await keep(link, f"snapshot.{stream}.3.{zlib.crc32(b'state 3'):08x}.0", b"damaged", timeout_s=5)
     await link.close()
     assert await journal.load_snapshot() == Snapshot(sequence=2, state=b"state 2")
     await journal.close()

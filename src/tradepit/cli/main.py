@@ -174,12 +174,16 @@ def bench(
 
 @app.command
 def verify(
-    folder: Path = Path(".tradepit/demo"), *, strict: Annotated[bool, Parameter(negative="")] = False, json: Json = False
+    folder: Path = Path(".tradepit/demo"),
+    *,
+    strict: Annotated[bool, Parameter(negative="")] = False,
+    json: Json = False,
+    progress: Annotated[bool, Parameter(negative="", help="Tell how far it is, even where no terminal shows it.")] = False,
 ) -> int:
     """Prove from the journals in FOLDER that no order was lost, doubled or left unexplained (exit 0), or show which was (exit 1)."""
     from tradepit.cli.verify import run_verify  # noqa: PLC0415 - each command loads only what it needs
 
-    return run_verify(folder, strict=strict, json=json)
+    return run_verify(folder, strict=strict, json=json, progress=progress)
 
 
 def main() -> None:

@@ -26,8 +26,10 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
     findings: tuple[str, ...] = ()
 
 
-def judge(folder: Path, *, strict: bool = False) -> verify.Verdict:
-    """The full verdict. Journals kept by the house's NATS server are read from it: it is started for that on the house's folder.
+def judge(folder: Path, *, strict: bool = False, tell: verify.Told = verify.nobody) -> verify.Verdict:
+    """The full verdict; ``tell`` hears how far it is.
+
+    Journals kept by the house's NATS server are read from it: it is started for that on the house's folder.
 
     Raises ``verify.UnreadableError``, ConfigError.
     """
@@ -35,16 +37,16 @@ def judge(folder: Path, *, strict: bool = False) -> verify.Verdict:
     settings = load(path, environment={}) if path.exists() else Settings()
     if settings.journal != "jetstream":
         journals = folder / JOURNAL_FOLDER
-        return _run(folder, {name: str(journals / name) for name in JOURNALS}, strict=strict)
+        return _run(folder, {name: str(journals / name) for name in JOURNALS}, strict=strict, tell=tell)
     server = NatsServer(folder / SERVER_FOLDER)
     server.start()
     try:
-        return _run(folder, {name: f"{server.url}/{stream_of(name)}" for name in JOURNALS}, strict=strict)
+        return _run(folder, {name: f"{server.url}/{stream_of(name)}" for name in JOURNALS}, strict=strict, tell=tell)
     finally:
         server.stop()
 
 
-def _run(folder: Path, journals: dict[str, str], *, strict: bool) -> verify.Verdict:
+def _run(folder: Path, journals: dict[str, str], *, strict: bool, tell: verify.Told) -> verify.Verdict:
     logs = sorted((folder / "intents").glob("*.jsonl"))
     return verify.run(
         orders=journals["orders"],
@@ -52,6 +54,7 @@ def _run(folder: Path, journals: dict[str, str], *, strict: bool) -> verify.Verd
         reports=journals["events"],
         intents=[str(log) for log in logs],
         strict=strict,
+        tell=tell,
     )
 
 

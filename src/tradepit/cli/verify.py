@@ -8,10 +8,14 @@ from tradepit.cli.exits import Exit
 from tradepit.cli.proof import judge
 
 
-def run_verify(folder: Path, *, strict: bool, json: bool) -> int:
-    """Print the verdict. Exit 0 clean, 1 findings, 2 a journal is missing or damaged (named with its place)."""
+def run_verify(folder: Path, *, strict: bool, json: bool, progress: bool = False) -> int:
+    """Print the verdict. Exit 0 clean, 1 findings, 2 a journal is missing or damaged (named with its place).
+
+    How far it is goes to stderr, when that is a terminal or ``progress`` is asked for.
+    """
     try:
-        verdict = judge(folder, strict=strict)
+        with verify.ProgressLine(always=progress) as line:
+            verdict = judge(folder, strict=strict, tell=line.tell)
     except verify.UnreadableError as error:
         sys.stderr.write(f"JOURNAL_UNREADABLE: {error}\n")
         return int(Exit.USAGE)

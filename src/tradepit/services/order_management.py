@@ -18,6 +18,7 @@ from tradepit.runtime.tasks import TaskGroup
 from tradepit.services.order_algos import AlgoDesk
 from tradepit.services.order_leader import OrderLeader
 from tradepit.services.order_rpc import OrderDoors, refuse_not_active
+from tradepit.services.order_snapshots import OrderSnapshots
 from tradepit.trading.model.errors import JournalConflict, JournalCorrupted, NotActive, TimedOut, TradepitError, Unavailable
 from tradepit.trading.model.terms import SessionPhase
 from tradepit.trading.orders import events as facts
@@ -39,10 +40,15 @@ _DECODER = msgspec.json.Decoder(facts.Fact)
 # Short, because while it waits the lease is not looked at: a paused leader would be noticed late.
 _PROBE_TIMEOUT_S = 0.04
 _CLOSE_S = 3.0
+SNAPSHOT_FACTS = 100_000
 
 
 class OrderManagementService:
-    """One instance. State lives in the journal; everything here is a fold of it and can be thrown away."""
+    """One instance. State lives in the journal; everything here is a fold of it and can be thrown away.
+
+    A standby that follows keeps a snapshot every ``snapshot_facts`` facts and at each new trading day; a leader, whose time
+    belongs to orders, only when it stops in order.
+    """
 
     name = ORDER_MANAGEMENT
 
@@ -58,6 +64,7 @@ class OrderManagementService:
         clock: Clock,
         timing: LeaseTiming | None = None,
         default_account: str = "A1",
+        snapshot_facts: int = SNAPSHOT_FACTS,
         make_algos: Callable[[OrderLeader], AlgoDesk],
     ) -> None:
         self.instance = instance
@@ -66,6 +73,9 @@ class OrderManagementService:
         self._make_algos = make_algos
         self._desk = OrderDesk(self._rules)
         self._applied = 0
+        self._snapshots = OrderSnapshots(journal, self._rules, instance=instance, every=snapshot_facts)
+        self._leaving = False
+        self._settled: tuple[OrderDesk, int] | None = None
         self._leader: OrderLeader | None = None
         self._algos: AlgoDesk | None = None
         self._writer: JournalWriter | None = None
@@ -96,10 +106,14 @@ class OrderManagementService:
         self._tasks.spawn(self._election.run(), "election")
 
     async def stop(self) -> None:
-        """Finish what is in hand, hand the lease over at once, leave."""
+        """Finish what is in hand, hand the lease over at once, keep a snapshot of what was led, leave."""
+        self._leaving = True
         await self._tasks.stop()
         await self._election.resign()
         await self._stop_following()
+        if self._settled is not None:
+            await self._end("snapshot", self._snapshots.keep(*self._settled))
+            self._settled = None
         for subscription in self._always:
             await subscription.stop()
         self._always = []
@@ -125,6 +139,7 @@ class OrderManagementService:
             "refused": sum(self._doors.refused.values()),
             "journal_entry": self._writer.last if self._writer is not None else self._applied,
             "journal_backlog": self._writer.backlog if self._writer is not None else 0,
+            "snapshot_entry": self._snapshots.kept,
             "report_sequence": self._leader.through if self._leader is not None else register.report_sequence,
         }
         if self._failure:
@@ -173,12 +188,23 @@ class OrderManagementService:
             self._algos = None
         if self._leader is not None:
             await self._end("leader", self._leader.stop())
+            if self._leaving:
+                await self._end("journal", self._settle(self._leader))
             self._leader = None
         if self._writer is not None:
             await self._end("journal writer", self._writer.stop())
             self._writer, self._desk, self._applied = None, OrderDesk(self._rules), 0
-        if self._follower is None:
+        if self._follower is None and not self._leaving:
             self._follower = self._tasks.spawn(self._follow(), "follower")
+
+    async def _settle(self, leader: OrderLeader) -> None:
+        """Remember the desk of a leader that records nothing more, if all that it recorded is in the journal."""
+        if self._writer is None or self._writer.fenced:
+            return
+        async with asyncio.timeout(_CLOSE_S):
+            await leader.write()
+        if not self._writer.fenced:
+            self._settled = self._desk, self._writer.last
 
     async def _close_doors(self) -> None:
         while self._rpc:
@@ -208,7 +234,13 @@ class OrderManagementService:
             raise NotActive
         return self._algos
 
+    async def _recover(self) -> None:
+        """Begin with the newest snapshot, once: whoever knows something has begun already."""
+        if not self._applied and (found := await self._snapshots.load()) is not None:
+            self._desk, self._applied = found
+
     async def _take_journal(self, epoch: int) -> None:
+        await self._recover()
         while True:
             async for entry in self._journal.read(self._applied):
                 self._fold(entry)
@@ -228,8 +260,11 @@ class OrderManagementService:
     async def _follow(self) -> None:
         while True:
             try:
+                await self._recover()
                 async for entry in self._journal.follow(self._applied):
                     self._fold(entry)
+                    if self._snapshots.is_due(self._desk, self._applied, len(entry.records)):
+                        await self._snapshots.keep_following(self._desk, self._applied)
             except Unavailable as error:
                 logger.warning("{}: cannot follow the journal now: {}", self.instance, error)
                 await self._clock.sleep(0.1)

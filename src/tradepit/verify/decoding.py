@@ -9,6 +9,7 @@ from tradepit.verify.entries import Entry, UnreadableError
 
 Json = dict[str, Any]
 _PAGE = 200
+_OBJECT = {dict}
 
 
 def decode(entry: Entry, location: str) -> list[Json]:
@@ -51,8 +52,9 @@ def numbered(entries: Iterator[Entry], guard: FieldMissing) -> Iterator[tuple[En
         at = 0
         for entry in page:
             guard.entry = entry.sequence
-            yield entry, decode(entry, guard.location) if values is None else values[at : at + len(entry.records)]
-            at += len(entry.records)
+            end = at + len(entry.records)
+            yield entry, decode(entry, guard.location) if values is None else values[at:end]
+            at = end
 
 
 def _objects(records: Sequence[bytes]) -> list[Json] | None:
@@ -61,6 +63,6 @@ def _objects(records: Sequence[bytes]) -> list[Json] | None:
         values = json.loads(b"[" + b",".join(records) + b"]")
     except ValueError:
         return None
-    if len(values) != len(records) or not all(type(value) is dict for value in values):
+    if len(values) != len(records) or set(map(type, values)) - _OBJECT:
         return None
-    return list(values)
+    return values  # type: ignore[no-any-return]  # its members are dicts

@@ -7,16 +7,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tradepit.verify.entries import Entry, UnreadableError
+from tradepit.verify.progress import Watch, unwatched
 
 _MARKER = b"TPJ1"
 _HEAD = struct.Struct("<4sIQQIIII")
 _LENGTH = struct.Struct("<I")
 _SECTOR = 512
 _BROKEN, _UNFINISHED = -1, -2
+_WATCH_ENTRIES = 256
+
+_Frame = tuple[int, int, int, int, int, bytes]
+"""Number of the entry, epoch, count of records, checksum of the head before and of this one, body."""
 
 
-def read_file(path: Path) -> Iterator[Entry]:
-    """The entries that count, in order. Frames of fenced writers and a torn tail are passed over.
+def read_file(path: Path, watch: Watch = unwatched) -> Iterator[Entry]:
+    """The entries that count, in order. Frames of fenced writers and a torn tail are passed over. ``watch`` is told bytes.
 
     Raises UnreadableError: no such file, a damaged record (not at a torn tail), missing entries.
     """
@@ -25,31 +30,34 @@ def read_file(path: Path) -> Iterator[Entry]:
             if path.stat().st_size == 0:
                 return
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-                yield from _walk(data, str(path))
+                yield from _walk(data, str(path), watch)
+                watch(1, 1)
     except OSError as error:
         raise UnreadableError(str(path), 0, error.strerror or str(error)) from error
 
 
-def _walk(data: mmap.mmap, name: str) -> Iterator[Entry]:
+def _walk(data: mmap.mmap, name: str, watch: Watch) -> Iterator[Entry]:
     size = len(data)
     position = last = epoch = chain = 0
     while position < size:
-        end = _whole(data, position, size)
-        if end < 0:
-            position = _behind_damage(data, position, end, last, name)
+        frame = _frame(data, position, size)
+        if isinstance(frame, int):
+            position = _behind_damage(data, position, frame, last, name)
             if position < 0:
                 return
             continue
-        _, length, sequence, writer, count, previous, _, crc = _HEAD.unpack_from(data, position)
+        sequence, writer, count, previous, crc, body = frame
         if sequence > last and writer >= epoch:
             if sequence != last + 1 or previous != chain:
                 raise UnreadableError(name, position, f"entry {last + 1} is missing or was changed")
             last, epoch, chain = sequence, writer, crc
-            records = _records(data[end - length : end], count)
+            records = _records(body, count)
             if records is None:
                 raise UnreadableError(name, position, "the lengths of the records do not fill the frame")
+            if sequence % _WATCH_ENTRIES == 0:
+                watch(position, size)
             yield Entry(sequence, writer, records)
-        position = end
+        position += _HEAD.size + len(body)
 
 
 def _behind_damage(data: mmap.mmap, position: int, found: int, last: int, name: str) -> int:
@@ -65,22 +73,23 @@ def _behind_damage(data: mmap.mmap, position: int, found: int, last: int, name: 
     return following
 
 
-def _whole(data: mmap.mmap, position: int, size: int) -> int:
-    body = position + _HEAD.size
-    if body > size:
+def _frame(data: mmap.mmap, position: int, size: int) -> _Frame | int:
+    """The whole frame at ``position``; _UNFINISHED when the data ends inside it, _BROKEN when it is none."""
+    begin = position + _HEAD.size
+    if begin > size:
         return _UNFINISHED
-    marker, length, _, _, _, _, body_crc, head_crc = _HEAD.unpack_from(data, position)
-    if marker != _MARKER or zlib.crc32(data[position : body - 4]) != head_crc:
+    marker, length, sequence, writer, count, previous, body_crc, head_crc = _HEAD.unpack_from(data, position)
+    if marker != _MARKER or zlib.crc32(data[position : begin - 4]) != head_crc:
         return _BROKEN
-    end: int = body + length
-    if end > size:
+    if begin + length > size:
         return _UNFINISHED
-    return end if zlib.crc32(data[body:end]) == body_crc else _BROKEN
+    body = data[begin : begin + length]
+    return (sequence, writer, count, previous, head_crc, body) if zlib.crc32(body) == body_crc else _BROKEN
 
 
 def _next_whole(data: mmap.mmap, position: int, size: int) -> int:
     while (position := data.find(_MARKER, position)) >= 0:
-        if _whole(data, position, size) > 0:
+        if not isinstance(_frame(data, position, size), int):
             return position
         position += 1
     return -1
@@ -97,6 +106,8 @@ def _has_empty_sector(data: mmap.mmap, position: int, size: int) -> bool:
 
 
 def _records(body: bytes, count: int) -> tuple[bytes, ...] | None:
+    if count == 1 and len(body) >= 4 and _LENGTH.unpack_from(body)[0] == len(body) - 4:
+        return (body[4:],)
     records, position = [], 0
     for _ in range(count):
         if position + 4 > len(body):

@@ -8,7 +8,7 @@ from tradepit.verify.decoding import FieldMissing, Json, numbered
 from tradepit.verify.entries import Entry
 from tradepit.verify.findings import NOBODY, Findings, Key
 from tradepit.verify.order_of_entries import EntryOrder
-from tradepit.verify.vocabulary import IN_DOUBT, TERMINAL, Fill, FillId, Intent, State, fill_of, state_of
+from tradepit.verify.vocabulary import IN_DOUBT, TERMINAL, Fill, FillId, Intent, State, fill_of, key_of, state_of
 
 JOURNAL = "orders"
 
@@ -59,15 +59,15 @@ class OrderFacts:
 def read_order_facts(entries: Iterator[Entry], location: str, findings: Findings) -> OrderFacts:
     """Fold the journal. Raises UnreadableError."""
     reader = _Reader(findings)
-    order = EntryOrder(JOURNAL, findings)
+    order, handlers = EntryOrder(JOURNAL, findings), _HANDLERS
     with FieldMissing(location) as guard:
         for entry, records in numbered(entries, guard):
             order.check(entry)
             reader.entry, reader.writer = entry.sequence, entry.epoch
             for record in records:
-                handler = reader.handlers.get(record["fact"])
+                handler = handlers.get(record["fact"])
                 if handler is not None:
-                    handler(record)
+                    handler(reader, record)
     reader.facts.entries = order.last
     reader.facts.answers.sort()
     return reader.facts
@@ -78,20 +78,11 @@ class _Reader:
         self.facts = OrderFacts()
         self.findings = findings
         self.entry = self.writer = 0
-        self.handlers: dict[str, Callable[[Json], None]] = {
-            "term_began": self._term_began,
-            "instrument_known": self._instrument_known,
-            "order_accepted": self._accepted,
-            "order_refused": self._refused,
-            "order_sending": self._sending,
-            "order_unknown": self._unknown,
-            "report_applied": self._applied,
-        }
 
     def _here(self, *others: int) -> tuple[str, ...]:
         return tuple(f"{JOURNAL}#{entry}" for entry in (*others, self.entry) if entry)
 
-    def _term_began(self, fact: Json) -> None:
+    def term_began(self, fact: Json) -> None:
         epoch = int(fact["epoch"])
         if epoch <= self.facts.epoch or epoch != self.writer:
             text = f"a term began under epoch {epoch}, written under {self.writer}, after epoch {self.facts.epoch}"
@@ -99,11 +90,11 @@ class _Reader:
         self.facts.epoch = max(self.facts.epoch, epoch)
         self.facts.terms += 1
 
-    def _instrument_known(self, fact: Json) -> None:
+    def instrument_known(self, fact: Json) -> None:
         instrument = fact["instrument"]
         self.facts.tick_sizes[instrument["symbol"]] = Decimal(instrument["product"]["tick_size"])
 
-    def _accepted(self, fact: Json) -> None:
+    def accepted(self, fact: Json) -> None:
         key, intent = Key.of(fact["intent"]), Intent.of(fact["intent"])
         known = self.facts.orders.get(key)
         if known is None:
@@ -116,7 +107,7 @@ class _Reader:
             self.findings.unexplained("ACCEPTED_LATE", key, text, self._seen(known))
             known.accepted = self.entry
 
-    def _refused(self, fact: Json) -> None:
+    def refused(self, fact: Json) -> None:
         key, intent = Key.of(fact["intent"]), Intent.of(fact["intent"])
         known = self.facts.orders.get(key)
         if known is not None:
@@ -124,7 +115,7 @@ class _Reader:
             return
         self.facts.orders[key] = Ours(intent, State("RISK_REJECTED", 0, 0), refused=self.entry, code=fact["code"])
 
-    def _sending(self, fact: Json) -> None:
+    def sending(self, fact: Json) -> None:
         key, epoch = Key.of(fact), int(fact["epoch"])
         if epoch != self.writer:
             text = f"sent under epoch {epoch}, written under {self.writer}"
@@ -138,50 +129,51 @@ class _Reader:
         known.sending = self.entry
         self._doubt(known, "SENDING", fact)
 
-    def _unknown(self, fact: Json) -> None:
+    def unknown(self, fact: Json) -> None:
         known = self.facts.orders.get(Key.of(fact))
         if known is not None:
             self._doubt(known, "UNKNOWN", fact)
 
     def _doubt(self, known: Ours, status: str, fact: Json) -> None:
-        if known.in_doubt:
-            known.state = known.state._replace(status=status)
+        state = known.state
+        if state.status in IN_DOUBT:
+            known.state = state_of(status, state.traded_lots, state.left_lots)
             known.doubt_ns = int(fact["time_ns"])
 
-    def _applied(self, fact: Json) -> None:
+    def applied(self, fact: Json) -> None:
         report, facts = fact["report"], self.facts
-        through = int(fact["through"])
-        if through < max(facts.through, int(report["sequence"])):
-            text = f"report {report['sequence']} applied, read through {through} after {facts.through}"
+        through, sequence, before = int(fact["through"]), int(report["sequence"]), facts.through
+        if through < before or through < sequence:
+            text = f"report {report['sequence']} applied, read through {through} after {before}"
             self.findings.unexplained("THROUGH_FELL", NOBODY, text, self._here())
-        facts.through = max(facts.through, through)
-        if report["kind"] == "trade":
-            self._trade(report)
-        elif report["kind"] == "order":
-            self._order(report, int(fact["time_ns"]))
+        if through > before:
+            facts.through = through
+        if report["kind"] == "order":
+            self._order(report["order"], sequence, fact)
+        elif report["kind"] == "trade":
+            self._trade(report["trade"], sequence)
 
-    def _trade(self, report: Json) -> None:
-        name, fill = fill_of(report["trade"], int(report["sequence"]))
+    def _trade(self, trade: Json, sequence: int) -> None:
+        name, fill = fill_of(trade, sequence)
         if name in self.facts.fills:
-            key = Key(fill.account, fill.client_order_id)
-            self.findings.duplicated("FILL_APPLIED_TWICE", key, f"trade {name[2]} {name[3]} was applied twice", self._here())
+            text = f"trade {name[2]} {name[3]} was applied twice"
+            self.findings.duplicated("FILL_APPLIED_TWICE", key_of(fill), text, self._here())
             return
         self.facts.fills[name] = fill
 
-    def _order(self, report: Json, time_ns: int) -> None:
-        order = report["order"]
-        key = Key.of(order["intent"])
+    def _order(self, order: Json, sequence: int, fact: Json) -> None:
+        said = order["intent"]
+        key, intent = Key.of(said), Intent.of(said)
         state = state_of(order["status"], int(order["traded_lots"]), int(order["left_lots"]))
-        sequence = int(report["sequence"])
         if sequence:
-            self.facts.applied[sequence] = (key, Intent.of(order["intent"]), state)
+            self.facts.applied[sequence] = (key, intent, state)
         else:
-            self.facts.answers.append(time_ns)
+            self.facts.answers.append(int(fact["time_ns"]))
         known = self.facts.orders.get(key)
         if known is None:
-            known = self.facts.orders[key] = Ours(Intent.of(order["intent"]), state)
-        elif not sequence and known.intent != (told := Intent.of(order["intent"])):
-            text = f"the answer was about {told}, the order is {known.intent}"
+            known = self.facts.orders[key] = Ours(intent, state)
+        elif not sequence and known.intent != intent:
+            text = f"the answer was about {intent}, the order is {known.intent}"
             self.findings.unexplained("ANSWER_DIFFERS", key, text, self._here(known.accepted))
             return
         elif not known.reported or _is_later(known.state, state):
@@ -194,6 +186,18 @@ class _Reader:
 
     def _seen(self, known: Ours) -> tuple[str, ...]:
         return self._here(known.accepted, known.refused, known.reported)
+
+
+# Of the class, not of each reader: a reader that refers to itself would keep the whole journal's content from being freed.
+_HANDLERS: dict[str, Callable[[_Reader, Json], None]] = {
+    "term_began": _Reader.term_began,
+    "instrument_known": _Reader.instrument_known,
+    "order_accepted": _Reader.accepted,
+    "order_refused": _Reader.refused,
+    "order_sending": _Reader.sending,
+    "order_unknown": _Reader.unknown,
+    "report_applied": _Reader.applied,
+}
 
 
 def _is_later(known: State, told: State) -> bool:

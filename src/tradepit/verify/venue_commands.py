@@ -71,14 +71,6 @@ class _Reader:
         self.findings = findings
         self.entry = 0
         self._epochs: dict[str, int] = {}
-        self._handlers: dict[str, Callable[[Json], None]] = {
-            "submit": self._submit,
-            "resolve": self._resolve,
-            "cancel": self._withdraw,
-            "reduce": self._withdraw,
-            "open_session": self._open_session,
-            "tick": self._tick,
-        }
 
     def read(self, record: Json) -> None:
         now_ns, command = int(record["now_ns"]), record["command"]
@@ -87,9 +79,9 @@ class _Reader:
             self.findings.unexplained("TIME_FELL", NOBODY, text, (f"{JOURNAL}#{self.entry}",))
         # An earlier instant counts as the venue's own.
         self.commands.now_ns = max(self.commands.now_ns, now_ns)
-        handler = self._handlers.get(command["command"])
+        handler = _HANDLERS.get(command["command"])
         if handler is not None:
-            handler(command)
+            handler(self, command)
 
     def _is_fenced(self, command: Json) -> bool:
         session, epoch = command.get("session", ""), int(command.get("epoch", 0))
@@ -100,7 +92,7 @@ class _Reader:
         self.commands.stale += 1
         return True
 
-    def _submit(self, command: Json) -> None:
+    def submit(self, command: Json) -> None:
         heard, now_ns = self._heard(command), self.commands.now_ns
         heard.epochs += (int(command.get("epoch", 0)),)
         if self._is_fenced(command):
@@ -108,7 +100,7 @@ class _Reader:
         elif heard.first_ns < 0:
             heard.first_ns, heard.entry = now_ns, self.entry
 
-    def _resolve(self, command: Json) -> None:
+    def resolve(self, command: Json) -> None:
         heard = self._heard(command)
         if not self._is_fenced(command) and heard.first_ns < 0:
             heard.first_ns, heard.entry, heard.voided = self.commands.now_ns, self.entry, True
@@ -121,13 +113,24 @@ class _Reader:
             heard = self.commands.orders[key] = Heard(Intent.of(intent), entry=self.entry)
         return heard
 
-    def _withdraw(self, command: Json) -> None:
+    def withdraw(self, command: Json) -> None:
         key = Key.of(command)
         known = self.commands.withdrawals.setdefault(key, Withdrawals())
         (known.stale if self._is_fenced(command) else known.valid).append(self.commands.now_ns)
 
-    def _open_session(self, command: Json) -> None:
+    def open_session(self, command: Json) -> None:
         self._is_fenced(command)
 
-    def _tick(self, command: Json) -> None:
+    def tick(self, command: Json) -> None:
         self.commands.quoted.add(command["tick"]["symbol"])
+
+
+# Of the class, not of each reader: a reader that refers to itself would keep the whole journal's content from being freed.
+_HANDLERS: dict[str, Callable[[_Reader, Json], None]] = {
+    "submit": _Reader.submit,
+    "resolve": _Reader.resolve,
+    "cancel": _Reader.withdraw,
+    "reduce": _Reader.withdraw,
+    "open_session": _Reader.open_session,
+    "tick": _Reader.tick,
+}

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from tradepit.verify.decoding import FieldMissing, Json, numbered
 from tradepit.verify.entries import Entry
-from tradepit.verify.findings import NOBODY, Findings, Key
+from tradepit.verify.findings import NOBODY, Findings, Key, new
 from tradepit.verify.order_of_entries import EntryOrder
-from tradepit.verify.vocabulary import TERMINAL, Fill, FillId, Intent, State, fill_of, state_of
+from tradepit.verify.vocabulary import TERMINAL, Fill, FillId, Intent, State, fill_of, key_of, state_of
 
 JOURNAL = "reports"
 
@@ -84,22 +85,22 @@ class _Reader:
 
     def _trade(self, trade: Json, sequence: int) -> None:
         name, fill = fill_of(trade, sequence)
-        key = Key(fill.account, fill.client_order_id)
-        if name in self.reports.fills:
+        fills = self.reports.fills
+        if name in fills:
             text = f"trade {name[2]} {name[3]} was told twice"
-            self.findings.duplicated("TRADE_TWICE", key, text, (self.here,))
+            self.findings.duplicated("TRADE_TWICE", key_of(fill), text, (self.here,))
             return
-        self.reports.fills[name] = fill
-        self._check_other_side(name, fill, key)
-        told = self.reports.orders.get(key)
+        fills[name] = fill
+        self._check_other_side(name, fill)
+        told = self.reports.orders.get(key_of(fill))
         if told is None:
-            self.findings.unexplained("TRADE_OF_NO_ORDER", key, f"trade {name[2]} belongs to no order", (self.here,))
+            self.findings.unexplained("TRADE_OF_NO_ORDER", key_of(fill), f"trade {name[2]} belongs to no order", (self.here,))
             return
         told.fill_lots += fill.volume_lots
         told.fill_ns = self.reports.now_ns
-        self._check_fill(told, name, fill, trade["order_id"], key)
+        self._check_fill(told, name, fill)
 
-    def _check_other_side(self, name: FillId, fill: Fill, key: Key) -> None:
+    def _check_other_side(self, name: FillId, fill: Fill) -> None:
         other = self.reports.fills.get((*name[:3], "SELL" if name[3] == "BUY" else "BUY"))
         if other is None:
             return
@@ -108,12 +109,12 @@ class _Reader:
                 f"trade {name[2]}: one side has {other.volume_lots} at {other.price_ticks} ({other.symbol}), "
                 f"the other {fill.volume_lots} at {fill.price_ticks} ({fill.symbol})"
             )
-            self.findings.unexplained("SIDES_DIFFER", key, text, (self.here,))
+            self.findings.unexplained("SIDES_DIFFER", key_of(fill), text, (self.here,))
 
-    def _check_fill(self, told: Told, name: FillId, fill: Fill, order_id: str, key: Key) -> None:
-        intent, here = told.intent, (self.here,)
-        if (name[3], fill.symbol, order_id) != (intent.side, intent.symbol, told.order_id):
-            text = f"trade {name[2]} {name[3]} {fill.symbol} of {order_id} is not of order {told.order_id}: {intent}"
+    def _check_fill(self, told: Told, name: FillId, fill: Fill) -> None:
+        intent, key, here = told.intent, key_of(fill), (self.here,)
+        if (name[3], fill.symbol, fill.order_id) != (intent.side, intent.symbol, told.order_id):
+            text = f"trade {name[2]} {name[3]} {fill.symbol} of {fill.order_id} is not of order {told.order_id}: {intent}"
             self.findings.unexplained("TRADE_OF_OTHER_ORDER", key, text, here)
         if not intent.allows(fill.price_ticks):
             text = f"trade {name[2]} at {fill.price_ticks} is outside the limit of {intent}"
@@ -128,33 +129,38 @@ class _Reader:
             self.findings.unexplained("NO_LOTS", key, f"trade {name[2]} of {fill.volume_lots} lots", here)
 
     def _order(self, order: Json, sequence: int) -> None:
-        key = Key.of(order["intent"])
+        said = order["intent"]
+        key = new(Key, (said["account"], said["client_order_id"]))
         state = state_of(order["status"], int(order["traded_lots"]), int(order["left_lots"]))
         told = self.reports.orders.get(key)
         if told is None:
-            told = Told(Intent.of(order["intent"]), order["order_id"], int(order["inserted_ns"]), entry=self.entry)
-            self.reports.orders[key] = told
+            told = Told(Intent.of(said), order["order_id"], int(order["inserted_ns"]), entry=self.entry)
+            self.reports.orders[Key.of(said)] = told
         else:
             self._check_change(told, order, state, key)
         told.states.append((sequence, state))
         told.reason, told.updated_ns = order["reason"], int(order["updated_ns"])
-        self._check_volume(told, state, key)
+        if state.traded_lots != told.fill_lots or not _is_true(state, told.intent.volume_lots):
+            self._check_volume(told, state, key)
 
     def _check_change(self, told: Told, order: Json, state: State, key: Key) -> None:
-        here = (f"{JOURNAL}#{told.entry}", self.here)
-        if (order["order_id"], int(order["inserted_ns"])) != (told.order_id, told.inserted_ns):
+        before, inserted_ns = told.states[-1][1], int(order["inserted_ns"])
+        if order["order_id"] != told.order_id or inserted_ns != told.inserted_ns:
             text = f"a second order {order['order_id'] or '(no id)'} beside {told.order_id or '(no id)'}"
-            self.findings.duplicated("SECOND_ORDER", key, text, here)
-        elif Intent.of(order["intent"]) != told.intent:
-            text = f"the order changed from {told.intent} to {Intent.of(order['intent'])}"
-            self.findings.unexplained("ORDER_CHANGED", key, text, here)
-        elif told.state.status in TERMINAL:
-            text = f"{state} after it had ended {told.state}"
-            self.findings.unexplained("REPORT_AFTER_END", key, text, here)
-        elif state.traded_lots < told.state.traded_lots or state.left_lots > told.state.left_lots:
-            self.findings.unexplained("STATE_WENT_BACK", key, f"{state} after {told.state}", here)
+            self.findings.duplicated("SECOND_ORDER", key, text, self._both(told))
+        elif (intent := Intent.of(order["intent"])) != told.intent:
+            text = f"the order changed from {told.intent} to {intent}"
+            self.findings.unexplained("ORDER_CHANGED", key, text, self._both(told))
+        elif before.status in TERMINAL:
+            self.findings.unexplained("REPORT_AFTER_END", key, f"{state} after it had ended {before}", self._both(told))
+        elif state.traded_lots < before.traded_lots or state.left_lots > before.left_lots:
+            self.findings.unexplained("STATE_WENT_BACK", key, f"{state} after {before}", self._both(told))
+
+    def _both(self, told: Told) -> tuple[str, str]:
+        return f"{JOURNAL}#{told.entry}", self.here
 
     def _check_volume(self, told: Told, state: State, key: Key) -> None:
+        """What is wrong with a state that does not agree with its trades, or with itself."""
         asked, here = told.intent.volume_lots, (self.here,)
         if state.traded_lots != told.fill_lots:
             text = f"report {told.states[-1][0]} says {state.traded_lots} traded, its trades sum to {told.fill_lots}"
@@ -167,8 +173,14 @@ class _Reader:
             self.findings.unexplained("STATUS_NOT_TRUE", key, f"{state} of {asked} asked for", here)
 
 
+@lru_cache(maxsize=1 << 16)
 def _is_true(state: State, asked: int) -> bool:
-    """Whether the status says what the volumes say. An order that was reduced is FILLED with less than was asked for."""
+    """Whether the status says what the volumes say, and these are no more than was asked for.
+
+    An order that was reduced is FILLED with less than that.
+    """
+    if state.traded_lots + state.left_lots > max(asked, 0):
+        return False
     if state.status == "FILLED":
         return state.traded_lots > 0 and not state.left_lots
     if state.status in TERMINAL:

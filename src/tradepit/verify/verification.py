@@ -4,22 +4,19 @@ import gc
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from tradepit.verify.client_check import ClientCheck
-from tradepit.verify.entries import Entry, UnreadableError
 from tradepit.verify.fates import fates
-from tradepit.verify.file_journal import read_file
 from tradepit.verify.findings import Findings, Key
 from tradepit.verify.intent_logs import Client, read_intent_logs
-from tradepit.verify.jetstream_journal import read_stream
+from tradepit.verify.locations import read_entries
 from tradepit.verify.order_facts import OrderFacts, read_order_facts
 from tradepit.verify.path_check import PathCheck
+from tradepit.verify.progress import Told, nobody, watch
 from tradepit.verify.public_streams import check_streams
-from tradepit.verify.venue_check import VenueCheck
-from tradepit.verify.venue_commands import VenueCommands, read_venue_commands
-from tradepit.verify.venue_reports import VenueReports, read_venue_reports
+from tradepit.verify.venue_commands import VenueCommands
+from tradepit.verify.venue_process import reading
+from tradepit.verify.venue_reports import VenueReports
 from tradepit.verify.verdict import Verdict
 
 
@@ -45,6 +42,7 @@ def run(
     external_accounts: Sequence[str] = (),
     streams: Sequence[str] = (),
     strict: bool = False,
+    tell: Told = nobody,
 ) -> Verdict:
     """Verify a stopped (or quiet) house. Raises UnreadableError (exit code 2) when a journal is missing or damaged.
 
@@ -52,37 +50,19 @@ def run(
     or ``nats://host:port/STREAM``. ``intents`` are the clients' logs, ``streams`` JetStream streams with the public events.
     ``external_accounts`` trade at the exchange without order management. ``strict``: the house was at rest, so nothing may be
     under way any more; without it, what a kill interrupted counts as in flight as long as a restart would finish it.
+    ``tell`` hears how far each part has come, from any thread.
     """
     findings = Findings()
-    clients = read_intent_logs(intents, {})
-    facts = read_order_facts(read_entries(orders), orders, findings)
-    told = read_venue_reports(read_entries(reports), reports, findings)
-    heard = read_venue_commands(read_entries(commands), commands, findings)
-    VenueCheck(heard, told, findings, strict=strict).run()
+    with reading(commands, reports, strict=strict, tell=tell) as venue:
+        clients = read_intent_logs(intents, {}, watch("intents", tell))
+        facts = read_order_facts(read_entries(orders, watch("orders", tell)), orders, findings)
+        heard, told, seen = venue.result()
+    findings.add(seen)
     PathCheck(facts, heard, told, findings, external=frozenset(external_accounts), strict=strict).run()
     ClientCheck(clients, facts, heard, told, findings, strict=strict).run()
     if streams:
-        check_streams(streams, read_entries(reports), facts.tick_sizes, findings, strict=strict)
+        check_streams(streams, read_entries(reports, watch("streams", tell)), facts.tick_sizes, findings, strict=strict)
     return _verdict(clients, facts, heard, told, findings)
-
-
-def read_entries(location: str) -> Iterator[Entry]:
-    """The entries of a journal wherever it is. Raises UnreadableError."""
-    if location.startswith(("nats://", "tls://")):
-        return read_stream(location)
-    return read_file(_path(location))
-
-
-def _path(location: str) -> Path:
-    path = Path(unquote(urlsplit(location).path)) if location.startswith("file:") else Path(location)
-    if not path.is_dir():
-        return path
-    inside = [
-        file for file in sorted(path.iterdir()) if file.is_file() and not {"snapshot", "writing"} & set(file.name.split("."))
-    ]
-    if len(inside) != 1:
-        raise UnreadableError(str(path), 0, f"a folder with {len(inside)} files that may be the journal: name one")
-    return inside[0]
 
 
 def _verdict(

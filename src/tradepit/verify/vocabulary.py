@@ -5,6 +5,7 @@ from sys import intern
 from typing import NamedTuple
 
 from tradepit.verify.decoding import Json
+from tradepit.verify.findings import Key, new
 
 IN_DOUBT = frozenset({"PENDING_NEW", "SENDING", "UNKNOWN"})
 TERMINAL = frozenset({"RISK_REJECTED", "FILLED", "CANCELLED", "REJECTED", "EXPIRED"})
@@ -82,6 +83,11 @@ class Fill(NamedTuple):
     sequence: int
 
 
+def key_of(fill: Fill) -> Key:
+    """The intent whose order was filled."""
+    return new(Key, fill[:2])
+
+
 FillId = tuple[int, str, str, str]
 """(trading day, exchange, trade id, side): what names one fill."""
 
@@ -89,7 +95,7 @@ FillId = tuple[int, str, str, str]
 def fill_of(trade: Json, sequence: int) -> tuple[FillId, Fill]:
     """From the JSON of a trade in a report."""
     name = (int(trade["trading_day"]), intern(trade["exchange"]), intern(trade["trade_id"]), intern(trade["side"]))
-    fill = Fill(
+    told = (
         intern(trade["account"]),
         intern(trade["client_order_id"]),
         intern(trade["order_id"]),
@@ -98,4 +104,4 @@ def fill_of(trade: Json, sequence: int) -> tuple[FillId, Fill]:
         int(trade["volume_lots"]),
         sequence,
     )
-    return name, fill
+    return name, new(Fill, told)

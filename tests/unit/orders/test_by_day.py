@@ -22,3 +22,11 @@ def test_what_came_before_the_first_day_had_a_name_belongs_to_it() -> None:
     kept.name_first_day(20250107)
     assert kept.take_before(20250106) == []
     assert sorted(kept.take_before(20250107)) == ["early", "later"]
+
+
+def test_days_are_told_with_what_is_kept_under_each() -> None:
+    kept = ByDay[str]()
+    kept.add(20250107, "b", "c")
+    kept.add(20250106, "a")
+    assert dict(kept.days()) == {20250107: ["b", "c"], 20250106: ["a"]}
+    assert dict(ByDay[str]().days()) == {}

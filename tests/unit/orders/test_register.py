@@ -269,9 +269,9 @@ def test_what_finished_is_known_for_two_days(told: Told) -> None:
     assert set(told.register.orders) == {second}
     assert told.register.trade_lots == {second: 1}
     assert list(told.register.by_order_id) == ["V2"]
-    assert list(told.register._trade_ids) == [20250107]
+    assert list(told.register.trade_ids) == [20250107]
     told.day(20250109, 20250108)
-    assert (told.register.orders, told.register.trade_lots, told.register._trade_ids) == ({}, {}, {})
+    assert (told.register.orders, told.register.trade_lots, told.register.trade_ids) == ({}, {}, {})
 
 
 def test_what_works_or_is_in_doubt_stays_however_old(told: Told) -> None:

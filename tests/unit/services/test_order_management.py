@@ -8,13 +8,14 @@ from decimal import Decimal
 from typing import Any, cast
 
 import pytest
-from tests.order_path import DAY, START_NS, FakeBroker, Office, Venue, an_intent, instrument
+from tests.order_path import DAY, START_NS, FakeBroker, Office, Venue, an_intent, instrument, until
 from tests.step_clock import StepClock, settle
 
 from tradepit.backends.bus.memory import MemoryBus, MemoryHub
 from tradepit.backends.journal.memory import MemoryJournal, MemoryJournalStore
 from tradepit.backends.lease.memory import MemoryLease, MemoryLeaseStore
 from tradepit.ports.bus import Message, Responder, Subscription
+from tradepit.ports.journal import Entry
 from tradepit.ports.lease import Grant
 from tradepit.runtime.single_active import LeaseTiming
 from tradepit.services.order_algos import AlgoDesk
@@ -73,6 +74,7 @@ class Instance:
             rules=floor.rules,
             clock=floor.clock,
             timing=LeaseTiming(),
+            snapshot_facts=floor.snapshot_facts,
             make_algos=lambda leader: cast("AlgoDesk", self.algos),
         )
 
@@ -103,6 +105,7 @@ class Floor:
         self.clock, self.hub, self.venue = StepClock(START_NS), MemoryHub(), Venue()
         self.store, self.leases = MemoryJournalStore(), MemoryLeaseStore()
         self.rules = Office().rules
+        self.snapshot_facts = 100_000
         self.client = MemoryBus(self.hub, channels=CHANNELS)
         self.instances: list[Instance] = []
         self.dead: list[Instance] = []
@@ -256,6 +259,88 @@ async def test_a_former_writer_that_appends_during_the_takeover_is_read_to_its_e
     first = (await floor.open(1))[0]
     assert first.active
     assert first.leader.desk.register.orders[("A1", "clate")].reason == "NOT_SENT"
+
+
+async def until_kept(floor: Floor, sequence: int = 1) -> int:
+    """Wait for a snapshot of that entry or a later one, which is packed in a thread; the entry it stands at."""
+    await until(lambda: floor.store.snapshot is not None and floor.store.snapshot.sequence >= sequence, rounds=5_000_000)
+    assert floor.store.snapshot is not None
+    return floor.store.snapshot.sequence
+
+
+async def test_a_standby_keeps_snapshots_and_one_that_starts_begins_with_the_newest(
+    floor: Floor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    floor.snapshot_facts = 4
+    await floor.open(2)
+    for number in range(3):
+        await floor.ask("buy", BUY | {"client_order_id": f"c{number}"})
+    at = await until_kept(floor, 4)
+    assert floor.instances[0].service._snapshots.kept == 0, "a leader's time belongs to orders"
+    whole = Office()
+    whole.store = floor.store
+    read: list[int] = []
+    third = Instance(floor, 3)
+    floor.instances.append(third)
+    fold = third.service._fold
+
+    def listen(entry: Entry) -> None:
+        read.append(entry.sequence)
+        fold(entry)
+
+    monkeypatch.setattr(third.service, "_fold", listen)
+    await third.service.start()
+    await until(lambda: third.service._applied == len(floor.store.entries), rounds=5_000_000)
+    assert third.service.health().figures["snapshot_entry"] == third.service._snapshots.kept >= at
+    assert all(sequence > at for sequence in read)
+    assert third.service._desk.register.orders == whole.replay().register.orders
+    assert len(third.service._desk.register.orders) == 3
+
+
+async def test_a_lone_leader_that_stops_in_order_keeps_a_snapshot_of_all_it_wrote(floor: Floor) -> None:
+    first = (await floor.open(1))[0]
+    await floor.ask("buy", BUY)
+    stopping = asyncio.ensure_future(first.service.stop())
+    await floor.clock.advance(5)
+    await stopping
+    floor.dead.append(first)
+    assert await until_kept(floor) == len(floor.store.entries)
+    second = (await floor.open(1))[1]
+    await until(lambda: second.active, rounds=5_000_000)
+    assert second.service._snapshots.kept == len(floor.store.entries) - 1
+    assert (await floor.ask("buy", BUY))["orderid"] == "V1"
+    assert floor.venue.arrivals[("A1", "c1")] == 1
+
+
+async def test_a_leader_that_was_fenced_keeps_nothing(floor: Floor) -> None:
+    first = (await floor.open(1))[0]
+    await floor.ask("buy", BUY)
+    other = MemoryJournal(floor.store)
+    await other.open()
+    began = facts.TermBegan(time_ns=1, epoch=2, holder="om-2")
+    await other.append([Office.write(began)], expected=len(floor.store.entries), epoch=2)
+    assert (await floor.ask("buy", BUY | {"client_order_id": "c2"}))["error"] == "NOT_ACTIVE"
+    assert first.service._writer is not None
+    assert first.service._writer.fenced
+    stopping = asyncio.ensure_future(first.service.stop())
+    await floor.clock.advance(5)
+    await stopping
+    floor.dead.append(first)
+    assert floor.store.snapshot is None
+
+
+async def test_a_leader_that_steps_down_goes_on_from_the_snapshot(floor: Floor) -> None:
+    floor.snapshot_facts = 4
+    first, second = await floor.open(2)
+    for number in range(3):
+        await floor.ask("buy", BUY | {"client_order_id": f"c{number}"})
+    await until_kept(floor, 4)
+    first.service._election.fence()
+    await floor.clock.advance(1)
+    await until(lambda: first.active or second.active, rounds=5_000_000)
+    await until(lambda: first.service._snapshots.kept > 0, rounds=5_000_000)
+    assert first.service._desk.register.orders == second.service._desk.register.orders
+    assert len(first.service._desk.register.orders) == 3
 
 
 async def test_a_door_whose_opening_was_interrupted_is_closed(floor: Floor) -> None:

@@ -230,6 +230,10 @@ class Paper:
         found = [row for row in self.facts if row[1]["fact"] == kind]
         self.facts.remove(found[number])
 
+    def forget_command(self, name: str) -> None:
+        """Tear the sending of an order out of the exchange's command journal."""
+        self.commands = [row for row in self.commands if row[1].get("command", {}) == "found" or _named(row[1]) != name]
+
     # Reading
 
     def write(self) -> dict[str, Path]:
@@ -260,6 +264,10 @@ class Paper:
         """What the verifier found: kind, code and client order id."""
         verdict = self.verify(strict=strict, external=external)
         return [(finding.kind.value, finding.code, finding.key.client_order_id) for finding in verdict.findings]
+
+
+def _named(record: Json) -> str:
+    return str(record["command"].get("intent", {}).get("client_order_id", ""))
 
 
 @pytest.fixture

@@ -3,6 +3,15 @@
 from tradepit.verify.findings import Findings, Key, Kind
 
 
+def test_what_somebody_else_found_comes_behind() -> None:
+    mine, others = Findings(), Findings()
+    mine.lost("L", Key("A1", "c1"), "gone")
+    others.lost("M", Key("A1", "c2"), "gone too")
+    others.in_flight.add(Key("A1", "c3"))
+    mine.add(others)
+    assert ([each.code for each in mine.found], mine.in_flight) == (["L", "M"], {("A1", "c3")})
+
+
 def test_each_kind_has_its_method() -> None:
     findings = Findings()
     key = Key("A1", "c1")

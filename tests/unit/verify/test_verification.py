@@ -169,3 +169,15 @@ def test_a_big_random_house_is_clean_and_one_lie_in_it_is_found(paper: "Paper", 
     worse = paper.verify(strict=True)
     assert [(finding.kind, finding.code) for finding in worse.findings] == [(Kind.UNEXPLAINED, "FILL_DIFFERS")]
     assert worse.fills_ours == worse.fills_venue + 1
+
+
+def test_who_waits_is_told_how_far_each_part_is(traded: "Paper") -> None:
+    paths, told = traded.write(), dict[str, int]()
+    run(
+        orders=str(paths["orders.journal"]),
+        commands=str(paths["commands.journal"]),
+        reports=str(paths["reports.journal"]),
+        intents=[str(paths["intents.jsonl"])],
+        tell=told.__setitem__,
+    )
+    assert told == {"intents": 100, "orders": 100, "reports": 100, "commands": 100}

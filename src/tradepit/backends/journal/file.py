@@ -27,6 +27,8 @@ Frames are appended with one write on a file opened O_APPEND, which local file s
 (not NFS). After the write the writer looks where its frame landed: unless others came in between it counts, else the rules
 decide, for every reader alike. So there is no lock that a stopped process could hold, and nothing is ever overwritten or
 truncated: a torn tail is cut by being skipped.
+
+Snapshots are files beside it (``snapshot_files.py``).
 """
 
 import asyncio
@@ -40,7 +42,7 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from tradepit.backends.journal.disk import Disk
-from tradepit.backends.journal.file_snapshots import FileSnapshots, sync_folder
+from tradepit.backends.journal.snapshot_files import SnapshotFiles, sync_folder
 from tradepit.ports.journal import Entry, Snapshot
 from tradepit.trading.model.errors import JournalClosed, JournalConflict, JournalCorrupted, JournalError, StaleEpoch, Unavailable
 
@@ -65,24 +67,27 @@ class _Cursor:
     def __init__(self, path: Path, offset: int = 0, sequence: int = 0, epoch: int = 0, crc: int = 0) -> None:
         self.path, self.offset, self.sequence, self.epoch, self.crc = path, offset, sequence, epoch, crc
 
-    def advance(self, fd: int) -> list[Entry]:
-        """The next entries, about a chunk of them; [] at the end or at a torn tail. Raises JournalCorrupted."""
+    def advance(self, fd: int, *, records: bool = True) -> list[Entry]:
+        """The next entries, about a chunk of them; [] at the end or at a torn tail. Raises JournalCorrupted.
+
+        Without ``records`` they come empty, for who wants to know no more than where the journal ends.
+        """
         size = _CHUNK
         while True:
             data = os.pread(fd, size, self.offset)
-            entries = self.parse(data, ends=len(data) < size)
+            entries = self.parse(data, ends=len(data) < size, records=records)
             if entries or len(data) < size:
                 return entries
             size *= 2  # one entry (or damage) larger than what was read
 
-    def parse(self, data: bytes, *, ends: bool) -> list[Entry]:
+    def parse(self, data: bytes, *, ends: bool, records: bool = True) -> list[Entry]:
         """Count the entries in ``data``, which begins at ``offset`` and, if ``ends``, reaches the end of the file."""
         entries: list[Entry] = []
         position, start = 0, self.offset
         while position < len(data):
             end = _whole(data, position)
             if end > 0:
-                entry = self._judge(data, position, start + position)
+                entry = self._judge(data, position, start + position, records=records)
                 position = end
                 if entry is not None:
                     entries.append(entry)
@@ -104,14 +109,15 @@ class _Cursor:
         if sequence > self.sequence + 1:
             raise self._corrupted(damaged)
 
-    def _judge(self, data: bytes, position: int, damaged: int) -> Entry | None:
+    def _judge(self, data: bytes, position: int, damaged: int, *, records: bool) -> Entry | None:
         _, _, sequence, epoch, count, previous, _, crc = _HEAD.unpack_from(data, position)
         if sequence <= self.sequence or epoch < self.epoch:
             return None
         if sequence != self.sequence + 1 or previous != self.crc:
             raise self._corrupted(damaged)
         self.sequence, self.epoch, self.crc = sequence, epoch, crc
-        return Entry(sequence=sequence, epoch=epoch, records=_records(data, position + _HEAD.size, count))
+        told = _records(data, position + _HEAD.size, count) if records else ()
+        return Entry(sequence=sequence, epoch=epoch, records=told)
 
     def _corrupted(self, offset: int) -> JournalCorrupted:
         return JournalCorrupted(path=str(self.path), offset=offset, sequence=self.sequence + 1)
@@ -128,12 +134,12 @@ class FileJournal:
 
     def __init__(self, path: Path | str, *, sync: Literal["always", "os"] = "always") -> None:
         self._path = Path(path).absolute()
-        self._snapshots = FileSnapshots(self._path)
         self._sync = sync == "always"
         self._fd = -1
         self._failed, self._disk = False, Disk()
         self._tail = _Cursor(self._path)
         self._index: list[_Cursor] = []
+        self._snapshots = SnapshotFiles(self._path)
 
     @property
     def durability(self) -> str:
@@ -228,6 +234,7 @@ class FileJournal:
             while self._fd == fd:
                 event.clear()
                 entries = cursor.advance(fd) if os.fstat(fd).st_size > cursor.offset else []
+                self._reach(cursor)
                 for entry in entries:
                     if entry.sequence > after:
                         yield entry
@@ -250,7 +257,7 @@ class FileJournal:
 
     async def load_snapshot(self) -> Snapshot | None:
         self._opened()
-        return await asyncio.to_thread(self._snapshots.newest)
+        return await asyncio.to_thread(self._snapshots.load)
 
     async def close(self) -> None:
         fd, self._fd = self._fd, -1
@@ -291,7 +298,13 @@ class FileJournal:
             raise JournalCorrupted(
                 "the journal file was cut short or removed", path=str(self._path), sequence=self._tail.sequence
             )
-        while self._tail.advance(self._fd):
+        while self._tail.advance(self._fd, records=False):
+            self._mark()
+
+    def _reach(self, cursor: _Cursor) -> None:
+        """A follower is ahead: who asks for the tail next, at a takeover perhaps, need not read as far again."""
+        if cursor.sequence > self._tail.sequence:
+            self._tail = copy(cursor)
             self._mark()
 
     def _mark(self) -> None:

@@ -150,24 +150,26 @@ class JetstreamJournal:
 
     async def save_snapshot(self, snapshot: Snapshot) -> None:
         self._check_open()
-        state, base = snapshot.state, f"{self._prefix}.{snapshot.sequence}"
+        state = snapshot.state
         chunks = [state[start : start + _CHUNK] for start in range(0, len(state), _CHUNK)]
+        saved = _Saved(sequence=snapshot.sequence, chunks=len(chunks), size=len(state), crc=zlib.crc32(state))
+        # Two may keep the same entry at once: chunks named by their content too do not mix.
+        base = self._base(saved)
         for number, chunk in enumerate(chunks):
             await keep(self._link, f"{base}.{number}", chunk, timeout_s=self._timeout_s)
-        saved = _Saved(sequence=snapshot.sequence, chunks=len(chunks), size=len(state), crc=zlib.crc32(state))
         others = [each for each in await self._manifest() if each.sequence != saved.sequence]
         kept = sorted([saved, *others], key=lambda each: -each.sequence)
         manifest = msgspec.json.encode(kept[:_SNAPSHOTS_KEPT])
         await keep(self._link, f"{self._prefix}.manifest", manifest, timeout_s=self._timeout_s)
         for old in kept[_SNAPSHOTS_KEPT:]:
-            await call(self._link, f"STREAM.PURGE.{self._snapshots}", {"filter": f"{self._prefix}.{old.sequence}.*"})
+            await call(self._link, f"STREAM.PURGE.{self._snapshots}", {"filter": f"{self._prefix}.{old.sequence}.>"})
 
     async def load_snapshot(self) -> Snapshot | None:
         self._check_open()
         for saved in await self._manifest():
             chunks = []
             for number in range(saved.chunks):
-                subject = f"{self._prefix}.{saved.sequence}.{number}"
+                subject = f"{self._base(saved)}.{number}"
                 message = await stored(self._link, self._snapshots, last_by_subj=subject, timeout_s=self._timeout_s)
                 chunks.append(message.payload if message is not None else b"")
             state = b"".join(chunks)
@@ -182,6 +184,9 @@ class JetstreamJournal:
         for follower in followers:
             await follower.stop()
         await self._link.close()
+
+    def _base(self, saved: _Saved) -> str:
+        return f"{self._prefix}.{saved.sequence}.{saved.crc:08x}"
 
     def _check_open(self) -> None:
         if not self._open:

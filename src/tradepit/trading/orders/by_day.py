@@ -1,5 +1,6 @@
 """Things by the trading day they belong to, so that those of long ago can be forgotten."""
 
+from collections.abc import Iterator, Sequence
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -24,3 +25,7 @@ class ByDay(Generic[T]):
         """Take out everything of earlier days, oldest day first."""
         early = sorted(known for known in self._days if known < day)
         return [thing for known in early for thing in self._days.pop(known)]
+
+    def days(self) -> Iterator[tuple[int, Sequence[T]]]:
+        """Each day with what is kept under it; to be read, never changed."""
+        yield from self._days.items()

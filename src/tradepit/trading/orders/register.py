@@ -33,7 +33,8 @@ class AlgoRecord(msgspec.Struct, kw_only=True):
 class OrderRegister:
     """Orders by (account, client_order_id). ``apply`` is idempotent for reports: trade id and cumulative volume decide.
 
-    ``children`` are the orders that carry an accepted algorithm's id as their reference, by that id.
+    ``children`` are the orders that carry an accepted algorithm's id as their reference, by that id. ``trade_ids`` are the trades
+    counted, by trading day; ``first_seen`` and ``ended_algos`` say when orders and finished algorithms may be forgotten.
 
     Finished orders, their ids and those of their trades are remembered for the running trading day and the one before, as the
     exchange does; an order that still works, is in doubt or belongs to a running algorithm stays however old it is. An id used
@@ -55,9 +56,9 @@ class OrderRegister:
         self.report_sequence = 0
         self.trading_day = 0
         self.trade_lots: dict[Key, int] = {}
-        self._trade_ids: dict[int, set[TradeId]] = {}
-        self._first_seen: ByDay[Key] = ByDay()
-        self._ended_algos: ByDay[str] = ByDay()
+        self.trade_ids: dict[int, set[TradeId]] = {}
+        self.first_seen: ByDay[Key] = ByDay()
+        self.ended_algos: ByDay[str] = ByDay()
         self._folds: dict[type, Callable[[Any], object]] = {
             facts.TermBegan: self._term_began,
             facts.InstrumentKnown: self._instrument_known,
@@ -98,14 +99,14 @@ class OrderRegister:
         if isinstance(report, DayReport):
             return report.trading_day > self.trading_day
         if isinstance(report, TradeReport):
-            return _identity(report.trade) not in self._trade_ids.get(report.trade.trading_day, ())
+            return _identity(report.trade) not in self.trade_ids.get(report.trade.trading_day, ())
         known = self.find(report.order.intent.account, report.order.client_order_id)
         return known is None or _is_later(known, report.order)
 
     def _store(self, order: Order) -> None:
         key = (order.intent.account, order.client_order_id)
         if key not in self.orders:
-            self._first_seen.add(self.trading_day, key)
+            self.first_seen.add(self.trading_day, key)
         self.orders[key] = order
         if order.intent.reference in self.children:
             self.children[order.intent.reference][key] = order
@@ -169,7 +170,7 @@ class OrderRegister:
         return True
 
     def _count_trade(self, trade: Trade) -> bool:
-        known, identity = self._trade_ids.setdefault(trade.trading_day, set()), _identity(trade)
+        known, identity = self.trade_ids.setdefault(trade.trading_day, set()), _identity(trade)
         if identity in known:
             return False
         known.add(identity)
@@ -181,21 +182,21 @@ class OrderRegister:
         """What came before the first report belongs to the day that report names."""
         if trading_day:
             self.trading_day = trading_day
-            self._first_seen.name_first_day(trading_day)
-            self._ended_algos.name_first_day(trading_day)
+            self.first_seen.name_first_day(trading_day)
+            self.ended_algos.name_first_day(trading_day)
 
     def _begin_day(self, report: DayReport) -> None:
         """A new trading day: forget what finished on days before the one that was just settled."""
         if not self.trading_day:
             self._name_first_day(report.settled_day)
         self.trading_day, settled = report.trading_day, report.settled_day
-        for algo_id in self._ended_algos.take_before(settled):
+        for algo_id in self.ended_algos.take_before(settled):
             self.algos.pop(algo_id, None)
             self.children.pop(algo_id, None)
-        for day in [day for day in self._trade_ids if day < settled]:
-            del self._trade_ids[day]
-        kept = [key for key in self._first_seen.take_before(settled) if not self._forget(key)]
-        self._first_seen.add(settled, *kept)
+        for day in [day for day in self.trade_ids if day < settled]:
+            del self.trade_ids[day]
+        kept = [key for key in self.first_seen.take_before(settled) if not self._forget(key)]
+        self.first_seen.add(settled, *kept)
 
     def _forget(self, key: Key) -> bool:
         """Drop an order that nobody needs any more; False when it is kept."""
@@ -227,7 +228,7 @@ class OrderRegister:
         record = self.algos.get(fact.algo_id)
         if record is not None:
             if not record.state:
-                self._ended_algos.add(self.trading_day, fact.algo_id)
+                self.ended_algos.add(self.trading_day, fact.algo_id)
             record.state, record.filled_lots = fact.state, fact.filled_lots
 
 

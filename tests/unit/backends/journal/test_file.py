@@ -301,3 +301,20 @@ async def test_no_flipped_bit_and_no_cut_anywhere_ever_gives_a_wrong_entry(journ
             await contents(path)
         assert caught.value.details["sequence"] == sum(end <= place for end in ends[1:]) + 1
     store(path, whole)
+
+
+async def test_who_followed_knows_the_tail_without_reading_it_again(
+    journal: FileJournal, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = FileJournal(path, sync="os")
+    await other.open()
+    for sequence in range(3):
+        await journal.append([b"x"], expected=sequence, epoch=1)
+    following = other.follow()
+    assert [(await anext(following)).sequence for _ in range(3)] == [1, 2, 3]
+    monkeypatch.setattr("tradepit.backends.journal.file._Cursor.advance", None)
+    assert await other.last() == (3, 1)
+    monkeypatch.undo()
+    assert await other.append([b"y"], expected=3, epoch=2) == 4
+    assert [entry.records async for entry in journal.read(2)] == [(b"x",), (b"y",)]
+    await other.close()

@@ -1,7 +1,7 @@
-"""Snapshots beside a journal file: whole or not there, the newest sound one counts.
+"""Snapshots of a file journal: files beside it, the newest two of them kept.
 
-Files ``<journal>.snapshot.<sequence>``: b"TPS1", sequence (8), length (8), crc32 of the state (4), the state; integers are
-little-endian unsigned.
+A file ``<journal>.snapshot.<sequence>`` is b"TPS1", sequence (8), length (8), crc32 of the state (4), the state; integers are
+little-endian and unsigned.
 """
 
 import glob
@@ -21,32 +21,32 @@ _MARKER = b"TPS1"
 _KEPT = 2
 
 
-class FileSnapshots:
-    """The snapshots of the journal at ``path``. Blocking: call it on a thread."""
+class SnapshotFiles:
+    """The snapshots of one journal file. Every method waits for the disk: call it in a thread."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, journal: Path) -> None:
+        self._journal = journal
 
     def save(self, snapshot: Snapshot) -> None:
-        """Keep a snapshot, on disk when this returns, and drop all but the newest two. Raises Unavailable."""
+        """Keep a snapshot, whole or not at all. Raises Unavailable."""
         head = _HEAD.pack(_MARKER, snapshot.sequence, len(snapshot.state), zlib.crc32(snapshot.state))
-        final = self._path.with_name(f"{self._path.name}.snapshot.{snapshot.sequence}")
+        final = self._journal.with_name(f"{self._journal.name}.snapshot.{snapshot.sequence}")
         try:
-            handle, name = tempfile.mkstemp(prefix=f"{self._path.name}.writing.", dir=self._path.parent)
+            handle, name = tempfile.mkstemp(prefix=f"{self._journal.name}.writing.", dir=self._journal.parent)
             with os.fdopen(handle, "wb") as file:
                 file.write(head + snapshot.state)
                 file.flush()
                 os.fsync(file.fileno())
             Path(name).replace(final)
-            sync_folder(self._path.parent)
-            for _, old in self._found()[_KEPT:]:
+            sync_folder(self._journal.parent)
+            for _, old in self._all()[_KEPT:]:
                 old.unlink(missing_ok=True)
         except OSError as error:
             raise Unavailable("the snapshot cannot be written", path=str(final), cause=str(error)) from error
 
-    def newest(self) -> Snapshot | None:
-        """The newest snapshot that is whole; damaged ones are passed over with a warning."""
-        for sequence, path in self._found():
+    def load(self) -> Snapshot | None:
+        """The newest one that is whole."""
+        for sequence, path in self._all():
             try:
                 data = path.read_bytes()
             except FileNotFoundError:
@@ -59,9 +59,9 @@ class FileSnapshots:
             logger.warning("snapshot {} is damaged; taking an older one", path)
         return None
 
-    def _found(self) -> list[tuple[int, Path]]:
+    def _all(self) -> list[tuple[int, Path]]:
         found = []
-        for path in self._path.parent.glob(f"{glob.escape(self._path.name)}.snapshot.*"):
+        for path in self._journal.parent.glob(f"{glob.escape(self._journal.name)}.snapshot.*"):
             number = path.name.rpartition(".")[2]
             if number.isdigit():
                 found.append((int(number), path))
