@@ -1,7 +1,6 @@
 """The host: runs the services of one process from start to SIGTERM."""
 
 import asyncio
-import gc
 import os
 import signal
 from collections.abc import Awaitable, Callable, Sequence
@@ -11,6 +10,7 @@ from loguru import logger
 from tradepit.ports.bus import Bus
 from tradepit.ports.cache import Cache
 from tradepit.ports.clock import Clock
+from tradepit.runtime.collector import collect_young
 from tradepit.runtime.heartbeat import Heartbeat
 from tradepit.runtime.service import Service
 from tradepit.runtime.tasks import TaskGroup
@@ -58,9 +58,7 @@ class Host:
             for heart in self._hearts:
                 self._tasks.spawn(heart.run(), "heartbeat")
             self._tasks.spawn(self._watch_parent(), "parent")
-            # What was made while starting lives as long as the process: no collection needs to look at it again.
-            gc.collect()
-            gc.freeze()
+            self._tasks.spawn(collect_young(), "collector")
             await self._ended.wait()
         finally:
             await self._stop(started)

@@ -55,7 +55,7 @@ _CHUNK = 1 << 20
 _INDEX_EVERY = 1024
 _MAX_BODY = 1 << 30
 # A follower in another process looks so often: each look costs both of them more than what it finds.
-_POLL_S, _MAX_POLL_S = 0.01, 0.02
+_POLL_S, _MAX_POLL_S = 0.015, 0.025
 _BROKEN, _UNFINISHED = -1, -2
 
 
@@ -72,7 +72,8 @@ class _Cursor:
 
         Without ``records`` they come empty, for who wants to know no more than where the journal ends.
         """
-        size = _CHUNK
+        # One byte more than there is tells the end; a whole chunk asked for costs its memory, however little is read.
+        size = min(_CHUNK, max(0, os.fstat(fd).st_size - self.offset) + 1)
         while True:
             data = os.pread(fd, size, self.offset)
             entries = self.parse(data, ends=len(data) < size, records=records)
