@@ -83,7 +83,9 @@ class Flow:
     def play(self, steps: int) -> None:
         actions = (self.open, self.open, self.close, self.close, self.close, self.deliver, self.deliver, self.fill, self.fill,
                    self.cancel, self.tell, self.tell, self.look, self.ask_unknown, self.outsider, self.settle)  # fmt: skip
-        weights = (1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0.2, 0.3, 0.8)
+        for action in (self.open, self.open, self.settle, self.open, self.open):
+            action()
+        weights = (1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0.2, 0.3, 0.3)
         for action in self.chance.choices(actions, weights, k=steps):
             action()
         self.finish()
