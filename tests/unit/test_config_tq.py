@@ -1,0 +1,93 @@
+"""The documents' config.yaml in both shapes: what it says is what is used, a stranger's key is refused, no password is shown."""
+
+from pathlib import Path
+
+import pytest
+
+from tradepit.config_tq import load_tq
+from tradepit.trading.model.errors import ConfigError
+
+GOLDEN = Path(__file__).parents[1] / "wire" / "golden"
+
+
+def changed(tmp_path: Path, old: str, new: str, name: str = "tq_config") -> Path:
+    text = (GOLDEN / f"{name}.yaml").read_text()
+    assert old in text
+    path = tmp_path / "config.yaml"
+    path.write_text(text.replace(old, new))
+    return path
+
+
+def test_the_enveloped_shape() -> None:
+    told = load_tq(GOLDEN / "tq_config.yaml")
+    assert (told.profile, told.portfolio_id, told.login.run_mode) == ("tq", "your_portfolio_id", "sandbox")
+    assert told.bus_url == "amqp://user:pass@host:5672/vhost"
+    assert told.cache_url == "redis://:your_password@192.168.110.200:6379/1"
+    assert told.store_url == "postgresql://postgres:your_password@192.168.110.200:5432/qpto_futures_chn"
+    places = {(route.exchange, route.queue) for route in told.contract.routes}
+    assert places == {
+        ("tq_order_request_exchange", "tq_order_submit_requests"),
+        ("tq_order_request_exchange", "tq_order_cancel_requests"),
+        ("tq_internal_exchange", "tq_internal_order_updates"),
+        ("tq_internal_exchange", "tq_internal_position_updates"),
+        ("tq_internal_exchange", "tq_internal_account_updates"),
+        ("tq_dead_letter_exchange", "tq_dead_letters"),
+    }
+    settings = told.settings()
+    assert (settings.profile, settings.bus, settings.cache) == ("tq", told.bus_url, told.cache_url)
+
+
+def test_the_flat_shape() -> None:
+    told = load_tq(GOLDEN / "tq_flat_config.yaml")
+    assert told.profile == "tq_flat"
+    requests = told.contract.submit
+    assert requests == told.contract.cancel
+    assert (requests.exchange, requests.queue) == ("tq_ws_api_request_exchange", "tq_order_requests")
+    assert requests.routing_key == "PortfolioId_your_portfolio_id"
+    assert told.store_url == "postgresql://postgres:postgres@localhost:5555/postgres"
+    assert told.cache_url == "redis://:your_password@172.31.15.55:6379/1"
+
+
+def test_names_that_were_changed_are_used(tmp_path: Path) -> None:
+    told = load_tq(changed(tmp_path, '"tq_order_submit_requests"', '"submits"'))
+    assert told.contract.submit.queue == "submits"
+    assert told.contract.submit.channel.subject == "submits"
+
+
+def test_an_unknown_key_is_refused_by_its_name(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"run_moed.*tq"):
+        load_tq(changed(tmp_path, "run_mode", "run_moed"))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key"),
+    [
+        ('"sandbox"', '"paper"', "run_mode"),
+        ("port: 6379", "port: many", "port"),
+        ('"your_portfolio_id"', '"no good"', "portfolio_id"),
+        ('"amqp://user:pass@host:5672/vhost"', '"http://user:pass@host"', "rabbitmq.url"),
+        ("  external:", '  order_request_queue: "both"\n  external:', "both shapes"),
+    ],
+)
+def test_what_cannot_be_is_refused_by_its_key_and_without_its_password(tmp_path: Path, old: str, new: str, key: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_tq(changed(tmp_path, old, new))
+    assert key in str(caught.value)
+    assert "pass@" not in str(caught.value)
+
+
+def test_no_password_is_shown(tmp_path: Path) -> None:
+    path = changed(tmp_path, '"your_password"', "hunter2: [")
+    with pytest.raises(ConfigError) as caught:
+        load_tq(path)
+    assert "hunter2" not in str(caught.value)
+    assert caught.value.__cause__ is None
+    told = load_tq(changed(tmp_path, '"your_password"', "0123456"))
+    assert told.login.password == "0123456"
+    for shown in (repr(told), str(told), repr(told.login), f"{told.contract}"):
+        assert "0123456" not in shown
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="FileNotFoundError"):
+        load_tq(tmp_path / "none.yaml")
