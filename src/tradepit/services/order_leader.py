@@ -1,7 +1,8 @@
 """What the active instance of order management does: journal, send, ask instead of sending again, apply what the broker tells."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -159,6 +160,30 @@ class OrderLeader:
             await durable(written)
             raise _refusal(news[0])
         return await self.sending.share(_key(intent), lambda: self._send(approved, written))
+
+    async def submit_together(self, intents: Sequence[OrderIntent]) -> list[Order]:
+        """Submit orders of one account that are parts of one: journaled as one entry, all or none, then sent at once.
+
+        The first part's refusal by the review refuses them all. Doing it twice is doing it once. Raises like ``submit``; after
+        OutcomeUnknown the parts are in hand, each by itself.
+        """
+        await self.admit(intents[0].account)
+        known = [self.desk.known(intent) for intent in intents]
+        parts = [order for order in known if order is not None]
+        if parts:
+            return await _all_of(self._answer_again(order) for order in parts)
+        if self.busy:
+            raise Unavailable("too many orders are on their way; nothing was done", in_flight=len(self.sending))
+        now_ns = self._clock.now_ns()
+        decided = [self.desk.decide(intent, now_ns, self.epoch) for intent in intents]
+        refusal = next((news for approved, news in decided if approved is None), None)
+        if refusal is not None:
+            await durable(self.record(*refusal))
+            raise _refusal(refusal[0])
+        written = self.record(*(fact for _, news in decided for fact in news))
+        return await _all_of(
+            self.sending.share(_key(approved.intent), partial(self._send, approved, written)) for approved, _ in decided if approved
+        )
 
     async def cancel(self, account: str, client_order_id: str) -> Order:
         """Cancel what is left; the wish is journaled before it is sent, and stays until the order is finished.
@@ -344,6 +369,15 @@ class OrderLeader:
             market = exposure.markets[symbol]
             market.lower_ticks, market.upper_ticks = listing.lower_limit_ticks, listing.upper_limit_ticks
             exposure.on_phase(symbol, listing.phase)
+
+
+async def _all_of(parts: Iterable[Coroutine[Any, Any, Order]]) -> list[Order]:
+    """Every answer, once all have come: a part that fails does not keep the others from being sent."""
+    answers = await asyncio.gather(*parts, return_exceptions=True)
+    for answer in answers:
+        if isinstance(answer, BaseException):
+            raise answer
+    return [answer for answer in answers if isinstance(answer, Order)]
 
 
 def _key(intent: OrderIntent) -> Key:

@@ -39,10 +39,14 @@ class CloseReservations:
         """Fold what is known of an order now."""
         if order.status.progress < _WORKS:
             self.reserve(order.intent)
-            return
-        bucket = _bucket(order.intent)
+        else:
+            self.release(order.intent)
+
+    def release(self, intent: OrderIntent) -> None:
+        """Let go of a close: the broker counts it now, or it will never be sent. Nothing happens when it is not held."""
+        bucket = _bucket(intent)
         held = self._held.get(bucket)
-        if held is not None and held.pop(order.client_order_id, None) is not None and not held:
+        if held is not None and held.pop(intent.client_order_id, None) is not None and not held:
             del self._held[bucket]
 
     def held(self, account: str, symbol: str, side: Side) -> tuple[OrderIntent, ...]:

@@ -1,0 +1,62 @@
+"""The position and account projections: updates from their queues become keys with a time to live."""
+
+from tradepit.ports.bus import Message
+from tradepit.ports.cache import Cache
+from tradepit.services.queue_worker import Figures
+from tradepit.trading.model.ids import check_id
+from tradepit.wire import tq
+from tradepit.wire.tq_codec import cached_account, encode, read_update
+from tradepit.wire.tq_requests import split_symbol
+
+
+class PositionProjection:
+    """Work at the queue of position updates: the net position, a whole number, negative for short."""
+
+    def __init__(self, cache: Cache, *, ttl_s: float) -> None:
+        self._cache, self._ttl_s = cache, ttl_s
+        self._kept = 0
+
+    async def open(self) -> None:
+        await self._cache.connect()
+
+    async def do(self, message: Message) -> None:
+        told = read_update(message.payload, tq.PositionUpdate, "POSITION_UPDATE")
+        check_id(told.portfolio_id, "portfolio_id")
+        split_symbol(told.symbol)
+        await self._cache.put(tq.position_key(told.portfolio_id, told.symbol), str(told.net_position).encode(), ttl_s=self._ttl_s)
+        self._kept += 1
+
+    async def close(self) -> None:
+        """The cache belongs to the process, which closes it last."""
+
+    def problem(self) -> str:
+        return ""
+
+    def figures(self) -> Figures:
+        return {"kept": self._kept}
+
+
+class AccountProjection:
+    """Work at the queue of account updates: the account's money as JSON."""
+
+    def __init__(self, cache: Cache, *, ttl_s: float) -> None:
+        self._cache, self._ttl_s = cache, ttl_s
+        self._kept = 0
+
+    async def open(self) -> None:
+        await self._cache.connect()
+
+    async def do(self, message: Message) -> None:
+        told = read_update(message.payload, tq.AccountUpdate, "ACCOUNT_UPDATE")
+        check_id(told.portfolio_id, "portfolio_id")
+        await self._cache.put(tq.account_key(told.portfolio_id), encode(cached_account(told)), ttl_s=self._ttl_s)
+        self._kept += 1
+
+    async def close(self) -> None:
+        """The cache belongs to the process, which closes it last."""
+
+    def problem(self) -> str:
+        return ""
+
+    def figures(self) -> Figures:
+        return {"kept": self._kept}

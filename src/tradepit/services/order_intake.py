@@ -1,0 +1,174 @@
+"""The order intake: requests from a queue become orders, persisted before they are sent; refusals become events with a code."""
+
+from collections.abc import Callable, Sequence
+
+from loguru import logger
+
+from tradepit.ports.broker import Broker
+from tradepit.ports.bus import Bus, Message
+from tradepit.ports.clock import Clock
+from tradepit.ports.journal import Journal
+from tradepit.runtime.tasks import TaskGroup
+from tradepit.services.close_splitter import CloseSplitter
+from tradepit.services.order_news import OrderNews
+from tradepit.services.order_term import OrderTerm, TellingLeader
+from tradepit.services.queue_worker import Figures
+from tradepit.services.tq_settings import TqServiceSettings
+from tradepit.trading.model.errors import (
+    BadRequest,
+    DuplicateId,
+    NotActive,
+    OrderNotFound,
+    OutcomeUnknown,
+    RequestRefused,
+    RiskRefused,
+    StaleEpoch,
+    VenueRefused,
+)
+from tradepit.trading.orders import events as facts
+from tradepit.trading.risk.rule import Rule
+from tradepit.wire.tq import child_order_ids
+from tradepit.wire.tq_codec import refusal
+from tradepit.wire.tq_requests import Cancel, Submit, intent_of, read_request, salvage
+
+
+class OrderIntake:
+    """Work at the queue of order requests. The sender's order id is the order's id at the broker: told twice, it is sent once.
+
+    With ``cancels`` it takes cancels from the same queue; without, they are passed over, for another queue's worker takes them.
+    An order whose answer was lost is in hand once it is journaled: the broker is asked what became of it, it is not sent again.
+    """
+
+    def __init__(
+        self,
+        *,
+        bus: Bus,
+        updates: str,
+        broker: Broker,
+        journal: Journal,
+        rules: Sequence[Rule],
+        clock: Clock,
+        settings: TqServiceSettings,
+        instance: str,
+        cancels: bool,
+        on_failure: Callable[[BaseException], None],
+    ) -> None:
+        self._bus, self._updates, self._broker, self._clock = bus, updates, broker, clock
+        self._settings, self._cancels, self._on_failure = settings, cancels, on_failure
+        self._term = OrderTerm(journal, broker, clock, rules, instance=instance, on_fenced=self._fenced)
+        self._tasks = TaskGroup(instance)
+        self._leader: TellingLeader | None = None
+        self._splitter: CloseSplitter | None = None
+        self._news: OrderNews | None = None
+        self._problem = ""
+        self.passed_over = self.refused = 0
+
+    async def open(self) -> None:
+        await self._broker.connect()
+        self._leader = await self._term.begin(self._meet)
+        if self._news is not None:
+            self._news.tell_all()
+            self._tasks.spawn(self._news.run(), "news")
+
+    async def do(self, message: Message) -> None:
+        try:
+            request = read_request(message.payload)
+            self._check_portfolio(request.portfolio_id)
+        except BadRequest as error:
+            self._tell_refused(message, error)
+            raise
+        if isinstance(request, Cancel):
+            await self._cancel(request)
+            return
+        try:
+            await self._submit(request)
+        except OutcomeUnknown as error:
+            logger.warning("order {} is in doubt; the broker is asked: {}", request.order_id, error)
+        except DuplicateId:
+            # The id is another order's, which lives on: an event in its name would tell of its end.
+            raise
+        except RequestRefused as error:
+            self._tell_refused(message, error)
+            raise
+
+    async def close(self) -> None:
+        if self._news is not None:
+            await self._news.drain()
+        await self._term.end()
+        await self._tasks.stop()
+        await self._broker.close()
+
+    def problem(self) -> str:
+        return self._problem
+
+    def figures(self) -> Figures:
+        register = self._leader.desk.register if self._leader is not None else None
+        return {
+            "orders": len(register.orders) if register is not None else 0,
+            "working": len(register.working) if register is not None else 0,
+            "in_doubt": len(register.in_doubt) if register is not None else 0,
+            "splits": self._splitter.splits if self._splitter is not None else 0,
+            "refused": self.refused,
+            "passed_over": self.passed_over,
+            "updates_told": self._news.told if self._news is not None else 0,
+        }
+
+    def _meet(self, leader: TellingLeader) -> None:
+        """Follow the leader's facts from the first on."""
+        self._news = OrderNews(self._bus, self._updates, self._clock, leader.desk.register, self._settings.portfolio_id)
+        self._splitter = CloseSplitter(leader, self._broker, self._clock)
+        leader.on_fact = self._on_fact
+
+    def _on_fact(self, fact: facts.Fact) -> None:
+        if self._news is None or self._splitter is None:
+            return
+        order = self._news.on_fact(fact)
+        if order is not None:
+            self._splitter.follow(order)
+
+    async def _submit(self, request: Submit) -> None:
+        if self._leader is None or self._splitter is None or self._news is None:
+            raise NotActive
+        instrument = await self._leader.instrument(request.symbol)
+        intent = intent_of(request, instrument, self._settings.broker_account)
+        try:
+            await self._splitter.submit(intent)
+        except RiskRefused:
+            # Journaled, so it is the answer for good; told now, and told again whenever the request comes again.
+            self.refused += 1
+            known = self._leader.desk.register.find(intent.account, intent.client_order_id)
+            if known is None:
+                raise
+            self._news.tell(known)
+
+    async def _cancel(self, request: Cancel) -> None:
+        if not self._cancels:
+            self.passed_over += 1
+            return
+        if self._leader is None:
+            raise NotActive
+        account, find = self._settings.broker_account, self._leader.desk.register.find
+        names = [name for name in (request.order_id, *child_order_ids(request.order_id)) if find(account, name) is not None]
+        if not names:
+            raise OrderNotFound(order_id=request.order_id)
+        for name in names:
+            try:
+                await self._leader.cancel(account, name)
+            except (OutcomeUnknown, VenueRefused) as error:
+                logger.warning("cancel of {} is in hand: {}", name, error)
+
+    def _check_portfolio(self, portfolio_id: str) -> None:
+        if portfolio_id != self._settings.portfolio_id:
+            raise BadRequest("not the portfolio that is served here", portfolio_id=portfolio_id)
+
+    def _tell_refused(self, message: Message, error: RequestRefused) -> None:
+        """An event for whoever waits for this order; of a request without a usable id, or another's, only the dead letter tells."""
+        self.refused += 1
+        told = salvage(message.payload)
+        if told.order_id and told.portfolio_id in ("", self._settings.portfolio_id) and self._news is not None:
+            now_ns, ours = self._clock.now_ns(), self._settings.portfolio_id
+            self._news.put(refusal(told, portfolio_id=ours, reason=error.reason_code, now_ns=now_ns))
+
+    def _fenced(self) -> None:
+        self._problem = "another instance writes the orders now"
+        self._on_failure(StaleEpoch(self._problem))

@@ -1,0 +1,30 @@
+"""What the broker-connect services are told: whose portfolio, on which account, how often they look."""
+
+from typing import Annotated
+
+import msgspec
+
+from tradepit.wire.tq import KEY_TTL_S
+
+Seconds = Annotated[float, msgspec.Meta(gt=0, le=3_600)]
+
+
+class TqServiceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``account`` is the broker's name of the account that trades for ``portfolio_id``, the same when empty.
+
+    Positions and money are looked at whenever something trades, and every ``look_s`` seconds. What has not changed is told again
+    every ``tell_again_s`` seconds, so that no key ever runs out of its ``key_ttl_s`` while the services live. A cancel waits
+    ``cancel_patience_s`` for its order: the two come through different queues.
+    """
+
+    portfolio_id: str
+    account: str = ""
+    look_s: Seconds = 1.0
+    tell_again_s: Seconds = 600.0
+    key_ttl_s: Annotated[float, msgspec.Meta(gt=0)] = KEY_TTL_S
+    cancel_patience_s: Annotated[float, msgspec.Meta(ge=0, le=60)] = 1.0
+
+    @property
+    def broker_account(self) -> str:
+        """The account's name at the broker."""
+        return self.account or self.portfolio_id
