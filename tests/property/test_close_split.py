@@ -4,6 +4,7 @@
 """
 
 import os
+import sys
 from collections import deque
 from datetime import date
 from decimal import Decimal
@@ -145,7 +146,7 @@ class Flow:
         self.parents.append((intent, children))
 
     def there(self, intent: OrderIntent) -> int:
-        offsets = (Offset.CLOSETODAY, Offset.CLOSE)
+        offsets: tuple[Offset, ...] = (Offset.CLOSETODAY, Offset.CLOSE)
         if self.rule is not CloseRule.NAMED or intent.offset is Offset.CLOSETODAY:
             offsets = offsets[:1]
         return sum(self.venue.closable(ACCOUNT, intent.symbol, intent.side, offset) for offset in offsets)
@@ -265,7 +266,8 @@ def test_seeded_flows_over_all_exchanges() -> None:
         closes += len(flow.parents)
         split += sum(len(children) == 2 for _, children in flow.parents)
         refused += flow.refused
-    print(f"{FLOWS} flows: {closes} closes let through, {split} split in two, {refused} refused, 0 refused by the exchange")
+    figures = f"{closes} closes let through, {split} split in two, {refused} refused, 0 refused by the exchange"
+    sys.stdout.write(f"{FLOWS} flows: {figures}\n")
     assert closes > FLOWS
     assert split > FLOWS // 20
     assert refused > FLOWS // 2

@@ -225,9 +225,7 @@ def test_a_refusal_tells_its_code_and_nothing_else_does() -> None:
 
 
 def held(side: Side, today: int, yesterday: int) -> Position:
-    return Position(
-        account="A1", symbol="rb2505", exchange=Exchange.SHFE, side=side, today_lots=today, yesterday_lots=yesterday
-    )
+    return Position(account="A1", symbol="rb2505", exchange=Exchange.SHFE, side=side, today_lots=today, yesterday_lots=yesterday)
 
 
 def test_a_position_update_is_the_documents() -> None:

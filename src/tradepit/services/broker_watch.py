@@ -1,8 +1,7 @@
 """A watch on a broker: looks when something was reported and every now and then, and never stops looking."""
 
-from typing import Protocol
-
 import asyncio
+from typing import Protocol
 
 from loguru import logger
 

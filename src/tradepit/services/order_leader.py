@@ -182,7 +182,9 @@ class OrderLeader:
             raise _refusal(refusal[0])
         written = self.record(*(fact for _, news in decided for fact in news))
         return await _all_of(
-            self.sending.share(_key(approved.intent), partial(self._send, approved, written)) for approved, _ in decided if approved
+            self.sending.share(_key(approved.intent), partial(self._send, approved, written))
+            for approved, _ in decided
+            if approved
         )
 
     async def cancel(self, account: str, client_order_id: str) -> Order:

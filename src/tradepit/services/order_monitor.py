@@ -46,7 +46,7 @@ class OrderMonitor:
         self._register = OrderRegister()
         self._prices = AveragePrices()
         self._instruments: dict[str, Instrument] = {}
-        self._through = self._told = 0
+        self._through = self._told = self._untold = 0
         self._problem = ""
         self._stopped = False
 
@@ -73,6 +73,7 @@ class OrderMonitor:
         figures: Figures = {
             "report_sequence": self._through,
             "updates": self._told,
+            "untold": self._untold,
             "working": len(self._register.working),
             "in_doubt": len(self._register.in_doubt),
         }
@@ -108,6 +109,10 @@ class OrderMonitor:
         # The register judges once the update is in the queue: what could not be told is still news when it comes again.
         order = report.order
         instrument = await self._instrument(order)
+        if instrument is None:
+            logger.error("{}: the broker reports an order in {}, which it does not list", self._instance, order.intent.symbol)
+            self._untold += 1
+            return
         price = self._prices.of(order.client_order_id, instrument, order.traded_lots)
         update = order_update(
             order,
@@ -120,9 +125,9 @@ class OrderMonitor:
         self._told += 1
         self._register.apply(facts.ReportApplied(time_ns=report.time_ns, report=report))
 
-    async def _instrument(self, order: Order) -> Instrument:
+    async def _instrument(self, order: Order) -> Instrument | None:
         symbol = order.intent.symbol
         if symbol not in self._instruments:
             for listing in await self._broker.instruments():
                 self._instruments[listing.instrument.symbol] = listing.instrument
-        return self._instruments[symbol]
+        return self._instruments.get(symbol)

@@ -66,9 +66,7 @@ class OrderNews:
         if instrument is None:
             return
         price = self._prices.of(order.client_order_id, instrument, order.traded_lots)
-        update = order_update(
-            order, instrument, portfolio_id=self._portfolio_id, trade_price=price, now_ns=self._clock.now_ns()
-        )
+        update = order_update(order, instrument, portfolio_id=self._portfolio_id, trade_price=price, now_ns=self._clock.now_ns())
         self.put(update)
 
     def put(self, update: tq.OrderUpdate) -> None:

@@ -73,5 +73,5 @@ def _row(told: tq.OrderUpdate) -> OrderUpdate:
 
 
 def _price(price: float | None) -> Decimal | None:
-    # Nine decimals are finer than any average of ticks needs to be, and what a row can hold.
-    return None if price is None else round(Decimal(repr(price)), 9)
+    # Twelve digits are finer than any average of ticks needs to be, and few enough for a row.
+    return None if price is None else Decimal(f"{price:.12g}")

@@ -18,7 +18,7 @@ from tradepit.trading.orders.desk import OrderDesk
 from tradepit.trading.risk.rule import Rule
 
 _ENCODER = msgspec.json.Encoder()
-_DECODER = msgspec.json.Decoder(facts.Fact)
+_DECODER: msgspec.json.Decoder[facts.Fact] = msgspec.json.Decoder(facts.Fact)
 _SETTLE_S = 3.0
 OnFact = Callable[[facts.Fact], None]
 

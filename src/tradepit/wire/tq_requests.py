@@ -11,7 +11,7 @@ from tradepit.trading.model.ids import check_id
 from tradepit.trading.model.instrument import Instrument
 from tradepit.trading.model.order import OrderIntent
 from tradepit.trading.model.terms import Exchange, Offset, OrderType, Side
-from tradepit.wire.tq import CancelMessage, CancelPayload, SubmitMessage, SubmitPayload
+from tradepit.wire.tq import CancelMessage, SubmitMessage, SubmitPayload
 from tradepit.wire.tq_flat import FlatCancel, FlatOrder
 
 MAX_REQUEST_BYTES = 64 * 1024

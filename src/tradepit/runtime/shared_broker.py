@@ -1,0 +1,78 @@
+"""One broker for several services of a process: one login, connected once, closed by whoever leaves last."""
+
+from collections.abc import AsyncIterator
+
+from tradepit.ports.broker import Broker, Capabilities, Listing
+from tradepit.trading.model.account import Account
+from tradepit.trading.model.order import Order, OrderIntent
+from tradepit.trading.model.position import Position
+from tradepit.trading.model.report import Report
+from tradepit.trading.risk.review import Approved
+
+
+class _Users:
+    """How many shares are connected now."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+
+class SharedBroker:
+    """A share of a broker; ``share`` makes another. Everything else is the broker's own, promises and errors included."""
+
+    def __init__(self, broker: Broker, users: _Users | None = None) -> None:
+        self._broker, self._users = broker, users or _Users()
+        self._connected = False
+
+    def share(self) -> "SharedBroker":
+        """A share for one more service."""
+        return SharedBroker(self._broker, self._users)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return self._broker.capabilities
+
+    async def connect(self) -> None:
+        if not self._connected:
+            self._connected = True
+            self._users.count += 1
+        await self._broker.connect()
+
+    async def open_session(self, epoch: int) -> None:
+        await self._broker.open_session(epoch)
+
+    async def submit(self, approved: Approved, *, epoch: int) -> Order:
+        return await self._broker.submit(approved, epoch=epoch)
+
+    async def cancel(self, account: str, client_order_id: str, *, epoch: int) -> Order:
+        return await self._broker.cancel(account, client_order_id, epoch=epoch)
+
+    async def resolve(self, intent: OrderIntent, *, epoch: int) -> Order:
+        return await self._broker.resolve(intent, epoch=epoch)
+
+    async def query(self, account: str, client_order_id: str) -> Order | None:
+        return await self._broker.query(account, client_order_id)
+
+    def reports(self, after: int) -> AsyncIterator[Report]:
+        return self._broker.reports(after)
+
+    async def last_report(self) -> int:
+        return await self._broker.last_report()
+
+    async def instruments(self) -> list[Listing]:
+        return await self._broker.instruments()
+
+    async def account(self, account: str) -> Account:
+        return await self._broker.account(account)
+
+    async def positions(self, account: str) -> list[Position]:
+        return await self._broker.positions(account)
+
+    async def close(self) -> None:
+        """Give this share back; the last one closes the broker. Idempotent."""
+        if not self._connected:
+            return
+        self._connected = False
+        self._users.count -= 1
+        if self._users.count == 0:
+            await self._broker.close()
