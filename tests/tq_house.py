@@ -1,0 +1,274 @@
+"""What the broker connect is tested with: a real exchange in memory, the services of a profile on one bus, rows and keys to look at."""
+
+import asyncio
+import json
+from collections.abc import Callable, Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from tradepit.backends.broker.simulated import SimulatedBroker
+from tradepit.backends.bus.memory import MemoryBus, MemoryHub
+from tradepit.backends.cache.memory import MemoryCache, MemoryCacheStore
+from tradepit.backends.journal.memory import MemoryJournal, MemoryJournalStore
+from tradepit.compose_tq import TqParts, make_tq_service
+from tradepit.ports.broker import Broker
+from tradepit.ports.bus import Message
+from tradepit.ports.order_rows import OrderEvent, OrderUpdate
+from tradepit.profiles.role import Role
+from tradepit.runtime.clock import ManualClock, SystemClock
+from tradepit.runtime.service import Service
+from tradepit.services.gateway_settings import GatewaySettings
+from tradepit.services.tq_settings import TqServiceSettings
+from tradepit.services.trading_gateway import TradingGateway
+from tradepit.trading.calendar.catalog import load_catalog
+from tradepit.trading.calendar.trading_calendar import load_calendar
+from tradepit.trading.matching.commands import ListInstrument, OpenAccount
+from tradepit.trading.model.errors import TradepitError, Unavailable
+from tradepit.wire import gateway as gateway_wire
+from tradepit.wire import tq
+from tradepit.wire.simulator import CHANNELS, TRADING_GATEWAY, rpc_subject
+
+TEN = 1_736_128_800_000_000_000  # 2025-01-06 10:00 in China, a Monday
+DAY_NS = 86_400_000_000_000
+PORTFOLIO, OTHER = "1234567890", "B"
+PRICES = {"rb2505": Decimal(3500), "IF2501": Decimal(3900)}
+SYMBOLS = {"SHFE.rb2505": ("rb2505", "SHFE", 1), "CFFEX.IF2501": ("IF2501", "CFFEX", Decimal("0.2"))}
+
+
+class FakeRows:
+    """A store in memory that keeps the port's promises; ``down`` makes it fail before anything is kept."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, OrderUpdate] = {}
+        self.kept: list[OrderEvent] = []
+        self.down = 0
+        self.open = False
+
+    async def connect(self) -> None:
+        self.open = True
+
+    async def keep(self, updates: Sequence[OrderUpdate], events: Sequence[OrderEvent] = ()) -> object:
+        if self.down:
+            self.down -= 1
+            raise Unavailable("the store is away")
+        for update in updates:
+            known = self.rows.get(update.order_id)
+            if known is None or _rank(update) > _rank(known):
+                self.rows[update.order_id] = update
+        names = {(event.order_id, event.kind, event.identity or event.body) for event in self.kept}
+        self.kept += [event for event in events if (event.order_id, event.kind, event.identity or event.body) not in names]
+        return None
+
+    async def order(self, order_id: str) -> OrderUpdate | None:
+        return self.rows.get(order_id)
+
+    async def events(self, order_id: str) -> list[OrderEvent]:
+        return [event for event in self.kept if event.order_id == order_id]
+
+    async def close(self) -> None:
+        self.open = False
+
+    def kinds(self, order_id: str) -> list[str]:
+        return [event.kind for event in self.kept if event.order_id == order_id]
+
+
+def _rank(row: OrderUpdate) -> tuple[bool, int, int]:
+    return row.finished, row.filled_lots, row.told_ns
+
+
+class Exchange:
+    """The simulated exchange on a memory hub of its own, and somebody to trade with."""
+
+    def __init__(self) -> None:
+        self.hub = MemoryHub()
+        self.bus = self.member()
+        self._number = 0
+
+    def member(self) -> MemoryBus:
+        return MemoryBus(self.hub, channels=CHANNELS)
+
+    async def start(self) -> None:
+        await self.bus.connect()
+        opening: list[Any] = [
+            ListInstrument(
+                instrument=load_catalog().instrument(symbol, on=date(2025, 1, 6), listing_price=price), reference=price
+            )
+            for symbol, price in PRICES.items()
+        ]
+        opening += [OpenAccount(account=name, deposit=Decimal(100_000_000)) for name in (PORTFOLIO, OTHER)]
+        stores = MemoryJournalStore(), MemoryJournalStore()
+        self.gateway = TradingGateway(
+            bus=self.bus,
+            commands=MemoryJournal(stores[0]),
+            events=MemoryJournal(stores[1]),
+            calendar=load_calendar(),
+            clock=ManualClock(TEN),
+            instance="exchange",
+            settings=GatewaySettings(),
+            opening=opening,
+        )
+        await self.gateway.start()
+        await self.ask("open_session", {"session": "other", "epoch": 1})
+
+    async def stop(self) -> None:
+        await self.gateway.stop()
+        await self.bus.close()
+
+    async def ask(self, method: str, body: object) -> dict[str, Any]:
+        payload = await self.bus.request(rpc_subject(TRADING_GATEWAY, method), gateway_wire.encode(body), timeout_s=5.0)
+        answer: dict[str, Any] = json.loads(payload)
+        assert not answer.get("error"), answer
+        return answer
+
+    async def broker(self, session: str) -> SimulatedBroker:
+        bus = self.member()
+        await bus.connect()
+        return SimulatedBroker(bus, session, check_s=0.05)
+
+    async def trade_against(self, symbol: str, side: str, lots: int, offset: str = "OPEN") -> None:
+        """The other account's order at the reference price."""
+        code, exchange, tick = SYMBOLS[symbol]
+        self._number += 1
+        intent = {
+            "client_order_id": f"x{self._number}",
+            "account": OTHER,
+            "symbol": code,
+            "exchange": exchange,
+            "side": side,
+            "offset": offset,
+            "order_type": "LIMIT",
+            "price_ticks": int(PRICES[code] / tick),
+            "volume_lots": lots,
+        }
+        answer = await self.ask("send_order", {"intent": intent, "session": "other", "epoch": 1})
+        assert answer["order"]["status"] != "REJECTED", answer
+
+    async def next_day(self) -> None:
+        now_ns = TEN + DAY_NS
+        await self.ask("advance_time", {"now_ns": now_ns})
+
+
+class TqHouse:
+    """A profile's services on a memory bus, cache, journal and rows; every instance has a broker of its own unless told."""
+
+    def __init__(self, roles: Sequence[Role], contract: tq.TqContract) -> None:
+        self.roles, self.contract = roles, contract
+        self.exchange = Exchange()
+        self.hub = MemoryHub()
+        self.bus = MemoryBus(self.hub, channels=contract.channels)
+        self.clock = SystemClock()
+        self.cache = MemoryCache(MemoryCacheStore(), self.clock)
+        self.rows = FakeRows()
+        self.journal = MemoryJournalStore()
+        self.settings = TqServiceSettings(portfolio_id=PORTFOLIO, look_s=0.2, cancel_patience_s=0.3)
+        self.brokers: dict[str, Broker] = {}
+        self.services: dict[str, Service] = {}
+        self.dead: list[Message] = []
+        self.updates: list[dict[str, Any]] = []
+        self.failures: list[BaseException] = []
+
+    async def start(self) -> None:
+        await self.exchange.start()
+        await self.bus.connect()
+        await self.bus.subscribe(self.contract.dead_letters.channel, self._on_dead, group="look")
+        await self.bus.subscribe(self.contract.order_updates.channel, self._on_update, group="look")
+        for role in self.roles:
+            for instance in role.instances():
+                await self.start_one(role.name, instance)
+
+    async def start_one(self, role: str, instance: str) -> Service:
+        if instance not in self.brokers:
+            self.brokers[instance] = await self.exchange.broker(instance)
+        service = make_tq_service(self.parts(), role, instance, self.failures.append)
+        await service.start()
+        self.services[role] = service
+        return service
+
+    def parts(self) -> TqParts:
+        return TqParts(
+            bus=self.bus,
+            contract=self.contract,
+            cache=self.cache,
+            clock=self.clock,
+            settings=self.settings,
+            make_broker=lambda instance: self.brokers[instance],
+            make_journal=lambda instance: MemoryJournal(self.journal),
+            make_rows=lambda instance: self.rows,
+        )
+
+    async def stop(self) -> None:
+        for service in reversed(self.services.values()):
+            await service.stop()
+        await self.bus.close()
+        await self.exchange.stop()
+
+    async def submit(self, order_id: str, **fields: object) -> None:
+        """An enveloped order on rebar, BUY OPEN 10 at 3500 unless told."""
+        payload = {"symbol": "SHFE.rb2505", "direction": "BUY", "offset": "OPEN", "volume": 10, "limit_price": 3500.0,
+                   "order_id": order_id, "portfolio_id": PORTFOLIO, **fields}  # fmt: skip
+        await self.send({"type": "SUBMIT", "request_id": "r", "timestamp": "2025-12-18T10:30:00Z", "payload": payload})
+
+    async def cancel(self, order_id: str) -> None:
+        payload = {"order_id": order_id, "portfolio_id": PORTFOLIO}
+        body = {"type": "CANCEL", "request_id": "r", "timestamp": "2025-12-18T10:31:00Z", "payload": payload}
+        await self.bus.publish(self.contract.cancel.channel.subject, msgspec.json.encode(body))
+
+    async def send(self, body: object) -> None:
+        payload = body if isinstance(body, bytes) else msgspec.json.encode(body)
+        await self.bus.publish(self.contract.submit.channel.subject, payload)
+
+    async def row(self, order_id: str, *, kind: str) -> OrderUpdate:
+        """The row of an order once an event of this kind is there."""
+        await eventually(lambda: kind in self.rows.kinds(order_id), f"{order_id} {kind} {self.rows.kinds(order_id)}")
+        return self.rows.rows[order_id]
+
+    async def key(self, key: str, value: bytes) -> None:
+        """Wait until a key has a value."""
+        async with asyncio.timeout(5):
+            while await self.cache.get(key) != value:
+                await asyncio.sleep(0.01)
+
+    async def _on_dead(self, message: Message) -> None:
+        self.dead.append(message)
+
+    async def _on_update(self, message: Message) -> None:
+        self.updates.append(json.loads(message.payload))
+
+
+async def eventually(condition: Callable[[], object], what: str = "") -> None:
+    """Wait until something is true, for at most five seconds."""
+    try:
+        async with asyncio.timeout(5):
+            while not condition():
+                await asyncio.sleep(0.005)
+    except TimeoutError:
+        raise AssertionError(f"it never came true: {what}") from None
+
+
+class Flaky:
+    """A broker whose next calls of a method fail, before or (``late``) after they had their effect."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+        self.mishaps: dict[str, list[TradepitError]] = {}
+        self.late: dict[str, list[TradepitError]] = {}
+        self.calls: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        inner = getattr(self._broker, name)
+        if name in ("capabilities", "reports"):
+            return inner
+
+        async def call(*arguments: Any, **named: Any) -> Any:
+            self.calls.append(name)
+            if self.mishaps.get(name):
+                raise self.mishaps[name].pop(0)
+            result = await inner(*arguments, **named)
+            if self.late.get(name):
+                raise self.late[name].pop(0)
+            return result
+
+        return call
