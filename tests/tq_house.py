@@ -35,7 +35,7 @@ TEN = 1_736_128_800_000_000_000  # 2025-01-06 10:00 in China, a Monday
 DAY_NS = 86_400_000_000_000
 PORTFOLIO, OTHER = "1234567890", "B"
 PRICES = {"rb2505": Decimal(3500), "IF2501": Decimal(3900)}
-SYMBOLS = {"SHFE.rb2505": ("rb2505", "SHFE", 1), "CFFEX.IF2501": ("IF2501", "CFFEX", Decimal("0.2"))}
+SYMBOLS = {"SHFE.rb2505": ("rb2505", "SHFE", Decimal(1)), "CFFEX.IF2501": ("IF2501", "CFFEX", Decimal("0.2"))}
 
 
 class FakeRows:
@@ -228,7 +228,7 @@ class TqHouse:
     async def key(self, key: str, value: bytes) -> None:
         """Wait until a key has a value."""
         async with asyncio.timeout(5):
-            while await self.cache.get(key) != value:
+            while await self.cache.get(key) != value:  # noqa: ASYNC110 - a cache has no event for it
                 await asyncio.sleep(0.01)
 
     async def _on_dead(self, message: Message) -> None:
@@ -242,7 +242,7 @@ async def eventually(condition: Callable[[], object], what: str = "") -> None:
     """Wait until something is true, for at most five seconds."""
     try:
         async with asyncio.timeout(5):
-            while not condition():
+            while not condition():  # noqa: ASYNC110 - conditions have no event
                 await asyncio.sleep(0.005)
     except TimeoutError:
         raise AssertionError(f"it never came true: {what}") from None

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from decimal import Decimal
 
 import msgspec
 import pytest
@@ -46,7 +47,7 @@ async def test_open_partial_and_complete_fill(house: TqHouse) -> None:
     assert (row.status, row.symbol, row.side, row.offset, row.left_lots) == ("ALIVE", RB, "BUY", "OPEN", 10)
     await house.exchange.trade_against(RB, "SELL", 4)
     row = await house.row("o1", kind="PARTIAL_FILL")
-    assert (row.filled_lots, row.left_lots, row.trade_price) == (4, 6, 3500)
+    assert (row.filled_lots, row.left_lots, row.trade_price) == (4, 6, Decimal(3500))
     await house.exchange.trade_against(RB, "SELL", 6)
     row = await house.row("o1", kind="COMPLETE_FILL")
     assert (row.status, row.finished, row.filled_lots, row.left_lots) == ("FINISHED", True, 10, 0)
@@ -75,7 +76,7 @@ async def test_a_close_is_split_into_today_and_yesterday(house: TqHouse) -> None
     await eventually(lambda: house.rows.rows["c1"].filled_lots == 6)
     await house.cancel("c1")
     parent = await house.row("c1", kind="CANCELLED")
-    assert (parent.status, parent.filled_lots, parent.left_lots, parent.trade_price) == ("FINISHED", 6, 1, 3500)
+    assert (parent.status, parent.filled_lots, parent.left_lots, parent.trade_price) == ("FINISHED", 6, 1, Decimal(3500))
     await house.key(tq.position_key(PORTFOLIO, RB), b"2")
     assert house.dead == []
 
@@ -118,7 +119,7 @@ async def test_an_exchange_without_buckets_gets_the_close_as_it_is(house: TqHous
     await hold(house, 2, "i1", "CFFEX.IF2501", 3900.0)
     await house.submit("i2", symbol="CFFEX.IF2501", direction="SELL", offset="CLOSE", volume=2, limit_price=3900.0)
     row = await house.row("i2", kind="NEW")
-    assert (row.offset, row.limit_price) == ("CLOSE", 3900)
+    assert (row.offset, row.limit_price) == ("CLOSE", Decimal(3900))
     assert "i2_closetoday" not in house.rows.rows
 
 

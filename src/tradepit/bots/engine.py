@@ -16,6 +16,7 @@ from tradepit.wire.tq_codec import encode, to_timestamp
 from tradepit.wire.tq_requests import read_request
 
 _Kept = TypeVar("_Kept", bound=msgspec.Struct)
+_Value = TypeVar("_Value")
 
 
 class TqBrokerClient:
@@ -88,7 +89,7 @@ class TqBrokerClient:
     async def position(self, symbol: str) -> int | None:
         """Net lots in a contract, negative for short."""
         value = await self._cache.get(tq.position_key(self._portfolio_id, symbol))
-        return None if value is None else int(value)
+        return None if value is None else _read(value, int)
 
     async def breakdown(self, symbol: str) -> tq.CachedBreakdown | None:
         """Lots by side and day."""
@@ -124,8 +125,8 @@ def _made(fields: dict[str, object], kind: type[_Kept]) -> _Kept:
         raise BadRequest(str(error)[:200]) from error
 
 
-def _read(value: bytes, kind: type[_Kept]) -> _Kept:
+def _read(value: bytes, kind: type[_Value]) -> _Value:
     try:
         return msgspec.json.decode(value, type=kind)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise InternalError("a key does not hold what its contract says") from error

@@ -164,14 +164,12 @@ class OrderLeader:
     async def submit_together(self, intents: Sequence[OrderIntent]) -> list[Order]:
         """Submit orders of one account that are parts of one: journaled as one entry, all or none, then sent at once.
 
-        The first part's refusal by the review refuses them all. Doing it twice is doing it once. Raises like ``submit``; after
-        OutcomeUnknown the parts are in hand, each by itself.
+        One part's refusal by the review refuses all. Doing it twice is doing it once. Raises like ``submit``.
         """
         await self.admit(intents[0].account)
-        known = [self.desk.known(intent) for intent in intents]
-        parts = [order for order in known if order is not None]
-        if parts:
-            return await _all_of(self._answer_again(order) for order in parts)
+        known = [order for intent in intents if (order := self.desk.known(intent)) is not None]
+        if known:
+            return await _all_of(self._answer_again(order) for order in known)
         if self.busy:
             raise Unavailable("too many orders are on their way; nothing was done", in_flight=len(self.sending))
         now_ns = self._clock.now_ns()
@@ -376,9 +374,9 @@ class OrderLeader:
 async def _all_of(parts: Iterable[Coroutine[Any, Any, Order]]) -> list[Order]:
     """Every answer, once all have come: a part that fails does not keep the others from being sent."""
     answers = await asyncio.gather(*parts, return_exceptions=True)
-    for answer in answers:
-        if isinstance(answer, BaseException):
-            raise answer
+    failed = next((answer for answer in answers if isinstance(answer, BaseException)), None)
+    if failed is not None:
+        raise failed
     return [answer for answer in answers if isinstance(answer, Order)]
 
 

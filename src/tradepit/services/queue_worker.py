@@ -11,7 +11,7 @@ from tradepit.services.dead_letters import DeadLetters
 from tradepit.trading.model.errors import RequestRefused, TradepitError, Unavailable
 from tradepit.wire.queues import QueueRoute
 
-_AGAIN_S, _MAX_AGAIN_S = 0.05, 2.0
+_AGAIN_S, _MAX_AGAIN_S = 0.05, 1.0
 _SHOWN = 200
 Figures = dict[str, str | int | float | bool]
 
