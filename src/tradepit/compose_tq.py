@@ -22,6 +22,7 @@ from tradepit.services.order_projection import OrderProjection
 from tradepit.services.position_look import PositionLook
 from tradepit.services.queue_worker import QueueWorker, Work
 from tradepit.services.tq_settings import TqServiceSettings
+from tradepit.trading.risk.freshness import Freshness
 from tradepit.trading.risk.rule import Rule
 from tradepit.trading.risk.upstream import ReviewedUpstream
 from tradepit.wire import tq, tq_flat
@@ -59,12 +60,14 @@ def _worker(parts: TqParts, role: str, instance: str, route: QueueRoute, work: W
 
 
 def _intake(parts: TqParts, role: str, instance: str, on_failure: OnFailure, *, cancels: bool) -> Service:
+    max_age_ms = int(parts.settings.max_age_s * 1000)
+    fresh = (Freshness(max_age_ms=max_age_ms),) if max_age_ms else ()
     work = OrderIntake(
         bus=parts.bus,
         updates=parts.contract.order_updates.channel.subject,
         broker=parts.make_broker(instance),
         journal=parts.make_journal(instance),
-        rules=parts.rules,
+        rules=(*parts.rules, *fresh),
         clock=parts.clock,
         settings=parts.settings,
         instance=instance,

@@ -115,6 +115,25 @@ async def test_an_unknown_position_is_not_guessed(house: TqHouse) -> None:
     await house.row("c2", kind="NEW")
 
 
+async def test_an_id_without_room_for_a_childs_suffix(house: TqHouse) -> None:
+    name = "a" * 60
+    await hold(house, 3, "o1")
+    await house.submit(name, direction="SELL", offset="CLOSE", volume=1)
+    await eventually(lambda: house.rows.kinds(name) == ["REJECTED"])
+    assert house.dead[0].headers[tq.REASON_HEADER] == "ID_NOT_VALID"
+    await house.submit("c1", direction="SELL", offset="CLOSE", volume=3)
+    await house.row("c1", kind="NEW")
+
+
+async def test_an_order_that_is_too_old_is_refused_where_that_is_asked_for(house: TqHouse) -> None:
+    await house.services[tq.ORDER_SUBMITTER].stop()
+    house.settings = msgspec.structs.replace(house.settings, max_age_s=5.0)
+    await house.start_one(tq.ORDER_SUBMITTER, "tq_order_submitter-1")
+    await house.submit("o1")
+    await house.row("o1", kind="REJECTED")
+    assert json.loads((await house.rows.events("o1"))[0].body)["reason"] == "STALE_INTENT"
+
+
 async def test_an_exchange_without_buckets_gets_the_close_as_it_is(house: TqHouse) -> None:
     await hold(house, 2, "i1", "CFFEX.IF2501", 3900.0)
     await house.submit("i2", symbol="CFFEX.IF2501", direction="SELL", offset="CLOSE", volume=2, limit_price=3900.0)
@@ -204,6 +223,9 @@ async def test_a_submitter_that_dies_forgets_nothing(house: TqHouse) -> None:
     assert (await house.row("c1", kind="PARTIAL_FILL")).filled_lots == 1
     await house.row("c2", kind="REJECTED")
     assert house.rows.kinds("c1") == ["NEW", "PARTIAL_FILL"]
+    # The trade of before the start is asked for again: the parent knows its price, now and after the next fill.
+    await house.exchange.trade_against(RB, "BUY", 1)
+    assert (await house.row("c1", kind="COMPLETE_FILL")).trade_price == Decimal(3500)
 
 
 async def test_a_second_submitter_takes_the_first_ones_place(house: TqHouse) -> None:

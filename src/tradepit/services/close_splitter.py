@@ -9,6 +9,7 @@ from tradepit.ports.clock import Clock
 from tradepit.services.order_leader import OrderLeader
 from tradepit.trading.ledger.close_split import CloseReservations, split_close
 from tradepit.trading.model.errors import DuplicateId, RiskRefused, TradepitError
+from tradepit.trading.model.ids import check_id
 from tradepit.trading.model.order import Order, OrderIntent
 from tradepit.trading.model.position import Position
 from tradepit.trading.model.product import CloseRule
@@ -37,7 +38,8 @@ class CloseSplitter:
     async def submit(self, intent: OrderIntent) -> Order:
         """Submit, split if need be. The order, or the parent folded from its children. Twice is once.
 
-        Raises RiskRefused (journaled), DuplicateId, OutcomeUnknown (in hand), Unavailable, NotActive.
+        Raises RiskRefused (journaled), DuplicateId, IdNotValid (no room for a child's suffix), OutcomeUnknown (in hand), Unavailable,
+        NotActive.
         """
         if not intent.offset.closes:
             return await self._leader.submit(intent)
@@ -72,6 +74,9 @@ class CloseSplitter:
         except RiskRefused as error:
             await self._refuse(intent, error)
             raise
+        for child in children:
+            # The suffix may make an id too long to be one.
+            check_id(child.client_order_id, "order_id")
         for child in children:
             self._reservations.reserve(child)
         self.splits += len(children) > 1

@@ -69,6 +69,7 @@ class OrderIntake:
         if self._news is not None:
             self._news.tell_all()
             self._tasks.spawn(self._news.run(), "news")
+            self._tasks.spawn(self._news.learn_prices(self._broker), "prices")
 
     async def do(self, message: Message) -> None:
         try:
@@ -92,9 +93,9 @@ class OrderIntake:
             raise
 
     async def close(self) -> None:
+        await self._term.end()
         if self._news is not None:
             await self._news.drain()
-        await self._term.end()
         await self._tasks.stop()
         await self._broker.close()
 

@@ -4,6 +4,7 @@ import asyncio
 
 from loguru import logger
 
+from tradepit.ports.broker import Broker
 from tradepit.ports.bus import Bus
 from tradepit.ports.clock import Clock
 from tradepit.runtime.average_prices import AveragePrices
@@ -11,6 +12,7 @@ from tradepit.trading.model.errors import TradepitError
 from tradepit.trading.model.order import Order
 from tradepit.trading.model.report import DayReport, TradeReport
 from tradepit.trading.model.terms import Offset, OrderStatus
+from tradepit.trading.model.trade import Trade
 from tradepit.trading.orders import events as facts
 from tradepit.trading.orders.parent_order import fold_parent
 from tradepit.trading.orders.register import OrderRegister
@@ -36,8 +38,7 @@ class OrderNews:
         if isinstance(fact, facts.ReportApplied):
             report = fact.report
             if isinstance(report, TradeReport):
-                order = self._register.find(report.trade.account, report.trade.client_order_id)
-                self._prices.add(report.trade.client_order_id if order is None else _name(order), report.trade)
+                self._count(report.trade)
                 return None
             if isinstance(report, DayReport):
                 self._prices.forget_before(report.settled_day)
@@ -88,6 +89,23 @@ class OrderNews:
             self.told += 1
             self._queue.task_done()
 
+    async def learn_prices(self, broker: Broker) -> None:
+        """Count the trades of before this start, as far as the broker still tells them, and tell parents with their price."""
+        try:
+            last = await broker.last_report()
+            if last:
+                async for report in broker.reports(0):
+                    if isinstance(report, TradeReport):
+                        self._count(report.trade)
+                    if report.sequence >= last:
+                        break
+        except TradepitError as error:
+            logger.warning("prices of trades before this start are not known: {}", error)
+            return
+        for order in list(self._register.orders.values()):
+            if is_child(order) and order.traded_lots:
+                self._tell_parent(order.intent.account, order.intent.reference)
+
     async def drain(self) -> None:
         """Give what is queued a moment to be published; the rest is told at the next start."""
         try:
@@ -95,6 +113,11 @@ class OrderNews:
                 await self._queue.join()
         except TimeoutError:
             logger.warning("order updates were not published before the end")
+
+    def _count(self, trade: Trade) -> None:
+        order = self._register.find(trade.account, trade.client_order_id)
+        if order is not None:
+            self._prices.add(order.intent.reference if is_child(order) else order.client_order_id, trade)
 
     def _consider(self, order: Order) -> None:
         parent = order.intent.reference
@@ -126,7 +149,3 @@ def is_child(order: Order) -> bool:
     """True for a part of a split close: it carries its parent's id, and its own is made of it."""
     parent = order.intent.reference
     return bool(parent) and order.client_order_id in tq.child_order_ids(parent)
-
-
-def _name(order: Order) -> str:
-    return order.intent.reference if is_child(order) else order.client_order_id

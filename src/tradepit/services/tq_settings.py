@@ -14,7 +14,9 @@ class TqServiceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
 
     Positions and money are looked at whenever something trades, and every ``look_s`` seconds. What has not changed is told again
     every ``tell_again_s`` seconds, so that no key ever runs out of its ``key_ttl_s`` while the services live. A cancel waits
-    ``cancel_patience_s`` for its order: the two come through different queues.
+    ``cancel_patience_s`` for its order: the two come through different queues. An order older than ``max_age_s`` by its sender's
+    timestamp is refused (STALE_INTENT), so that what piled up in a queue during an outage does not trade on yesterday's wish; 0,
+    the documents' behaviour, trades it.
     """
 
     portfolio_id: str
@@ -23,6 +25,7 @@ class TqServiceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     tell_again_s: Seconds = 600.0
     key_ttl_s: Annotated[float, msgspec.Meta(gt=0)] = KEY_TTL_S
     cancel_patience_s: Annotated[float, msgspec.Meta(ge=0, le=60)] = 1.0
+    max_age_s: Annotated[float, msgspec.Meta(ge=0, le=86_400)] = 0.0
 
     @property
     def broker_account(self) -> str:
