@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test crashpoints check unit format docs bench clean
+.PHONY: demo test crashpoints split-flows check unit format docs bench clean
 
 demo: $(VENV)/.installed
 	$(BIN)/tradepit demo
@@ -17,6 +17,10 @@ test: $(VENV)/.installed-dev
 # Two hundred seeded crashes at chosen appends, on a driven clock: a part of `make test` that can be run by itself.
 crashpoints: $(VENV)/.installed-dev
 	$(BIN)/pytest tests/chaos/test_crash_points.py
+
+# A hundred thousand random flows of concurrent closers against the exchange's ledger; `make test` plays fewer.
+split-flows: $(VENV)/.installed-dev
+	SPLIT_FLOWS=100000 $(BIN)/pytest -s tests/property/test_close_split.py
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .

@@ -10,10 +10,11 @@ FOLDER = Path(__file__).resolve().parent
 if str(FOLDER) not in sys.path:
     sys.path.insert(0, str(FOLDER))
 
-from generator import cli, contracts, errors, monitor, risk_rules, roles, settings  # noqa: E402 - needs the line above
+from generator import broker_connect, cli, contracts, errors, monitor, risk_rules, roles, settings  # noqa: E402 - needs the line above
 
 HEADER = "<!-- Generated from the code by docs/generate.py. Change the code, then run `make docs`. -->\n\n"
 PAGES: dict[str, Callable[[], str]] = {
+    "broker-connect.md": broker_connect.page,
     "cli.md": cli.page,
     "contracts.md": contracts.page,
     "errors.md": errors.page,

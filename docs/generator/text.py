@@ -69,6 +69,8 @@ def default(field: msgspec.structs.FieldInfo) -> str:
     if field.required:
         return "required"
     value = field.default if field.default is not msgspec.NODEFAULT else field.default_factory()
+    if value is msgspec.UNSET:
+        return "left out"
     plain = msgspec.to_builtins(value)
     return code(msgspec.json.encode(plain).decode()) if plain != "" else '`""`'
 
@@ -84,7 +86,7 @@ def fields(struct: type[msgspec.Struct], *, without: Sequence[str] = ()) -> str:
 
 
 def _either(inner: Sequence[Any]) -> str:
-    words = [kind(each) for each in inner]
+    words = [kind(each) for each in inner if each is not msgspec.UnsetType]
     if words == ["integer", "number"]:
         return "number"
     return " or ".join(dict.fromkeys(words))

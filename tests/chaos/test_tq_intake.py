@@ -99,6 +99,7 @@ async def test_a_storm(seed: int) -> None:
         for number in range(ORDERS):
             await storm.step(number)
             await asyncio.sleep(0.01)
+        storm.calm()
         await house.submit("last", limit_price=3400.0)
         await house.row("last", kind="NEW")
         submitter = house.services[tq.ORDER_SUBMITTER]
