@@ -58,8 +58,7 @@ def _sections() -> list[tuple[str, str, dict[str, str]]]:
     return [
         (
             "Codes of the exchange",
-            "Refusals of the simulated exchange and of the intake of orders for it, beside those of the tree; an order that ended "
-            + "says why in its `reason`.",
+            "Refusals of the exchange and of the intake of orders, beside those of the tree; an order that ended says why in `reason`.",
             _of(("trading/matching/*.py", "trading/ledger/*.py", "services/gateway_*.py"), *_REFUSALS) | _reasons(),
         ),
         (

@@ -174,4 +174,4 @@ def _cache_url(redis: RedisSection) -> str:
 
 def _store_url(database: DatabaseSection) -> str:
     user, password = quote(database.user, safe=""), quote(database.password, safe="")
-    return f"postgresql://{user}:{password}@{database.host}:{database.port}/{quote(database.dbname, safe='')}"
+    return f"postgresql+asyncpg://{user}:{password}@{database.host}:{database.port}/{quote(database.dbname, safe='')}"

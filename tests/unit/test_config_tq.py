@@ -23,7 +23,7 @@ def test_the_enveloped_shape() -> None:
     assert (told.profile, told.portfolio_id, told.login.run_mode) == ("tq", "your_portfolio_id", "sandbox")
     assert told.bus_url == "amqp://user:pass@host:5672/vhost"
     assert told.cache_url == "redis://:your_password@192.168.110.200:6379/1"
-    assert told.store_url == "postgresql://postgres:your_password@192.168.110.200:5432/qpto_futures_chn"
+    assert told.store_url == "postgresql+asyncpg://postgres:your_password@192.168.110.200:5432/qpto_futures_chn"
     places = {(route.exchange, route.queue) for route in told.contract.routes}
     assert places == {
         ("tq_order_request_exchange", "tq_order_submit_requests"),
@@ -44,7 +44,7 @@ def test_the_flat_shape() -> None:
     assert requests == told.contract.cancel
     assert (requests.exchange, requests.queue) == ("tq_ws_api_request_exchange", "tq_order_requests")
     assert requests.routing_key == "PortfolioId_your_portfolio_id"
-    assert told.store_url == "postgresql://postgres:postgres@localhost:5555/postgres"
+    assert told.store_url == "postgresql+asyncpg://postgres:postgres@localhost:5555/postgres"
     assert told.cache_url == "redis://:your_password@172.31.15.55:6379/1"
 
 
