@@ -21,6 +21,7 @@ from tradepit.profiles.role import Role
 from tradepit.runtime.clock import ManualClock, SystemClock
 from tradepit.runtime.service import Service
 from tradepit.services.gateway_settings import GatewaySettings
+from tradepit.services.order_intake import OrderIntake
 from tradepit.services.tq_settings import TqServiceSettings
 from tradepit.services.trading_gateway import TradingGateway
 from tradepit.trading.calendar.catalog import load_catalog
@@ -166,6 +167,7 @@ class TqHouse:
         self.settings = TqServiceSettings(portfolio_id=PORTFOLIO, look_s=0.2, cancel_patience_s=0.3)
         self.brokers: dict[str, Broker] = {}
         self.services: dict[str, Service] = {}
+        self.members: dict[str, MemoryBus] = {}
         self.dead: list[Message] = []
         self.updates: list[dict[str, Any]] = []
         self.failures: list[BaseException] = []
@@ -182,14 +184,35 @@ class TqHouse:
     async def start_one(self, role: str, instance: str) -> Service:
         if instance not in self.brokers:
             self.brokers[instance] = await self.exchange.broker(instance)
-        service = make_tq_service(self.parts(), role, instance, self.failures.append)
+        bus = MemoryBus(self.hub, channels=self.contract.channels)
+        await bus.connect()
+        service = make_tq_service(self.parts(bus), role, instance, self.failures.append)
         await service.start()
-        self.services[role] = service
+        self.services[role], self.members[role] = service, bus
         return service
 
-    def parts(self) -> TqParts:
+    async def crash(self, role: str) -> None:
+        """What SIGKILL leaves of a service: what was in hand is given back to the queue, nothing more is written or sent."""
+        service = self.services.pop(role)
+        await self.members[role].abandon()
+        tasks = getattr(service, "_tasks", None)
+        if tasks is not None:
+            await tasks.stop()
+        work = getattr(service, "_work", None)
+        if isinstance(work, OrderIntake):
+            writer, leader = work._term._writer, work._term._leader
+            assert writer is not None
+            assert writer._task is not None
+            assert leader is not None
+            writer._task.cancel()
+            await leader.sending.stop()
+            await leader._tasks.stop()
+            await leader._cancels.stop()
+            await work._tasks.stop()
+
+    def parts(self, bus: MemoryBus) -> TqParts:
         return TqParts(
-            bus=self.bus,
+            bus=bus,
             contract=self.contract,
             cache=self.cache,
             clock=self.clock,
@@ -202,7 +225,8 @@ class TqHouse:
     async def stop(self) -> None:
         for service in reversed(self.services.values()):
             await service.stop()
-        await self.bus.close()
+        for member in (*self.members.values(), self.bus):
+            await member.close()
         await self.exchange.stop()
 
     async def submit(self, order_id: str, **fields: object) -> None:
@@ -256,6 +280,7 @@ class Flaky:
         self.mishaps: dict[str, list[TradepitError]] = {}
         self.late: dict[str, list[TradepitError]] = {}
         self.calls: list[str] = []
+        self.slow_s = 0.0
 
     def __getattr__(self, name: str) -> Any:
         inner = getattr(self._broker, name)
@@ -264,6 +289,8 @@ class Flaky:
 
         async def call(*arguments: Any, **named: Any) -> Any:
             self.calls.append(name)
+            if self.slow_s:
+                await asyncio.sleep(self.slow_s)
             if self.mishaps.get(name):
                 raise self.mishaps[name].pop(0)
             result = await inner(*arguments, **named)

@@ -1,4 +1,4 @@
-"""Random mishaps between the order intake, its broker and its store: nothing lost, nothing doubled, every parent is its children."""
+"""Random mishaps and crashes around the order intake: nothing lost, nothing doubled, every parent is its children."""
 
 import asyncio
 import json
@@ -37,7 +37,7 @@ class Storm:
             await house.exchange.trade_against(RB, chance.choice(("BUY", "SELL")), chance.randint(1, 4))
         elif action < 0.9:
             house.rows.down += 2
-        elif action < 0.95:
+        elif action < 0.96:
             await self.restart(tq.ORDER_SUBMITTER)
         else:
             await self.restart(chance.choice((tq.ORDER_CANCELLER, tq.ORDER_MONITOR, tq.ORDER_HANDLER)))
@@ -52,12 +52,16 @@ class Storm:
             await self.house.submit(name, direction=side, offset=offset, volume=lots, limit_price=price)
 
     async def restart(self, role: str) -> None:
-        await self.house.services[role].stop()
+        if self.chance.random() < 0.7:
+            await self.house.crash(role)
+        else:
+            await self.house.services[role].stop()
         instance = f"{role}-1"
         broker = self.house.brokers[instance]
         inner = broker if isinstance(broker, Flaky) else Flaky(broker)
         self.house.brokers[instance] = inner
         self.flaky.append(inner)
+        inner.slow_s = self.chance.choice((0.0, 0.005))
         if role == tq.ORDER_SUBMITTER:
             lost = [OutcomeUnknown("no answer"), Unavailable("nobody listens")]
             inner.late["submit"] = [OutcomeUnknown("no answer")] * self.chance.randint(0, 2)
