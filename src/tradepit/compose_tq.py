@@ -29,6 +29,7 @@ from tradepit.wire import tq, tq_flat
 from tradepit.wire.queues import QueueRoute
 from tradepit.wire.tq import TqContract
 
+_CANCELS_AT_ONCE = 16
 OnFailure = Callable[[BaseException], None]
 
 
@@ -54,9 +55,11 @@ def make_tq_service(parts: TqParts, role: str, instance: str, on_failure: OnFail
     return _MAKERS[role](parts, role, instance, on_failure)
 
 
-def _worker(parts: TqParts, role: str, instance: str, route: QueueRoute, work: Work) -> Service:
+def _worker(parts: TqParts, role: str, instance: str, route: QueueRoute, work: Work, *, hands: int = 1) -> Service:
     letters = DeadLetters(parts.bus, parts.contract.dead_letters)
-    return QueueWorker(role, instance, bus=parts.bus, route=route, dead_letters=letters, work=work, clock=parts.clock)
+    return QueueWorker(
+        role, instance, bus=parts.bus, route=route, dead_letters=letters, work=work, clock=parts.clock, hands=hands
+    )
 
 
 def _intake(parts: TqParts, role: str, instance: str, on_failure: OnFailure, *, cancels: bool) -> Service:
@@ -87,7 +90,8 @@ def _executor(parts: TqParts, role: str, instance: str, on_failure: OnFailure) -
 
 def _canceller(parts: TqParts, role: str, instance: str, on_failure: OnFailure) -> Service:
     work = CancelIntake(broker=parts.make_broker(instance), clock=parts.clock, settings=parts.settings, on_failure=on_failure)
-    return _worker(parts, role, instance, parts.contract.cancel, work)
+    # A cancel that waits for its order must not hold up the others.
+    return _worker(parts, role, instance, parts.contract.cancel, work, hands=_CANCELS_AT_ONCE)
 
 
 def _order_monitor(parts: TqParts, role: str, instance: str, on_failure: OnFailure) -> Service:

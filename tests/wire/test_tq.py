@@ -286,3 +286,8 @@ def test_routes_are_the_documents() -> None:
     flat = tq_flat.contract("7")
     assert len(flat.routes) == 5
     assert flat.submit.routing_key == "PortfolioId_7"
+
+
+def test_every_golden_file_is_used() -> None:
+    mine = Path(__file__).read_text(encoding="utf-8")
+    assert [path.name for path in GOLDEN.glob("tq_*.json") if f'golden("{path.stem.removeprefix("tq_")}")' not in mine] == []

@@ -39,15 +39,27 @@ class QueueWorker:
     """A service that does one kind of work at one queue.
 
     What cannot be used is buried with its reason and acknowledged. What cannot be done now is tried again in place, so that the
-    next message does not overtake it; told to stop meanwhile, it is given back to the queue unacknowledged. The stop takes the
-    document's steps: no new message, finish the one in hand, close the broker, the stores, leave.
+    next message does not overtake it; told to stop meanwhile, it is given back to the queue unacknowledged. ``hands`` is how many
+    messages are worked on at once, one where their order matters.
+
+    The stop takes the document's steps: no new message, finish the one in hand, close the broker, the stores, leave.
     """
 
     def __init__(
-        self, name: str, instance: str, *, bus: Bus, route: QueueRoute, dead_letters: DeadLetters, work: Work, clock: Clock
+        self,
+        name: str,
+        instance: str,
+        *,
+        bus: Bus,
+        route: QueueRoute,
+        dead_letters: DeadLetters,
+        work: Work,
+        clock: Clock,
+        hands: int = 1,
     ) -> None:
         self._name, self._instance = name, instance
         self._bus, self._route, self._dead, self._work, self._clock = bus, route, dead_letters, work, clock
+        self._hands = hands
         self._subscription: Subscription | None = None
         self._stopping = False
         self._waiting = ""
@@ -63,7 +75,9 @@ class QueueWorker:
 
     async def start(self) -> None:
         await self._work.open()
-        self._subscription = await self._bus.subscribe(self._route.channel, self._take, group=self._route.queue)
+        self._subscription = await self._bus.subscribe(
+            self._route.channel, self._take, group=self._route.queue, max_in_flight=self._hands
+        )
 
     async def stop(self) -> None:
         self._stopping = True
