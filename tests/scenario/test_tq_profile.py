@@ -300,6 +300,19 @@ async def test_stopping_takes_nothing_new_and_closes_everything(house: TqHouse) 
     assert house.rows.kinds("o1") == ["NEW"]
 
 
+async def test_a_position_closed_while_its_monitor_was_away_does_not_stay(house: TqHouse) -> None:
+    await hold(house, 3, "o1")
+    await house.key(tq.position_key(PORTFOLIO, RB), b"3")
+    await house.crash(tq.POSITION_MONITOR)
+    await house.submit("c1", direction="SELL", offset="CLOSE", volume=3)
+    await house.row("c1", kind="NEW")
+    await house.exchange.trade_against(RB, "BUY", 3)
+    await house.row("c1", kind="COMPLETE_FILL")
+    assert await house.cache.get(tq.position_key(PORTFOLIO, RB)) == b"3"
+    await house.start_one(tq.POSITION_MONITOR, "tq_position_monitor-1")
+    await house.key(tq.position_key(PORTFOLIO, RB), b"0")
+
+
 async def test_a_monitor_that_begins_anew_adds_no_event(house: TqHouse) -> None:
     await hold(house, 3, "o1")
     await house.services[tq.ORDER_MONITOR].stop()

@@ -13,18 +13,26 @@ _FLAT = Breakdown(**dict.fromkeys(Breakdown.__struct_fields__, 0))
 
 
 class PositionLook:
-    """A contract that was held once is told as zeros when it is flat: a missing key means that nothing is known, never zero."""
+    """A contract that was held once is told as zeros when it is flat: a missing key means that nothing is known, never zero.
+
+    What a former instance told is found in the cache, so that a position closed meanwhile does not stay there.
+    """
 
     def __init__(
         self, *, broker: Broker, bus: Bus, updates: str, cache: Cache, clock: Clock, settings: TqServiceSettings
     ) -> None:
         self._broker, self._bus, self._updates = broker, bus, updates
         self._cache, self._clock, self._settings = cache, clock, settings
-        self._told: dict[str, Breakdown] = {}
+        self._told: dict[str, Breakdown | None] = {}
+        self._remembers = False
         self._again_ns: dict[str, int] = {}
         self.updates = 0
 
     async def look(self) -> None:
+        if not self._remembers:
+            prefix = breakdown_key(self._settings.portfolio_id, "")
+            self._told = {key.removeprefix(prefix): None for key in await self._cache.items(prefix)}
+            self._remembers = True
         held = breakdowns(await self._broker.positions(self._settings.broker_account))
         for symbol in sorted(held.keys() | self._told.keys()):
             await self._tell(symbol, held.get(symbol, _FLAT))
