@@ -20,6 +20,7 @@ from tradepit.ports.order_rows import OrderEvent, OrderUpdate
 from tradepit.profiles.role import Role
 from tradepit.runtime.clock import ManualClock, SystemClock
 from tradepit.runtime.service import Service
+from tradepit.runtime.shared_broker import SharedBroker
 from tradepit.services.gateway_settings import GatewaySettings
 from tradepit.services.order_intake import OrderIntake
 from tradepit.services.tq_settings import TqServiceSettings
@@ -153,10 +154,12 @@ class Exchange:
 
 
 class TqHouse:
-    """A profile's services on a memory bus, cache, journal and rows; every instance has a broker of its own unless told."""
+    """A profile's services on a memory bus, cache, journal and rows; every instance has a broker of its own, or
+    with ``one_login`` a share of one."""
 
-    def __init__(self, roles: Sequence[Role], contract: tq.TqContract) -> None:
-        self.roles, self.contract = roles, contract
+    def __init__(self, roles: Sequence[Role], contract: tq.TqContract, *, one_login: bool = False) -> None:
+        self.roles, self.contract, self.one_login = roles, contract, one_login
+        self.login: SharedBroker | None = None
         self.exchange = Exchange()
         self.hub = MemoryHub()
         self.bus = MemoryBus(self.hub, channels=contract.channels)
@@ -183,13 +186,20 @@ class TqHouse:
 
     async def start_one(self, role: str, instance: str) -> Service:
         if instance not in self.brokers:
-            self.brokers[instance] = await self.exchange.broker(instance)
+            self.brokers[instance] = await self._broker(instance)
         bus = MemoryBus(self.hub, channels=self.contract.channels)
         await bus.connect()
         service = make_tq_service(self.parts(bus), role, instance, self.failures.append)
         await service.start()
         self.services[role], self.members[role] = service, bus
         return service
+
+    async def _broker(self, instance: str) -> Broker:
+        if not self.one_login:
+            return await self.exchange.broker(instance)
+        if self.login is None:
+            self.login = SharedBroker(await self.exchange.broker("shared"))
+        return self.login.share()
 
     async def crash(self, role: str) -> None:
         """What SIGKILL leaves of a service: what was in hand is given back to the queue, nothing more is written or sent."""

@@ -27,7 +27,7 @@ async def house() -> AsyncIterator[TqHouse]:
 
 @pytest.fixture
 async def flat() -> AsyncIterator[TqHouse]:
-    house = TqHouse(flat_profile.ROLES, tq_flat.contract(PORTFOLIO))
+    house = TqHouse(flat_profile.ROLES, tq_flat.contract(PORTFOLIO), one_login=True)
     await house.start()
     yield house
     await house.stop()
