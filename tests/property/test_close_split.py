@@ -142,6 +142,7 @@ class Flow:
         for child in children:
             self.reservations.reserve(child)
             self.known[child.client_order_id] = Order(intent=child, status=OrderStatus.SENDING, left_lots=child.volume_lots)
+            self.reservations.follow(self.known[child.client_order_id])
         self.under_way += children
         self.parents.append((intent, children))
 
