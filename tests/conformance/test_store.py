@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import secrets
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from decimal import Decimal
@@ -17,7 +16,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import create_async_engine
 from tests.order_updates import NOON_NS, an_event, an_update, filled, updates
-from tests.servers.postgres import PostgresServer
 
 from tradepit.backends.store.sql import SqlStore
 from tradepit.ports.store import Kept
@@ -61,21 +59,13 @@ class World:
             await engine.dispose()
 
 
-async def database_on(server: PostgresServer) -> str:
-    name = f"store_{secrets.token_hex(6)}"
-    engine = create_async_engine(server.url, isolation_level="AUTOCOMMIT")
-    async with engine.connect() as connection:
-        await connection.exec_driver_sql(f"CREATE DATABASE {name}")
-    await engine.dispose()
-    return server.url_of(name)
-
-
 @pytest.fixture(params=["sqlite", "postgresql"])
 async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[World]:
     if request.param == "sqlite":
+        (tmp_path / "folder").mkdir()
         made = World(f"sqlite+aiosqlite:///{tmp_path / 'folder' / 'store.db'}")
     else:
-        made = World(await database_on(request.getfixturevalue("postgres_server")))
+        made = World(await request.getfixturevalue("postgres_server").create_database())
     async with AsyncExitStack() as stack:
         yield made
         for store in made.members:

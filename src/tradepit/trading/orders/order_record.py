@@ -70,6 +70,7 @@ class OrderEvent(msgspec.Struct, frozen=True, kw_only=True):
 def record_of(update: OrderUpdate) -> OrderRecord:
     """What one update makes known."""
     fields = {name: getattr(update, name) for name in _OrderFields.__struct_fields__}
+    fields["exchange_order_id"] = update.exchange_order_id or None
     return OrderRecord(
         **fields,
         status_rank=(int(update.finished), update.filled_lots, update.told_ns, update.sequence),
