@@ -141,7 +141,7 @@ async def test_a_deleted_or_expired_key_takes_any_version(world: World) -> None:
     assert await cache.put_newer("deleted", b"1", version=1, ttl_s=60)
     await cache.put_newer("expired", b"9", version=9, ttl_s=0.2)
     async with asyncio.timeout(20):
-        while not await cache.put_newer("expired", b"1", version=1, ttl_s=60):
+        while not await cache.put_newer("expired", b"1", version=1, ttl_s=60):  # noqa: ASYNC110 - as above
             await asyncio.sleep(0.02)
     assert await cache.items("") == {"deleted": b"1", "expired": b"1"}
 
@@ -149,7 +149,12 @@ async def test_a_deleted_or_expired_key_takes_any_version(world: World) -> None:
 @pytest.mark.parametrize("key", ["", "a b", "a*", "clé", "a\n", "\ud800"])
 async def test_a_key_that_is_none_is_refused(world: World, key: str) -> None:
     cache = await world.join()
-    for work in (cache.put(key, b"1", ttl_s=1), cache.put_newer(key, b"1", version=1, ttl_s=1), cache.get(key), cache.delete(key)):
+    for work in (
+        cache.put(key, b"1", ttl_s=1),
+        cache.put_newer(key, b"1", version=1, ttl_s=1),
+        cache.get(key),
+        cache.delete(key),
+    ):
         with pytest.raises(IdNotValid):
             await work
     with pytest.raises(IdNotValid):

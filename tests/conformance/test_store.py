@@ -118,7 +118,9 @@ async def test_an_event_told_again_at_another_time_is_the_same_where_its_maker_s
     store = await world.join()
     await store.keep([], [an_event(identity="3/False", timestamp="10:30:05"), an_event("CANCELLED", identity="3/False")])
     assert (await store.keep([], [an_event(identity="3/False", timestamp="10:31:00")])).events == 0
-    assert (await store.keep([], [an_event(identity="5/False", order_id="o1"), an_event(identity="3/False", order_id="o2")])).events == 2
+    assert (
+        await store.keep([], [an_event(identity="5/False", order_id="o1"), an_event(identity="3/False", order_id="o2")])
+    ).events == 2
     assert [json.loads(event.body).get("timestamp") for event in await store.events("o1")] == ["10:30:05", None, None]
 
 
@@ -130,7 +132,14 @@ async def test_the_same_body_with_its_keys_in_another_order_is_the_same_event(wo
 
 async def test_orders_of_a_portfolio_and_those_that_may_still_trade(world: World) -> None:
     store = await world.join()
-    await store.keep([an_update("b"), filled(10, order_id="a"), an_update("c", status="REJECTED", finished=True), an_update("d", portfolio_id="2")])
+    await store.keep(
+        [
+            an_update("b"),
+            filled(10, order_id="a"),
+            an_update("c", status="REJECTED", finished=True),
+            an_update("d", portfolio_id="2"),
+        ]
+    )
     assert [order.order_id for order in await store.orders(PORTFOLIO)] == ["a", "b", "c"]
     assert [order.order_id for order in await store.orders(PORTFOLIO, unfinished=True)] == ["b"]
 
@@ -160,12 +169,16 @@ async def test_what_no_table_can_hold_is_refused_and_nothing_of_it_kept(world: W
     assert (await store.orders(PORTFOLIO), await store.events("o1")) == ([], [])
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"\xff", b'{"a": "\\u0000"}', b'{"\\ud800": 1}', b"[" * 100_000, b'"' + b"x" * 2**20 + b'"'])
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"\xff", b'{"a": "\\u0000"}', b'{"\\ud800": 1}', b"[" * 100_000, b'"' + b"x" * 2**20 + b'"']
+)
 async def test_an_event_that_is_no_json_is_refused(world: World, body: bytes) -> None:
     store = await world.join()
     with pytest.raises(BadRequest):
         await store.keep([], [OrderEvent(order_id="o1", portfolio_id="P", kind="X", body=body)])
-    await store.keep([], [OrderEvent(order_id="o1", portfolio_id="P", kind="X", body=b'{"path": "c:\\\\u0000", "name": "\\u4e2d"}')])
+    await store.keep(
+        [], [OrderEvent(order_id="o1", portfolio_id="P", kind="X", body=b'{"path": "c:\\\\u0000", "name": "\\u4e2d"}')]
+    )
     [kept] = await store.events("o1")
     assert json.loads(kept.body) == {"path": "c:\\u0000", "name": "中"}
 
@@ -234,10 +247,14 @@ async def test_any_order_and_repetition_of_updates_gives_the_same_rows(world: Wo
     example()
     for number, (told, shuffled, size) in enumerate(examples):
         # Each example has orders of its own, so that they need not wait for one another's rows to be forgotten.
-        named = [msgspec.structs.replace(each, order_id=f"{number}-{each.order_id}", portfolio_id=f"P{number}") for each in shuffled]
+        named = [
+            msgspec.structs.replace(each, order_id=f"{number}-{each.order_id}", portfolio_id=f"P{number}") for each in shuffled
+        ]
         for start in range(0, len(named), size):
             await members[start % 2].keep(named[start : start + size])
-        expected = merge_all(msgspec.structs.replace(each, order_id=f"{number}-{each.order_id}", portfolio_id=f"P{number}") for each in told)
+        expected = merge_all(
+            msgspec.structs.replace(each, order_id=f"{number}-{each.order_id}", portfolio_id=f"P{number}") for each in told
+        )
         assert await members[0].orders(f"P{number}") == list(expected.values())
 
 
@@ -298,7 +315,9 @@ async def test_the_columns_are_those_that_the_contract_names(world: World) -> No
     await world.join()
     engine = create_async_engine(world.url)
     async with engine.connect() as connection:
-        found = await connection.run_sync(lambda sync: [column["name"] for column in sa.inspect(sync).get_columns("order_history")])
+        found = await connection.run_sync(
+            lambda sync: [column["name"] for column in sa.inspect(sync).get_columns("order_history")]
+        )
     await engine.dispose()
     assert found == [
         "id", "exchange_order_id", "portfolio_id", "symbol", "direction", "offset", "status", "volume_orign", "volume_left",

@@ -110,7 +110,9 @@ async def test_the_statements_of_another_program_work_unchanged(store: SqlStore,
     for _ in range(2):
         event = """INSERT INTO order_event (order_id, portfolio_id, status, msg) VALUES ('o1', 'P', 'CANCELLED', '{"a": 1}')"""
         await program.execute(event)
-    found = await program.fetch("SELECT id, status, msg->>'limit_price' AS price FROM order_event WHERE order_id = 'o1' ORDER BY id")
+    found = await program.fetch(
+        "SELECT id, status, msg->>'limit_price' AS price FROM order_event WHERE order_id = 'o1' ORDER BY id"
+    )
     assert [tuple(each) for each in found] == [(1, "PARTIAL_FILL", "3500.0"), (2, "CANCELLED", None), (3, "CANCELLED", None)]
     assert [event.kind for event in await store.events("o1")] == ["PARTIAL_FILL", "CANCELLED", "CANCELLED"]
 

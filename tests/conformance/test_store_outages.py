@@ -128,7 +128,10 @@ async def test_a_row_that_another_holds_is_waited_for_within_the_deadline(
 
 async def test_a_wrong_password_or_database_is_told_without_the_secret(own_postgres_server: PostgresServer) -> None:
     own_postgres_server.start()
-    for url in (own_postgres_server.url.replace(own_postgres_server.password, "not-the-secret"), own_postgres_server.url_of("none")):
+    for url in (
+        own_postgres_server.url.replace(own_postgres_server.password, "not-the-secret"),
+        own_postgres_server.url_of("none"),
+    ):
         store = SqlStore(url)
         with pytest.raises(ConfigError) as told:
             await store.connect()

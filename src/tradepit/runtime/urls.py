@@ -10,5 +10,7 @@ def without_secret(url: str) -> str:
         port = f":{parts.port}" if parts.port is not None else ""
     except ValueError:
         return "***"
+    if not parts.scheme or "://" not in url:
+        return "***"
     host = f"[{parts.hostname}]" if parts.hostname and ":" in parts.hostname else parts.hostname or ""
     return f"{parts.scheme}://{host}{port}{parts.path}"

@@ -62,7 +62,12 @@ class RedisCache:
             return
         try:
             pool = BlockingConnectionPool.from_url(
-                self._url, max_connections=_CONNECTIONS, timeout=None, socket_timeout=None, protocol=2, retry=Retry(NoBackoff(), 0)
+                self._url,
+                max_connections=_CONNECTIONS,
+                timeout=None,
+                socket_timeout=None,
+                protocol=2,
+                retry=Retry(NoBackoff(), 0),
             )
         except (ValueError, TypeError) as error:
             raise ConfigError("the cache's URL cannot be read", cache=without_secret(self._url)) from error

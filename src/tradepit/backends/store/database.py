@@ -128,7 +128,7 @@ class Database:
         if self._url.get_backend_name() == "sqlite":
             options["connect_args"] = {"timeout": self._timeout_s}
             if self._url.database and self._url.database != ":memory:":
-                Path(self._url.database).parent.mkdir(parents=True, exist_ok=True)
+                _make_folder(Path(self._url.database).parent)
         else:
             options |= {"pool_size": 2, "max_overflow": 4, "connect_args": {"timeout": self._timeout_s}}
         try:
@@ -139,6 +139,13 @@ class Database:
             sa.event.listen(engine.sync_engine, "connect", _prepare_sqlite)
             sa.event.listen(engine.sync_engine, "begin", _begin_sqlite)
         return engine
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Unavailable("the store's folder cannot be made", folder=str(folder)) from error
 
 
 def _text(value: Any) -> Any:  # noqa: ANN401 - whatever the driver speaks
