@@ -50,7 +50,7 @@ class PostgresServer:
         self._folder = Path(tempfile.mkdtemp(prefix="tradepit-pg-"))
         self._user = "nobody" if os.geteuid() == 0 else None
         self._process: subprocess.Popen[bytes] | None = None
-        self._programs = find_programs()
+        self._programs = self._reachable(find_programs())
 
     @property
     def url(self) -> str:
@@ -118,6 +118,23 @@ class PostgresServer:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.kill()
         shutil.rmtree(self._folder)
+
+    def _reachable(self, programs: Path) -> Path:
+        """The programs themselves, or a copy of them where the user may not go to their folder."""
+        try:
+            subprocess.run(
+                [str(programs / "postgres"), "--version"],
+                check=True, stdout=subprocess.DEVNULL, user=self._user, extra_groups=[] if self._user else None, cwd="/",
+            )  # fmt: skip
+        except PermissionError:
+            os.chmod(self._folder, 0o711)  # noqa: PTH101 - beside chown
+            # The wheel's programs look for their libraries in a folder beside their package.
+            package = programs.parent.parent
+            for part in (programs.parent, package.with_name(f"{package.name}.libs")):
+                if part.exists():
+                    shutil.copytree(part, self._folder / part.relative_to(package.parent), symlinks=True)
+            return self._folder / programs.relative_to(package.parent)
+        return programs
 
     def _make_cluster(self) -> None:
         secret = self._folder / "password"

@@ -24,6 +24,8 @@ _DRIVERS = {
     "postgresql+asyncpg": "postgresql+asyncpg",
 }
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.02, 0.5
+# How long SQLite itself waits for another writer, on a thread that nobody can call back; then it is tried again.
+_SQLITE_BUSY_S = 0.25
 _WRITES = "tradepit_writes"
 # SQLSTATE classes and codes: https://www.postgresql.org/docs/current/errcodes-appendix.html
 _CONFIG_STATES = ("28", "3D", "3F", "42")
@@ -126,7 +128,7 @@ class Database:
             "hide_parameters": True,
         }
         if self._url.get_backend_name() == "sqlite":
-            options["connect_args"] = {"timeout": self._timeout_s}
+            options["connect_args"] = {"timeout": _SQLITE_BUSY_S}
             if self._url.database and self._url.database != ":memory:":
                 _make_folder(Path(self._url.database).parent)
         else:
