@@ -12,12 +12,15 @@ from typing import Any
 import msgspec
 import pytest
 import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import create_async_engine
 from tests.order_updates import NOON_NS, an_event, an_update, filled, updates
 
 from tradepit.backends.store.sql import SqlStore
+from tradepit.backends.store.tables import METADATA
 from tradepit.ports.store import Kept
 from tradepit.trading.model.errors import BadRequest, ConfigError, Unavailable
 from tradepit.trading.orders.order_record import OrderEvent, OrderUpdate, merge_all
@@ -273,6 +276,19 @@ async def test_members_that_start_at_once_migrate_once(world: World) -> None:
     members = [world.member() for _ in range(5)]
     await asyncio.gather(*(member.connect() for member in members))
     assert [(await member.schema()).up_to_date for member in members] == [True] * 5
+
+
+async def test_the_steps_lead_to_the_tables_that_the_store_speaks_of(world: World) -> None:
+    await world.join()
+
+    def compare(connection: sa.Connection) -> list[Any]:
+        context = MigrationContext.configure(connection, opts={"include_object": lambda _, __, kind, ___, ____: kind != "index"})
+        return [change for change in compare_metadata(context, METADATA) if "tradepit_revision" not in str(change)]
+
+    engine = create_async_engine(world.url)
+    async with engine.connect() as connection:
+        assert await connection.run_sync(compare) == []
+    await engine.dispose()
 
 
 async def test_tables_of_a_newer_program_are_refused(world: World) -> None:

@@ -9,7 +9,7 @@ from tradepit.trading.orders.order_record import OrderEvent, OrderRecord, OrderU
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of telling a store: orders whose row changed, updates' orders whose row was newer already, events that were new."""
+    """What came of telling a store: how many orders' rows changed, how many knew all of it already, how many events were new."""
 
     changed: int
     unchanged: int

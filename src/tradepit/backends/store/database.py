@@ -108,11 +108,11 @@ class Database:
     def _as_ours(self, error: Exception) -> TradepitError:
         if isinstance(error, OSError | Raced):
             return Unavailable("the store cannot be reached", store=self.name, cause=str(error)[:200])
-        cause = str(getattr(error, "orig", None) or error)[:200]
-        state = str(getattr(getattr(error, "orig", None), "sqlstate", None) or "")
+        said = getattr(error, "orig", None) or error
+        cause, state = str(said)[:200], str(getattr(said, "sqlstate", None) or "")
         if getattr(error, "connection_invalidated", False) or state.startswith(_PASSING_STATES):
             return Unavailable("the store cannot do it now", store=self.name, cause=cause)
-        if state.startswith(_CONFIG_STATES) or getattr(error.__cause__, "sqlite_errorname", "") == "SQLITE_NOTADB":
+        if state.startswith(_CONFIG_STATES) or getattr(said, "sqlite_errorname", "") == "SQLITE_NOTADB":
             return ConfigError("the store refuses", store=self.name, cause=cause)
         if isinstance(error, sa.exc.DataError) or state.startswith("22"):
             return BadRequest("the store cannot keep such a value", cause=cause)

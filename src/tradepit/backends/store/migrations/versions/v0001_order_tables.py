@@ -59,11 +59,3 @@ def upgrade() -> None:
     )
     op.create_index("order_history_by_portfolio", "order_history", ["portfolio_id"], if_not_exists=True)
     op.create_index("order_event_by_order", "order_event", ["order_id"], if_not_exists=True)
-
-
-def downgrade() -> None:
-    """Drop what only the store uses; the documented tables stay, other programs read them."""
-    op.drop_index("order_event_by_order", "order_event")
-    op.drop_index("order_history_by_portfolio", "order_history")
-    op.drop_table("order_event_identity")
-    op.drop_table("order_history_rank")
