@@ -61,7 +61,7 @@ class Store(Protocol):
         """Empty a portfolio's rows, so that they can be told again from the source; how many orders it had."""
 
     async def schema(self) -> SchemaStatus:
-        """Which revision the tables are of. Works before ``connect``."""
+        """Which revision the tables are of. Works before ``connect``; changes nothing."""
 
     async def migrate(self) -> SchemaStatus:
         """Bring the tables up to date, whoever else tries the same; the status after it. Works before ``connect``."""

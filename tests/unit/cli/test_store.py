@@ -30,6 +30,7 @@ def test_tables_are_missing_then_migrated_then_up_to_date(
     assert tradepit(monkeypatch, "store", "status", "--json") == 1
     told = json.loads(capsys.readouterr().out)
     assert (told["revision"], told["missing"], told["up_to_date"]) == ("", ["0001"], False)
+    assert not (tmp_path / "store.db").exists()
     assert tradepit(monkeypatch, "store", "migrate", "--json") == 0
     assert tradepit(monkeypatch, "store", "migrate") == 0
     capsys.readouterr()
@@ -54,5 +55,5 @@ def test_a_store_that_cannot_be_used_is_told_without_its_secret(
 
 def test_a_store_out_of_reach_exits_with_four(monkeypatch: pytest.MonkeyPatch, capsys: Printed) -> None:
     monkeypatch.setenv("TRADEPIT_STORE", "sqlite+aiosqlite:////proc/none/store.db")
-    assert tradepit(monkeypatch, "store", "status") == 4
+    assert tradepit(monkeypatch, "store", "migrate") == 4
     assert "Traceback" not in capsys.readouterr().err

@@ -52,12 +52,19 @@ class Database:
         if driver is None:
             raise ConfigError("store must be sqlite+aiosqlite:///file or postgresql+asyncpg://…", store=without_secret(url))
         self._url, self._timeout_s = parsed.set(drivername=driver), timeout_s
+        named = driver.startswith("sqlite") and parsed.database not in (None, "", ":memory:")
+        self._file = Path(str(parsed.database)) if named else None
         self._engine: AsyncEngine | None = None
 
     @property
     def name(self) -> str:
         """The address without its secrets."""
         return without_secret(self._url.render_as_string())
+
+    @property
+    def exists(self) -> bool:
+        """False where the database is a file that nobody has made yet."""
+        return self._file is None or self._file.exists()
 
     def open(self) -> None:
         """Make ready to connect; the first work does. Idempotent. Raises ConfigError."""
@@ -129,8 +136,8 @@ class Database:
         }
         if self._url.get_backend_name() == "sqlite":
             options["connect_args"] = {"timeout": _SQLITE_BUSY_S}
-            if self._url.database and self._url.database != ":memory:":
-                _make_folder(Path(self._url.database).parent)
+            if self._file is not None:
+                _make_folder(self._file.parent)
         else:
             options |= {"pool_size": 2, "max_overflow": 4, "connect_args": {"timeout": self._timeout_s}}
         try:

@@ -19,7 +19,7 @@ _VERSION_TABLE = "tradepit_revision"
 _LOCK = 0x7472_6164_6570_6974  # "tradepit" in ASCII
 
 
-def _config(connection: sa.Connection) -> Config:
+def _config(connection: sa.Connection | None = None) -> Config:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
     config.attributes["connection"] = connection
@@ -30,8 +30,12 @@ def _config(connection: sa.Connection) -> Config:
 def revision_status(connection: sa.Connection) -> SchemaStatus:
     """The revision of the database behind ``connection``. Raises ConfigError when a newer program has migrated it."""
     heads = MigrationContext.configure(connection, opts={"version_table": _VERSION_TABLE}).get_current_heads()
-    current = heads[0] if heads else ""
-    script = ScriptDirectory.from_config(_config(connection))
+    return status_at(heads[0] if heads else "")
+
+
+def status_at(current: str) -> SchemaStatus:
+    """What a database of that revision lacks; empty for a database that has no tables yet. Raises ConfigError as above."""
+    script = ScriptDirectory.from_config(_config())
     newest = script.get_current_head() or ""
     try:
         steps = [step.revision for step in script.iterate_revisions(newest, current or "base")]

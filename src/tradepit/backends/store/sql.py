@@ -9,7 +9,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tradepit.backends.store.database import Database, Raced
-from tradepit.backends.store.revisions import check_columns, revision_status, upgrade
+from tradepit.backends.store.revisions import check_columns, revision_status, status_at, upgrade
 from tradepit.backends.store.tables import EVENTS, IDENTITIES, ORDERS, RANKS
 from tradepit.ports.store import Kept, SchemaStatus
 from tradepit.trading.model.errors import ConfigError
@@ -51,6 +51,8 @@ class SqlStore:
         await self._database.read(lambda connection: connection.run_sync(check_columns))
 
     async def schema(self) -> SchemaStatus:
+        if not self._database.exists:
+            return status_at("")
         self._database.open()
         return await self._database.read(lambda connection: connection.run_sync(revision_status))
 
