@@ -50,6 +50,7 @@ $(VENV)/.installed: pyproject.toml
 
 $(VENV)/.installed-dev: $(VENV)/.installed pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable ".[fast]" --group dev
+	-$(BIN)/python -m pip install --quiet --group bench
 	touch $@
 
 clean:

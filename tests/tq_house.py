@@ -16,7 +16,7 @@ from tradepit.backends.journal.memory import MemoryJournal, MemoryJournalStore
 from tradepit.compose_tq import TqParts, make_tq_service
 from tradepit.ports.broker import Broker
 from tradepit.ports.bus import Message
-from tradepit.ports.order_rows import OrderEvent, OrderUpdate
+from tradepit.ports.store import Kept, SchemaStatus
 from tradepit.profiles.role import Role
 from tradepit.runtime.clock import ManualClock, SystemClock
 from tradepit.runtime.service import Service
@@ -29,6 +29,16 @@ from tradepit.trading.calendar.catalog import load_catalog
 from tradepit.trading.calendar.trading_calendar import load_calendar
 from tradepit.trading.matching.commands import ListInstrument, OpenAccount
 from tradepit.trading.model.errors import TradepitError, Unavailable
+from tradepit.trading.orders.order_record import (
+    OrderEvent,
+    OrderRecord,
+    OrderUpdate,
+    check_event,
+    check_update,
+    identity_of,
+    merge,
+    record_of,
+)
 from tradepit.wire import gateway as gateway_wire
 from tradepit.wire import tq
 from tradepit.wire.simulator import CHANNELS, TRADING_GATEWAY, rpc_subject
@@ -44,7 +54,7 @@ class FakeRows:
     """A store in memory that keeps the port's promises; ``down`` makes it fail before anything is kept."""
 
     def __init__(self) -> None:
-        self.rows: dict[str, OrderUpdate] = {}
+        self.rows: dict[str, OrderRecord] = {}
         self.kept: list[OrderEvent] = []
         self.down = 0
         self.open = False
@@ -52,33 +62,46 @@ class FakeRows:
     async def connect(self) -> None:
         self.open = True
 
-    async def keep(self, updates: Sequence[OrderUpdate], events: Sequence[OrderEvent] = ()) -> object:
+    async def keep(self, updates: Sequence[OrderUpdate], events: Sequence[OrderEvent] = ()) -> Kept:
         if self.down:
             self.down -= 1
             raise Unavailable("the store is away")
+        before = len(self.kept)
         for update in updates:
-            known = self.rows.get(update.order_id)
-            if known is None or _rank(update) > _rank(known):
-                self.rows[update.order_id] = update
-        names = {(event.order_id, event.kind, event.identity or event.body) for event in self.kept}
-        self.kept += [event for event in events if (event.order_id, event.kind, event.identity or event.body) not in names]
-        return None
+            told, known = record_of(check_update(update)), self.rows.get(update.order_id)
+            self.rows[update.order_id] = told if known is None else merge(known, told)
+        names = {identity_of(event) for event in self.kept}
+        self.kept += [check_event(event) for event in events if identity_of(event) not in names]
+        return Kept(changed=len(updates), unchanged=0, events=len(self.kept) - before)
 
-    async def order(self, order_id: str) -> OrderUpdate | None:
+    async def order(self, order_id: str) -> OrderRecord | None:
         return self.rows.get(order_id)
+
+    async def orders(self, portfolio_id: str, *, unfinished: bool = False) -> list[OrderRecord]:
+        return [
+            row for _, row in sorted(self.rows.items()) if row.portfolio_id == portfolio_id and not (unfinished and row.finished)
+        ]
 
     async def events(self, order_id: str) -> list[OrderEvent]:
         return [event for event in self.kept if event.order_id == order_id]
+
+    async def forget(self, portfolio_id: str) -> int:
+        gone = [name for name, row in self.rows.items() if row.portfolio_id == portfolio_id]
+        for name in gone:
+            del self.rows[name]
+        return len(gone)
+
+    async def schema(self) -> SchemaStatus:
+        return SchemaStatus(current="1", newest="1", missing=())
+
+    async def migrate(self) -> SchemaStatus:
+        return await self.schema()
 
     async def close(self) -> None:
         self.open = False
 
     def kinds(self, order_id: str) -> list[str]:
         return [event.kind for event in self.kept if event.order_id == order_id]
-
-
-def _rank(row: OrderUpdate) -> tuple[bool, int, int]:
-    return row.finished, row.filled_lots, row.told_ns
 
 
 class Exchange:
@@ -254,7 +277,7 @@ class TqHouse:
         payload = body if isinstance(body, bytes) else msgspec.json.encode(body)
         await self.bus.publish(self.contract.submit.channel.subject, payload)
 
-    async def row(self, order_id: str, *, kind: str) -> OrderUpdate:
+    async def row(self, order_id: str, *, kind: str) -> OrderRecord:
         """The row of an order once an event of this kind is there."""
         await eventually(lambda: kind in self.rows.kinds(order_id), f"{order_id} {kind} {self.rows.kinds(order_id)}")
         return self.rows.rows[order_id]

@@ -1,6 +1,7 @@
 """The composition root: the only module that names a backend. From settings to connected services, role by role."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Literal
@@ -23,6 +24,7 @@ from tradepit.ports.cache import Cache
 from tradepit.ports.clock import Clock
 from tradepit.ports.journal import Journal
 from tradepit.ports.lease import Lease
+from tradepit.ports.store import Store
 from tradepit.profiles.catalogue import roles_of
 from tradepit.runtime.clock import ManualClock, ShiftedClock, SystemClock
 from tradepit.runtime.exchange_desk import ExchangeDesk
@@ -32,6 +34,7 @@ from tradepit.runtime.order_client import OrderClient
 from tradepit.runtime.service import Service
 from tradepit.runtime.tick_clock import TickClock
 from tradepit.runtime.tick_feed import TickFeed
+from tradepit.runtime.urls import without_secret
 from tradepit.services.market_data import MarketDataService, MarketDataSettings
 from tradepit.services.order_algos import AlgoDesk
 from tradepit.services.order_management import OrderManagementService
@@ -101,7 +104,19 @@ class Wiring:
             return MemoryCache(self._memory_cache, self.clock)
         if self.settings.cache == "nats":
             return NatsCache(self.settings.bus)
-        raise ConfigError("cache must be nats or memory", cache=self.settings.cache)
+        if self.settings.cache.startswith(("redis:", "rediss:")):
+            with _extra("redis"):
+                from tradepit.backends.cache.redis import RedisCache  # noqa: PLC0415 - an extra
+            return RedisCache(self.settings.cache)
+        raise ConfigError("cache must be nats, memory or redis://host:port/database", cache=without_secret(self.settings.cache))
+
+    def store(self) -> Store:
+        """The store of the order tables. Its owner connects and closes it."""
+        if not self.settings.store:
+            raise ConfigError("no store is set: store must be sqlite+aiosqlite:///file or postgresql+asyncpg://…")
+        with _extra("sql"):
+            from tradepit.backends.store.sql import SqlStore  # noqa: PLC0415 - an extra
+        return SqlStore(self.settings.store, migrates=self.settings.migrate_store)
 
     def exchange_clock(self) -> Clock:
         """The exchange's time: recorded ticks', the machine's, or the machine's moved to the hour the settings name."""
@@ -142,6 +157,15 @@ def starts_at_ns(text: str) -> int:
     if moment.tzinfo is None:
         raise ConfigError("starts_at needs its offset, like +08:00", starts_at=text)
     return int(moment.timestamp()) * 1_000_000_000 + moment.microsecond * 1000
+
+
+@contextmanager
+def _extra(name: str) -> Iterator[None]:
+    """Says what to install where an optional library is missing."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise ConfigError(f"a library is missing: pip install 'tradepit[{name}]'", missing=error.name) from error
 
 
 def _sync(text: str) -> Literal["always", "os"]:

@@ -9,7 +9,7 @@ from tradepit.ports.bus import Bus
 from tradepit.ports.cache import Cache
 from tradepit.ports.clock import Clock
 from tradepit.ports.journal import Journal
-from tradepit.ports.order_rows import OrderRows
+from tradepit.ports.store import Store
 from tradepit.runtime.service import Service
 from tradepit.services.account_look import AccountLook
 from tradepit.services.broker_watch import BrokerWatch, Look
@@ -46,7 +46,7 @@ class TqParts(msgspec.Struct, frozen=True, kw_only=True):
     settings: TqServiceSettings
     make_broker: Callable[[str], Broker]
     make_journal: Callable[[str], Journal]
-    make_rows: Callable[[str], OrderRows]
+    make_rows: Callable[[str], Store]
     rules: tuple[Rule, ...] = (ReviewedUpstream(),)
 
 

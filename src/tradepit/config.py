@@ -121,7 +121,10 @@ class Settings(_Settings, frozen=True, kw_only=True):
     """All settings of a house. URLs choose the backends.
 
     ``bus``: ``nats://host:port`` or ``memory://``. ``journal``: ``file`` (in ``data_dir``, fsync), ``file?sync=os``, ``jetstream``
-    (on the bus's server) or ``memory``. ``lease`` and ``cache``: ``nats`` (on the bus's server) or ``memory``.
+    (on the bus's server) or ``memory``. ``lease`` and ``cache``: ``nats`` (on the bus's server) or ``memory``; ``cache`` also
+    ``redis://user:password@host:port/database``. ``store``, where orders become rows for other programs:
+    ``sqlite+aiosqlite:///file``, ``postgresql+asyncpg://user:password@host:port/database``, or empty for none;
+    ``migrate_store``: whoever connects to it may bring its tables up to date.
     """
 
     profile: str = "pit"
@@ -130,6 +133,8 @@ class Settings(_Settings, frozen=True, kw_only=True):
     journal: str = "file"
     lease: str = "nats"
     cache: str = "nats"
+    store: str = ""
+    migrate_store: bool = True
     exchange: ExchangeSettings = ExchangeSettings()
     orders: OrderSettings = OrderSettings()
     market: MarketSettings = MarketSettings()

@@ -8,10 +8,10 @@ from random import Random
 import pytest
 from tests.tq_house import PORTFOLIO, Flaky, TqHouse, eventually
 
-from tradepit.ports.order_rows import OrderUpdate
 from tradepit.profiles import tq as profile
 from tradepit.trading.model.errors import OutcomeUnknown, Unavailable
 from tradepit.trading.model.order import Order
+from tradepit.trading.orders.order_record import OrderRecord
 from tradepit.wire import tq
 
 RB = "SHFE.rb2505"
@@ -90,7 +90,7 @@ async def at_the_exchange(house: TqHouse) -> dict[str, Order]:
     return found
 
 
-def agrees(row: OrderUpdate | None, order: Order) -> bool:
+def agrees(row: OrderRecord | None, order: Order) -> bool:
     return row is not None and (row.filled_lots, row.finished) == (order.traded_lots, order.status.terminal)
 
 

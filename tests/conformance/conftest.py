@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.servers.postgres import PostgresServer
+from tests.servers.valkey import ValkeyServer
 
 from tradepit.runtime.nats_server import NatsServer
 
@@ -19,4 +21,32 @@ def nats_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer
 def own_nats_server(tmp_path: Path) -> Iterator[NatsServer]:
     """A private NATS server for a case that kills or freezes it."""
     with NatsServer(tmp_path / "nats") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def valkey_server() -> Iterator[ValkeyServer]:
+    """A private Valkey shared by the cases that leave it running; each uses a numbered database of its own."""
+    with ValkeyServer() as server:
+        yield server
+
+
+@pytest.fixture
+def own_valkey_server() -> Iterator[ValkeyServer]:
+    """A private Valkey for a case that kills or freezes it."""
+    with ValkeyServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """A private PostgreSQL shared by the cases that leave it running; each uses a database of its own."""
+    with PostgresServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def own_postgres_server() -> Iterator[PostgresServer]:
+    """A private PostgreSQL for cases that kill or freeze it; each starts it again."""
+    with PostgresServer() as server:
         yield server

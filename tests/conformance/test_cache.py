@@ -4,15 +4,20 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
+from itertools import count
 
 import pytest
+from tests.servers.valkey import ValkeyServer
 
 from tradepit.backends.cache.memory import MemoryCache, MemoryCacheStore
 from tradepit.backends.cache.nats import NatsCache
+from tradepit.backends.cache.redis import RedisCache
 from tradepit.ports.cache import Cache
 from tradepit.runtime.clock import SystemClock
 from tradepit.runtime.nats_server import NatsServer
-from tradepit.trading.model.errors import Unavailable
+from tradepit.trading.model.errors import IdNotValid, Unavailable
+
+DATABASES = count(1)
 
 
 class World:
@@ -29,11 +34,15 @@ class World:
         return cache
 
 
-@pytest.fixture(params=["memory", "nats"])
+@pytest.fixture(params=["memory", "nats", "redis"])
 async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
     if request.param == "memory":
         store = MemoryCacheStore()
         made = World(lambda: MemoryCache(store, SystemClock()))
+    elif request.param == "redis":
+        valkey: ValkeyServer = request.getfixturevalue("valkey_server")
+        url = valkey.url_of(next(DATABASES))
+        made = World(lambda: RedisCache(url))
     else:
         server: NatsServer = request.getfixturevalue("nats_server")
         bucket = f"CACHE_{secrets.token_hex(4)}"
@@ -101,3 +110,52 @@ async def test_a_closed_cache_is_unavailable(world: World) -> None:
     await cache.close()
     with pytest.raises(Unavailable):
         await cache.get("k")
+
+
+async def test_an_older_value_does_not_replace_a_newer_one(world: World) -> None:
+    one, two = await world.join(), await world.join()
+    key = "TQ_Position_PortfolioId_7_Symbol_SHFE.rb2505"
+    big = 2**62
+    assert await one.put_newer(key, b"5", version=big, ttl_s=60)
+    assert not await two.put_newer(key, b"4", version=big - 1, ttl_s=60)
+    assert await two.get(key) == b"5"
+    assert await two.put_newer(key, b"6", version=big, ttl_s=60)
+    assert await one.put_newer(key, b"7", version=big + 1, ttl_s=60)
+    assert await one.items("TQ_Position_") == {key: b"7"}
+    assert await one.items("") == {key: b"7"}
+
+
+async def test_of_many_writers_the_newest_wins(world: World) -> None:
+    members = [await world.join() for _ in range(3)]
+    versions = [(7 * number) % 40 for number in range(40)]
+    await asyncio.gather(
+        *(members[version % 3].put_newer("k", str(version).encode(), version=version, ttl_s=60) for version in versions)
+    )
+    assert await members[0].get("k") == b"39"
+
+
+async def test_a_deleted_or_expired_key_takes_any_version(world: World) -> None:
+    cache = await world.join()
+    await cache.put_newer("deleted", b"9", version=9, ttl_s=60)
+    await cache.delete("deleted")
+    assert await cache.put_newer("deleted", b"1", version=1, ttl_s=60)
+    await cache.put_newer("expired", b"9", version=9, ttl_s=0.2)
+    async with asyncio.timeout(20):
+        while not await cache.put_newer("expired", b"1", version=1, ttl_s=60):  # noqa: ASYNC110 - as above
+            await asyncio.sleep(0.02)
+    assert await cache.items("") == {"deleted": b"1", "expired": b"1"}
+
+
+@pytest.mark.parametrize("key", ["", "a b", "a*", "clé", "a\n", "\ud800"])
+async def test_a_key_that_is_none_is_refused(world: World, key: str) -> None:
+    cache = await world.join()
+    for work in (
+        cache.put(key, b"1", ttl_s=1),
+        cache.put_newer(key, b"1", version=1, ttl_s=1),
+        cache.get(key),
+        cache.delete(key),
+    ):
+        with pytest.raises(IdNotValid):
+            await work
+    with pytest.raises(IdNotValid):
+        await cache.items(f"{key} ")

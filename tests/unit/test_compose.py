@@ -1,5 +1,6 @@
 """The composition root: from settings to backends and services."""
 
+import sys
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -9,9 +10,11 @@ import pytest
 
 from tradepit.backends.bus.memory import MemoryBus
 from tradepit.backends.cache.memory import MemoryCache
+from tradepit.backends.cache.redis import RedisCache
 from tradepit.backends.journal.file import FileJournal
 from tradepit.backends.journal.memory import MemoryJournal
 from tradepit.backends.lease.memory import MemoryLease
+from tradepit.backends.store.sql import SqlStore
 from tradepit.compose import Wiring, house_day, instances_of, make_service, opening_commands, starts_at_ns
 from tradepit.config import (
     AccountSettings,
@@ -166,3 +169,28 @@ def test_the_exchanges_time(tmp_path: Path) -> None:
     ticks = wiring(tmp_path, exchange=ExchangeSettings(time="ticks"))
     assert isinstance(ticks.exchange_clock(), TickClock)
     assert ticks.exchange_clock() is ticks.exchange_clock()
+
+
+async def test_redis_and_the_store_are_chosen_by_their_urls(tmp_path: Path) -> None:
+    assert isinstance(wiring(tmp_path, cache="redis://:secret@127.0.0.1:6379/1").cache(), RedisCache)
+    for url in (f"sqlite+aiosqlite:///{tmp_path / 'orders.db'}", "postgresql+asyncpg://me:secret@127.0.0.1/db"):
+        assert isinstance(wiring(tmp_path, store=url).store(), SqlStore)
+
+
+@pytest.mark.parametrize("url", ["", "mysql://me:secret@127.0.0.1/db", "secret"])
+async def test_a_store_that_is_none_is_refused_without_its_secret(tmp_path: Path, url: str) -> None:
+    with pytest.raises(ConfigError) as told:
+        wiring(tmp_path, store=url).store()
+    assert "secret" not in str(told.value)
+    with pytest.raises(ConfigError) as told:
+        wiring(tmp_path, cache=url).cache()
+    assert "secret" not in str(told.value)
+
+
+async def test_a_missing_library_is_told_with_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for missing in ("tradepit.backends.cache.redis", "tradepit.backends.store.sql"):
+        monkeypatch.setitem(sys.modules, missing, None)
+    with pytest.raises(ConfigError, match=r"tradepit\[redis\]"):
+        wiring(tmp_path, cache="redis://127.0.0.1").cache()
+    with pytest.raises(ConfigError, match=r"tradepit\[sql\]"):
+        wiring(tmp_path, store="sqlite+aiosqlite:///x").store()

@@ -9,8 +9,9 @@ import msgspec
 from tradepit.ports.bus import Bus
 from tradepit.ports.cache import Cache
 from tradepit.ports.clock import Clock
-from tradepit.ports.order_rows import FoundOrder, OrderEvent, OrderRows
+from tradepit.ports.store import Store
 from tradepit.trading.model.errors import BadRequest, InternalError
+from tradepit.trading.orders.order_record import OrderEvent, OrderRecord
 from tradepit.wire import tq, tq_flat
 from tradepit.wire.tq_codec import encode, to_timestamp
 from tradepit.wire.tq_requests import read_request
@@ -31,7 +32,7 @@ class TqBrokerClient:
         self,
         bus: Bus,
         cache: Cache,
-        rows: OrderRows,
+        rows: Store,
         clock: Clock,
         *,
         contract: tq.TqContract,
@@ -101,7 +102,7 @@ class TqBrokerClient:
         value = await self._cache.get(tq.account_key(self._portfolio_id))
         return None if value is None else _read(value, tq.CachedAccount)
 
-    async def order(self, order_id: str) -> FoundOrder | None:
+    async def order(self, order_id: str) -> OrderRecord | None:
         """What is known of an order; a split one is found under its own id as well as its children under theirs."""
         return await self._rows.order(order_id)
 

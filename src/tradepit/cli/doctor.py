@@ -7,6 +7,7 @@ import msgspec
 from tradepit import __version__
 from tradepit.cli import doctor_disk as disk
 from tradepit.cli import doctor_machine as machine
+from tradepit.cli import doctor_stores as stores
 from tradepit.cli import doctor_surroundings as surroundings
 from tradepit.cli.exits import Exit
 from tradepit.cli.finding import Finding, Outcome
@@ -28,6 +29,8 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("disk sync", disk.check_disk_sync),
     ("nats-server", surroundings.check_nats_server),
     ("bus", surroundings.check_bus),
+    ("store", stores.check_store),
+    ("cache", stores.check_cache),
     ("monitor port", surroundings.check_monitor_port),
     ("calendar", surroundings.check_calendar),
     ("settings", surroundings.check_profile),

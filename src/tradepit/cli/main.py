@@ -186,6 +186,14 @@ def verify(
     return run_verify(folder, strict=strict, json=json, progress=progress)
 
 
+@app.command
+def store(action: Literal["status", "migrate"], *, config: Config = None, json: Json = False) -> int:
+    """Tell which revision the store's tables are of (exit 1 when they are not the newest), or bring them up to date."""
+    from tradepit.cli.store import run_store  # noqa: PLC0415 - each command loads only what it needs
+
+    return run_store(settings_of(config), action, json=json)
+
+
 def main() -> None:
     """Entry point: runs one command, ends with its exit code."""
     for stream in (sys.stdout, sys.stderr):

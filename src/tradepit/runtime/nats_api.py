@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from tradepit.runtime.nats_connection import decode_headers
 from tradepit.runtime.nats_link import NatsLink
 from tradepit.trading.model.errors import Unavailable
 
@@ -48,6 +49,7 @@ class Stored(msgspec.Struct, frozen=True, kw_only=True):
     subject: str
     sequence: int
     payload: bytes
+    headers: Mapping[str, str] = {}
 
 
 class StreamState(msgspec.Struct, frozen=True, kw_only=True):
@@ -139,4 +141,5 @@ async def stored(link: NatsLink, stream: str, *, timeout_s: float = 3.0, **which
         raise
     message = answer["message"]
     data = base64.b64decode(message["data"]) if message.get("data") else b""
-    return Stored(subject=message["subject"], sequence=message["seq"], payload=data)
+    headers = decode_headers(base64.b64decode(message["hdrs"])) if message.get("hdrs") else {}
+    return Stored(subject=message["subject"], sequence=message["seq"], payload=data, headers=headers)

@@ -234,7 +234,7 @@ class NatsConnection(asyncio.Protocol):
             headers = None
             if words[0] == b"HMSG":
                 body = begin + int(words[-2])
-                headers = _decode_headers(data[begin:body])
+                headers = decode_headers(data[begin:body])
                 reply = words[3] if len(words) == 6 else b""
             else:
                 body = begin
@@ -367,7 +367,8 @@ def _encode_headers(headers: Headers) -> bytes:
     return ("\r\n".join(lines) + "\r\n\r\n").encode()
 
 
-def _decode_headers(block: bytes) -> dict[str, str]:
+def decode_headers(block: bytes) -> dict[str, str]:
+    """The headers of a message, with a status line's ``Status`` and ``Description``."""
     first, *lines = block.decode(errors="replace").split("\r\n")
     headers: dict[str, str] = {}
     status, _, description = first[len(_HEADER_LINE) :].strip().partition(" ")

@@ -3,10 +3,11 @@
 from decimal import Decimal
 
 from tradepit.ports.bus import Message
-from tradepit.ports.order_rows import OrderEvent, OrderRows, OrderUpdate
+from tradepit.ports.store import Store
 from tradepit.services.queue_worker import Figures
 from tradepit.trading.model.errors import BadRequest
 from tradepit.trading.model.ids import check_id
+from tradepit.trading.orders.order_record import OrderEvent, OrderUpdate
 from tradepit.wire import tq
 from tradepit.wire.tq_codec import ALIVE, FINISHED, from_timestamp, read_update
 
@@ -18,7 +19,7 @@ class OrderProjection:
     an order that lives. Events of one kind are told apart by the volume filled, so a monitor that begins anew adds none.
     """
 
-    def __init__(self, rows: OrderRows) -> None:
+    def __init__(self, rows: Store) -> None:
         self._rows = rows
         self._kept = 0
 

@@ -25,12 +25,22 @@ from tradepit.trading.model.errors import (
 from tradepit.trading.model.ids import check_id
 from tradepit.trading.model.order import Order, OrderIntent
 from tradepit.trading.model.terms import Offset, OrderStatus, OrderType, Side, TradingState
-from tradepit.wire.simulator import AlgoOrder, CancelRequest, OrderRequest, QueryRequest, StateRequest
+from tradepit.wire.simulator import (
+    ORDER_MANAGEMENT,
+    AlgoOrder,
+    CancelRequest,
+    OrderRequest,
+    QueryRequest,
+    StateRequest,
+    rpc_subject,
+)
 from tradepit.wire.simulator_codec import decode, encode, encode_error, lots_of, order_data
 
 Method = Callable[[bytes], Awaitable[object]]
 _MAX_REFERENCE = 64
 _MAX_ORDERS = 500
+_ORDER_SUBJECTS = frozenset(rpc_subject(ORDER_MANAGEMENT, method) for method in ("buy", "sell"))
+_BUSY = encode_error(Unavailable("too many orders are on their way; nothing was done"))
 
 
 class Algos(Protocol):
@@ -71,9 +81,22 @@ class OrderDoors:
         self.served = 0
 
     async def answer(self, message: Message) -> bytes:
-        """Answer a request on ``rpc.order-management.<method>``; an unknown method is a bad request."""
+        """Answer a request on ``rpc.order-management.<method>``; an unknown method is a bad request.
+
+        A busy leader sends orders away before any work is done for them, repeated ones too: their answer is on its way, and
+        reading them would cost more than to say that they come too soon.
+        """
+        if message.subject in _ORDER_SUBJECTS and self._is_busy():
+            self.refused[Unavailable.code] = self.refused.get(Unavailable.code, 0) + 1
+            return _BUSY
         method = self.methods.get(message.subject.rpartition(".")[2], _no_such_method)
         return await self.responder(method)(message)
+
+    def _is_busy(self) -> bool:
+        try:
+            return self._leader().busy
+        except NotActive:
+            return False
 
     def responder(self, method: Method) -> Callable[[Message], Awaitable[bytes]]:
         """A bus responder that never raises: every failure becomes a coded reply."""
@@ -93,9 +116,6 @@ class OrderDoors:
 
     async def _order(self, payload: bytes, side: Side) -> object:
         leader = self._leader()
-        if leader.busy:
-            # Also a repeated one: its answer is on its way. Reading it would cost more than the answer that it comes too soon.
-            raise Unavailable("too many orders are on their way; nothing was done")
         intent = await self._intent(decode(payload, OrderRequest), side, leader)
         began_ns = self._clock.monotonic_ns()
         order = await leader.submit(intent)

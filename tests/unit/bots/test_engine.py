@@ -9,10 +9,10 @@ from tests.tq_house import FakeRows
 from tradepit.backends.bus.memory import MemoryBus, MemoryHub
 from tradepit.backends.cache.memory import MemoryCache, MemoryCacheStore
 from tradepit.bots.engine import TqBrokerClient
-from tradepit.ports.order_rows import OrderEvent
 from tradepit.runtime.clock import ManualClock
 from tradepit.runtime.ids import IdSequence
 from tradepit.trading.model.errors import BadRequest, IdNotValid, InternalError
+from tradepit.trading.orders.order_record import OrderEvent
 from tradepit.wire import tq, tq_flat
 from tradepit.wire.tq_requests import Submit, read_request
 

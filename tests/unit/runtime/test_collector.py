@@ -27,11 +27,11 @@ async def test_young_cycles_go_and_the_old_are_left_alone(monkeypatch: pytest.Mo
     knot = Knot()
     Knot()
     await asyncio.sleep(0.05)
-    knots = [each for each in gc.get_objects() if isinstance(each, Knot)]
+    knots = [each for each in gc.get_objects() if type(each) is Knot]
     assert knots == []  # the loose one was freed, the other one is among the frozen
     collecting.cancel()
     with suppress(asyncio.CancelledError):
         await collecting
     assert gc.get_freeze_count() == 0
     assert gc.get_threshold() == before
-    assert [each for each in gc.get_objects() if isinstance(each, Knot)] == [knot]
+    assert [each for each in gc.get_objects() if type(each) is Knot] == [knot]

@@ -58,7 +58,7 @@ class Inn:
 @pytest.fixture
 def inn(monkeypatch: pytest.MonkeyPatch) -> Inn:
     monkeypatch.delenv(PARENT_VARIABLE, raising=False)
-    monkeypatch.setattr("tradepit.runtime.host.gc.freeze", lambda: None)
+    monkeypatch.setattr("tradepit.runtime.host.collect_young", lambda: asyncio.sleep(0))
     return Inn()
 
 

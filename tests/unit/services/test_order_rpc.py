@@ -297,3 +297,17 @@ async def test_standbys_answer_not_active_except_for_their_status(front: Front) 
 
 def test_amounts_are_exact_json_numbers() -> None:
     assert msgspec.json.decode(b"3900.2", type=Decimal) == Decimal("3900.2")
+
+
+async def test_a_busy_leader_sends_orders_away_and_still_takes_cancels_and_questions(
+    front: Front, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await front.ask("buy", BUY)
+    monkeypatch.setattr("tradepit.services.order_leader.MAX_IN_FLIGHT", 0)
+    assert await front.code("buy", BUY | {"client_order_id": "c2"}) == "SERVICE_UNAVAILABLE"
+    assert await front.code("sell", b"not even read") == "SERVICE_UNAVAILABLE"
+    assert front.doors.refused["SERVICE_UNAVAILABLE"] == 2
+    assert (await front.ask("orders"))["total"] == 1
+    assert (await front.ask("cancel", {"client_order_id": "c1"}))["success"] is True
+    front.active = False
+    assert await front.code("buy", BUY) == "NOT_ACTIVE"

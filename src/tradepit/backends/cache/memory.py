@@ -1,7 +1,11 @@
 """The cache in memory: for one process and for tests."""
 
+import re
+
 from tradepit.ports.clock import Clock
-from tradepit.trading.model.errors import Unavailable
+from tradepit.trading.model.errors import IdNotValid, Unavailable
+
+_KEY = re.compile(r"[A-Za-z0-9_.=-]+")
 
 
 class MemoryCacheStore:
@@ -9,6 +13,7 @@ class MemoryCacheStore:
 
     def __init__(self) -> None:
         self.values: dict[str, tuple[int, bytes]] = {}
+        self.versions: dict[str, int] = {}
 
 
 class MemoryCache:
@@ -22,19 +27,30 @@ class MemoryCache:
         self._connected = True
 
     async def put(self, key: str, value: bytes, *, ttl_s: float) -> None:
-        self._values()[key] = (self._clock.monotonic_ns() + int(ttl_s * 1e9), value)
+        self._values()[_checked(key)] = (self._clock.monotonic_ns() + int(ttl_s * 1e9), value)
+
+    async def put_newer(self, key: str, value: bytes, *, version: int, ttl_s: float) -> bool:
+        if await self.get(key) is not None and self._store.versions.get(key, 0) > version:
+            return False
+        self._store.versions[key] = version
+        await self.put(key, value, ttl_s=ttl_s)
+        return True
 
     async def get(self, key: str) -> bytes | None:
-        expires, value = self._values().get(key, (0, b""))
+        expires, value = self._values().get(_checked(key), (0, b""))
         return value if expires > self._clock.monotonic_ns() else None
 
     async def delete(self, key: str) -> None:
-        self._values().pop(key, None)
+        self._values().pop(_checked(key), None)
+        self._store.versions.pop(key, None)
 
     async def items(self, prefix: str) -> dict[str, bytes]:
+        if prefix:
+            _checked(prefix)
         values, now = self._values(), self._clock.monotonic_ns()
         for key in [key for key, (expires, _) in values.items() if expires <= now]:
             del values[key]
+            self._store.versions.pop(key, None)
         return {key: value for key, (_, value) in values.items() if key.startswith(prefix)}
 
     async def close(self) -> None:
@@ -44,3 +60,9 @@ class MemoryCache:
         if not self._connected:
             raise Unavailable("the cache is not connected")
         return self._store.values
+
+
+def _checked(key: str) -> str:
+    if not _KEY.fullmatch(key):
+        raise IdNotValid(key=key)
+    return key

@@ -6,12 +6,22 @@ import math
 import re
 import secrets
 
-from tradepit.runtime.nats_api import call, create_consumer, ensure_stream, keep, nanoseconds, stored
+from tradepit.runtime.nats_api import (
+    WRONG_LAST,
+    StreamRefused,
+    call,
+    create_consumer,
+    ensure_stream,
+    keep,
+    nanoseconds,
+    stored,
+)
 from tradepit.runtime.nats_connection import NatsMessage
 from tradepit.runtime.nats_link import NatsLink
 from tradepit.trading.model.errors import IdNotValid, TimedOut, Unavailable
 
 _KEY = re.compile(r"[A-Za-z0-9_=-]+(\.[A-Za-z0-9_=-]+)*")
+_VERSION = "Tradepit-Version"
 _PREFIX = re.compile(r"[A-Za-z0-9_.=-]*")
 
 
@@ -39,8 +49,27 @@ class NatsCache:
         )
 
     async def put(self, key: str, value: bytes, *, ttl_s: float) -> None:
-        headers = {"Nats-TTL": f"{max(1, math.ceil(ttl_s))}s"}
-        await keep(self._link, self._subject(key), value, timeout_s=self._timeout_s, headers=headers)
+        await keep(self._link, self._subject(key), value, timeout_s=self._timeout_s, headers=_life(ttl_s))
+
+    async def put_newer(self, key: str, value: bytes, *, version: int, ttl_s: float) -> bool:
+        subject = self._subject(key)
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                while True:
+                    held = await stored(self._link, self._stream, last_by_subj=subject, timeout_s=self._timeout_s)
+                    if held is not None and int(held.headers.get(_VERSION, 0)) > version:
+                        return False
+                    last = str(held.sequence if held is not None else 0)
+                    headers = {**_life(ttl_s), _VERSION: str(version), "Nats-Expected-Last-Subject-Sequence": last}
+                    try:
+                        await keep(self._link, subject, value, timeout_s=self._timeout_s, headers=headers)
+                    except StreamRefused as error:
+                        if error.err_code not in WRONG_LAST:
+                            raise
+                    else:
+                        return True
+        except TimeoutError as error:
+            raise TimedOut(bucket=self._bucket) from error
 
     async def get(self, key: str) -> bytes | None:
         message = await stored(self._link, self._stream, last_by_subj=self._subject(key), timeout_s=self._timeout_s)
@@ -100,3 +129,7 @@ class NatsCache:
         if not _KEY.fullmatch(key):
             raise IdNotValid(key=key)
         return f"$KV.{self._bucket}.{key}"
+
+
+def _life(ttl_s: float) -> dict[str, str]:
+    return {"Nats-TTL": f"{max(1, math.ceil(ttl_s))}s"}

@@ -49,12 +49,12 @@ def library() -> Library:
 
 def bulk_run(events: memoryview, name: str) -> Callable[[], float]:
     """A run of a workload through the reference: its seconds of processor time. Raises Absent."""
-    reference = library()
+    reference, given = library(), _copy(events)
 
     def once() -> float:
-        book, given, results = _book(name), _address(events), array("i", [0]) * len(events)
+        book, results = _book(name), array("i", [0]) * len(events)
         start = thread_time()
-        reference.reference_run(book, given, results.buffer_info()[0], len(events))
+        reference.reference_run(book, given.buffer_info()[0], results.buffer_info()[0], len(events))
         seconds = thread_time() - start
         reference.reference_free(book)
         return seconds
@@ -64,8 +64,8 @@ def bulk_run(events: memoryview, name: str) -> Callable[[], float]:
 
 def trades_hash(events: memoryview, name: str) -> str:
     """Trades of a run and the hash of them, as in a workload's digest. Raises Absent."""
-    reference, book, results = library(), _book(name), array("i", [0]) * len(events)
-    count = reference.reference_run(book, _address(events), results.buffer_info()[0], len(events))
+    reference, book, given, results = library(), _book(name), _copy(events), array("i", [0]) * len(events)
+    count = reference.reference_run(book, given.buffer_info()[0], results.buffer_info()[0], len(events))
     words = array("i")
     words.frombytes(ctypes.string_at(reference.reference_trades(book), 16 * count))
     reference.reference_free(book)
@@ -79,7 +79,8 @@ def _book(name: str) -> Library:
     return book
 
 
-def _address(events: memoryview) -> int:
-    import numpy as np  # noqa: PLC0415 - with the compiled kernel, which alone is measured against this
-
-    return int(np.frombuffer(events, np.int32).ctypes.data)
+def _copy(events: memoryview) -> "array[int]":
+    # C wants an address, which a memoryview that may only be read does not tell.
+    words = array("i")
+    words.frombytes(events.cast("B"))
+    return words

@@ -1,7 +1,6 @@
 """``tradepit bench order``: an order's way from RPC to order id, beside two bare NATS round trips and the journals, in the same run."""
 
 import asyncio
-import gc
 import itertools
 import subprocess
 import sys
@@ -15,18 +14,18 @@ import nats
 from nats.aio.client import Client
 
 from tradepit.cli.bench.figures import Spread, spread
+from tradepit.cli.bench.order_alone import Alone, measure_alone, settle_memory
 from tradepit.cli.bench.pacer import schedule
 from tradepit.cli.demo_settings import TRADER, demo_settings
 from tradepit.cli.house import House
 from tradepit.cli.loop import run
 from tradepit.cli.proof import Proof, prove
-from tradepit.compose import Wiring, make_service
+from tradepit.compose import Wiring
 from tradepit.config import OrderSettings, Settings
 from tradepit.runtime.clock import SystemClock
 from tradepit.runtime.nats_connection import NatsMessage
 from tradepit.runtime.nats_link import NatsLink
 from tradepit.runtime.order_client import OrderClient, Refused
-from tradepit.runtime.service import Service
 from tradepit.trading.model.errors import ConfigError, TradepitError
 from tradepit.wire.simulator import ORDER_MANAGEMENT, rpc_subject
 
@@ -78,8 +77,8 @@ class OrderResult(msgspec.Struct, frozen=True, kw_only=True):
     open_1k: Spread
     open_5k: Spread
     failed: int
-    one_process_memory: Spread
-    one_process_fsync: Spread
+    one_process_memory: Alone
+    one_process_fsync: Alone
     proof: Proof
 
 
@@ -106,8 +105,8 @@ def measure(*, seconds: float, journal: str) -> OrderResult:
         open_1k=spread(run_of.open[1_000], "µs"),
         open_5k=spread(run_of.open[5_000], "µs"),
         failed=run_of.failed,
-        one_process_memory=spread(run(_one_process("memory", seconds)), "µs"),
-        one_process_fsync=spread(run(_one_process("file", seconds)), "µs"),
+        one_process_memory=run(measure_alone(_settings("memory"), seconds, ready=_ready, body=_body)),
+        one_process_fsync=run(measure_alone(_settings("file"), seconds, ready=_ready, body=_body)),
         proof=proof,
     )
 
@@ -140,7 +139,7 @@ class _Run:
         try:
             await asyncio.to_thread(echo.stdout.readline)  # type: ignore[union-attr]  # PIPE was asked for
             await _first_order(client, self._clock)
-            _settle_memory()
+            settle_memory()
             for _ in range(_ROUNDS):
                 await self._measure_bare(raw)
                 await self._measure_append()
@@ -183,8 +182,7 @@ class _Run:
         waiting: list[asyncio.Future[NatsMessage]] = []
         subject, into = rpc_subject(ORDER_MANAGEMENT, "buy"), self.open[per_s]
         async for due_ns in schedule(self._clock, per_s=per_s, seconds=self._seconds):
-            body = _BODY % f"bench-{next(self._numbers)}".encode()
-            question = link.begin(subject, body, timeout_s=_OPEN_TIMEOUT_S)
+            question = link.begin(subject, _body(f"bench-{next(self._numbers)}"), timeout_s=_OPEN_TIMEOUT_S)
             question.add_done_callback(partial(self._answered, due_ns, into))
             waiting.append(question)
         await asyncio.gather(*waiting, return_exceptions=True)
@@ -232,38 +230,9 @@ async def _first_order(client: OrderClient, clock: SystemClock) -> None:
     raise ConfigError("the house did not come up in time")
 
 
-async def _one_process(journal: str, seconds: float) -> list[float]:
-    """Closed loop with order management and exchange in this process, talking by direct dispatch."""
-    with tempfile.TemporaryDirectory(prefix="tradepit-order-") as name:
-        settings = msgspec.structs.replace(_settings(journal), bus="memory://", lease="memory", cache="memory", data_dir=name)
-        wiring = Wiring(settings, process="bench")
-        await wiring.bus().connect()
-        services: list[Service] = []
-        for instance in ("trading-gateway-1", "order-management-1"):
-            service = make_service(wiring, instance, _raise)
-            await service.start()
-            services.append(service)
-        client, clock, times = wiring.client(wiring.bus()), wiring.clock, list[float]()
-        await _first_order(client, clock)
-        _settle_memory()
-        end_ns = clock.monotonic_ns() + int(seconds / 2 * 1e9)
-        for number in itertools.count(1):
-            began_ns = clock.monotonic_ns()
-            if began_ns >= end_ns:
-                break
-            await _send(client, f"bench-{number}")
-            times.append((clock.monotonic_ns() - began_ns) / 1e3)
-        for service in reversed(services):
-            await service.stop()
-        await wiring.bus().close()
-        return times
+async def _ready(wiring: Wiring) -> None:
+    await _first_order(wiring.client(wiring.bus()), wiring.clock)
 
 
-def _settle_memory() -> None:
-    """What is loaded by now is not collected while something is measured: a service's host does the same once it has started."""
-    gc.collect()
-    gc.freeze()
-
-
-def _raise(error: BaseException) -> None:
-    raise error
+def _body(client_order_id: str) -> bytes:
+    return _BODY % client_order_id.encode()
