@@ -9,6 +9,7 @@ from litestar.connection import WebSocket
 from litestar.exceptions import WebSocketDisconnect, WebSocketException
 from loguru import logger
 
+from tradepit.trading.model.errors import BadRequest
 from tradepit.web.diff.outlet import Outlet
 
 RESTARTING = 1012
@@ -33,7 +34,7 @@ class Party(Protocol):
     outlet: Outlet
 
     async def hear(self, aid: str, payload: bytes) -> None:
-        """One packet that is no peek. Raises HangUp, and msgspec's errors for what cannot be read."""
+        """One packet that is no peek. Raises HangUp, BadRequest, and msgspec's errors for what cannot be read."""
 
     def leave(self) -> None:
         """The client is gone."""
@@ -65,7 +66,7 @@ async def _hear(party: Party, payload: bytes) -> None:
         if aid == "peek_message":
             party.outlet.peek()
         await party.hear(aid, payload)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError) as error:
+    except (BadRequest, msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError) as error:
         logger.warning("a DIFF packet was passed over: {}", str(error)[:200])
 
 
