@@ -59,7 +59,7 @@ class DiffFront:
     ) -> None:
         if settings.host.lower() not in LOOPBACK and not settings.users:
             raise ConfigError("a DIFF front that other machines can reach needs users with passwords", host=settings.host)
-        self._instance, self._catalog = instance, catalog
+        self._instance, self._clock, self._catalog = instance, clock, catalog
         self._access = Access(settings.users)
         self._market = Market(bus, clock, time, catalog, History(settings.history))
         self._desk = TradingDesk(bus, clock, self._market, catalog.calendar, open_with=settings.open_with, freeze=settings.freeze)
@@ -137,7 +137,7 @@ class DiffFront:
         return self._counted(MarketSession(self._market, self._market.charts))
 
     def _trade_party(self, authorization: str) -> Party:
-        return self._counted(TradeSession(self._desk, self._orders, self._access, authorization))
+        return self._counted(TradeSession(self._desk, self._orders, self._access, self._clock, authorization))
 
     def _counted(self, party: Party) -> Party:
         self._sessions += 1

@@ -1,5 +1,6 @@
 """One client of the market-data socket: its quotes, its questions to the instrument service, its charts."""
 
+import asyncio
 from typing import Any
 
 import msgspec
@@ -50,6 +51,11 @@ class MarketSession:
             self._answer(_QUERY.decode(payload))
         elif aid == "set_chart":
             await self._set_chart(_CHART.decode(payload), payload)
+
+    async def patience(self) -> str:
+        """There is always some left."""
+        await asyncio.Event().wait()
+        return ""
 
     def leave(self) -> None:
         """Be told no more."""
