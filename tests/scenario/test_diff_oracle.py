@@ -44,10 +44,11 @@ for side, offset, volume, price in STEPS:
     say(step=[side, offset, volume, price], differences=differences(), compared=len(ACCOUNT) + len(POSITION))
 api.close()
 """
+# The exchange closes lots first in, first out, TqSim at their average price: lots of several prices are closed together here.
 STEPS = [
     ("BUY", "OPEN", 2, 3301),
-    ("BUY", "OPEN", 1, 3303),
     ("SELL", "CLOSETODAY", 1, 3299),
+    ("BUY", "OPEN", 1, 3303),
     ("SELL", "CLOSETODAY", 2, 3297),
     ("SELL", "OPEN", 2, 3296),
     ("BUY", "CLOSETODAY", 2, 3304),

@@ -21,6 +21,7 @@ from tradepit.web.diff.orders import contract_name
 from tradepit.web.diff.quotes import Quote, changed, opening_quote, quote_of
 from tradepit.wire.gateway import InstrumentState
 from tradepit.wire.simulator import MARKET_DEPTH, MARKET_TICK, TickData
+from tradepit.wire.simulator_codec import tick_data
 
 QuoteHearer = Callable[[str, Quote], None]
 ChartHearer = Callable[[str, list[int]], None]
@@ -45,6 +46,7 @@ class Market:
         self._states: dict[str, InstrumentState] = {}
         self._quotes: dict[str, Quote] = {}
         self._own_book: set[str] = set()
+        self._seen: set[str] = set()
         self.service = InstrumentService()
         self.charts = ChartStore(history)
         self.quote_hearers: list[QuoteHearer] = []
@@ -125,6 +127,7 @@ class Market:
         if instrument is None:
             return
         self.ticks += 1
+        self._seen.add(tick.symbol)
         name = contract_name(instrument)
         newer = quote_of(tick, name, instrument.product.multiplier)
         news = changed(self._quotes.get(name, {}), newer)
@@ -147,8 +150,16 @@ class Market:
 
     async def _refresh(self) -> None:
         reply = await self._desk.instruments()
-        if reply.instruments == list(self._states.values()) and reply.trading_day == self.trading_day:
-            return
-        self.service.set([future_info(state, self._catalog, reply.trading_day) for state in reply.instruments])
-        self._states = {state.instrument.symbol: state for state in reply.instruments}
-        self.trading_day = reply.trading_day
+        if reply.instruments != list(self._states.values()) or reply.trading_day != self.trading_day:
+            self.service.set([future_info(state, self._catalog, reply.trading_day) for state in reply.instruments])
+            self._states = {state.instrument.symbol: state for state in reply.instruments}
+            self.trading_day = reply.trading_day
+        for state in reply.instruments:
+            if state.instrument.symbol not in self._seen:
+                await self._look_at(state.instrument)
+
+    async def _look_at(self, instrument: Instrument) -> None:
+        """The exchange tells its book when it changes; what it looks like before that has to be asked for."""
+        tick = await self._desk.market(instrument.symbol)
+        if tick is not None and instrument.symbol not in self._seen:
+            self._take(tick_data(tick, instrument))
