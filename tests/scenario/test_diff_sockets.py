@@ -101,10 +101,9 @@ async def test_orders_from_before_the_login_are_told_finished_and_never_sent(tmp
             for noise in ("", "no json", "[]", '{"aid":7}', '{"aid":"insert_order"}', '{"aid":"req_login"}', "\x00漢字"):
                 await client.socket.send(noise)
             await client.login()
-            for number, bad in enumerate(
-                ({"direction": "UP"}, {"volume": 0.5}, {"price_type": "MAGIC"}, {"instrument_id": "../x"})
-            ):
-                await client.say(**ORDER | bad, order_id=f"bad{number}")
+            nonsense: list[Packet] = [{"direction": "UP"}, {"volume": 0.5}, {"price_type": "MAGIC"}, {"instrument_id": "../x"}]
+            for number, bad in enumerate(nonsense):
+                await client.say(**{**ORDER, **bad}, order_id=f"bad{number}")
             await client.until(
                 lambda document: set(document["trade"]["alice"]["orders"]) >= {f"bad{number}" for number in range(4)}
             )

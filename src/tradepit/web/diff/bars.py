@@ -66,7 +66,7 @@ class BarSeries:
     def __init__(self, duration_ns: int, bars: list[Bar] | None = None) -> None:
         self._duration_ns = duration_ns
         self._bars = bars or []
-        self._volume = self._day = -1
+        self._volume = self._day = self._interest = -1
 
     @property
     def first_id(self) -> int:
@@ -80,14 +80,14 @@ class BarSeries:
 
     def take(self, tick: ChartTick) -> bool:
         """Count a tick in; False when it changes nothing (no price, or older than the newest bar)."""
-        traded = self._traded(tick)
+        traded, interest = self._traded(tick), self._interest if self._interest >= 0 else tick.interest
+        self._interest = tick.interest
         if tick.last <= 0:
             return False
         start_ns = start_of(tick.time_ns, tick.day, self._duration_ns)
         newest = self._bars[-1] if self._bars else None
         if newest is None or start_ns > newest.start_ns:
-            before = newest.close_oi if newest is not None else tick.interest
-            self._bars.append(Bar(start_ns, tick.last, tick.last, tick.last, tick.last, traded, before, tick.interest))
+            self._bars.append(Bar(start_ns, tick.last, tick.last, tick.last, tick.last, traded, interest, tick.interest))
             return True
         if start_ns < newest.start_ns:
             return False
@@ -98,7 +98,7 @@ class BarSeries:
 
     def begin_after(self, tick: ChartTick) -> None:
         """The bars so far end with this tick: lots are counted from it on."""
-        self._volume, self._day = tick.volume, tick.day
+        self._volume, self._day, self._interest = tick.volume, tick.day, tick.interest
 
     def id_at(self, time_ns: int) -> int:
         """The id of the bar that stands at an instant: the last one that begins no later, else the first of all."""

@@ -36,7 +36,8 @@ _YEARS = range(2000, 2100)
 class FrontSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Where the front listens (``port`` 0: any free one), who may log in, and what a new account starts with.
 
-    ``history`` is a file or folder of recorded ticks for charts. ``open_with`` None: only accounts that are open already.
+    ``history`` is a file or folder of recorded ticks for charts, ``intents`` the file of what is asked of the house.
+    ``open_with`` None: only accounts that are open already.
     ``users`` empty: anybody who reaches the door, under any name.
     """
 
@@ -45,6 +46,7 @@ class FrontSettings(msgspec.Struct, frozen=True, kw_only=True):
     users: dict[str, str] = {}
     open_with: Decimal | None = Decimal(10_000_000)
     history: Path = Path("recordings")
+    intents: Path | None = None
     freeze: FreezePrice = FreezePrice.PRE_SETTLEMENT
 
 
@@ -63,7 +65,7 @@ class DiffFront:
         self._access = Access(settings.users)
         self._market = Market(bus, clock, time, catalog, History(settings.history))
         self._desk = TradingDesk(bus, clock, self._market, catalog.calendar, open_with=settings.open_with, freeze=settings.freeze)
-        self._orders = OrderDesk(client, ExchangeDesk(bus), clock, time, self._market)
+        self._orders = OrderDesk(client, ExchangeDesk(bus), clock, time, self._market, settings.intents)
         self._desk.on_loaded = self._orders.recall
         self._sessions = 0
         doors = Doors(
