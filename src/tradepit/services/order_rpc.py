@@ -37,7 +37,7 @@ from tradepit.wire.simulator import (
 from tradepit.wire.simulator_codec import decode, encode, encode_error, lots_of, order_data
 
 Method = Callable[[bytes], Awaitable[object]]
-_MAX_REFERENCE = 64
+_MAX_REFERENCE = 256
 _MAX_ORDERS = 500
 _ORDER_SUBJECTS = frozenset(rpc_subject(ORDER_MANAGEMENT, method) for method in ("buy", "sell"))
 _BUSY = encode_error(Unavailable("too many orders are on their way; nothing was done"))
