@@ -301,6 +301,21 @@ def _monitor_api(wiring: Wiring, instance: str, number: int, on_failure: OnFailu
     return MonitorApi(wiring.bus(), wiring.clock, host=monitor.host, port=monitor.port, instance=instance)
 
 
+def _diff_front(wiring: Wiring, instance: str, number: int, on_failure: OnFailure) -> Service:
+    del number, on_failure
+    from tradepit.web.diff.front import DiffFront, FrontSettings  # noqa: PLC0415 - a web server and GraphQL are heavy
+
+    diff, exchange, bus = wiring.settings.diff, wiring.settings.exchange, wiring.bus()
+    settings = FrontSettings(
+        host=diff.host,
+        port=diff.port,
+        users=diff.users,
+        open_with=diff.open_with,
+        freeze=exchange.gateway.venue.ledger.freeze_price,
+    )
+    return DiffFront(bus, wiring.clock, wiring.exchange_clock(), load_catalog(), wiring.client(bus), settings, instance)
+
+
 def _trading_agents(wiring: Wiring, instance: str, number: int, on_failure: OnFailure) -> Service:
     del number, on_failure
     from tradepit.services.trading_agents import TradingAgents, TradingAgentsSettings  # noqa: PLC0415 - only its own process needs it
@@ -326,4 +341,5 @@ _MAKERS: dict[str, Callable[[Wiring, str, int, OnFailure], Service]] = {
     wire.MARKET_RECORDER: _market_recorder,
     wire.MONITOR_API: _monitor_api,
     wire.TRADING_AGENTS: _trading_agents,
+    wire.DIFF_FRONT: _diff_front,
 }

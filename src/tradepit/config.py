@@ -110,6 +110,24 @@ class MonitorSettings(_Settings, frozen=True, kw_only=True):
     port: Annotated[int, msgspec.Meta(ge=0, le=65_535)] = 8800
 
 
+class DiffSettings(_Settings, frozen=True, kw_only=True):
+    """The DIFF front, where an unmodified TqSDK trades. Loopback only unless there are ``users``; port 0 takes any free one.
+
+    ``users`` maps names to passwords; empty lets anybody in who reaches the door, under any name, which is the account's too.
+    ``open_with`` is the deposit of an account opened at its user's first login, null opens none.
+    """
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, msgspec.Meta(ge=0, le=65_535)] = 7788
+    users: dict[str, str] = {}
+    open_with: Decimal | None = Decimal(10_000_000)
+
+    def __post_init__(self) -> None:
+        amount = self.open_with
+        if amount is not None and (not amount.is_finite() or amount < 0 or amount.adjusted() > _MAX_MAGNITUDE):
+            raise ValueError("open_with must be an amount")
+
+
 class LogSettings(_Settings, frozen=True, kw_only=True):
     """Logs: the console's level, and files in ``<data_dir>/logs`` (10 MB each, kept 7 days)."""
 
@@ -135,6 +153,7 @@ class Settings(_Settings, frozen=True, kw_only=True):
     market: MarketSettings = MarketSettings()
     agents: AgentSettings = AgentSettings()
     monitor: MonitorSettings = MonitorSettings()
+    diff: DiffSettings = DiffSettings()
     log: LogSettings = LogSettings()
 
     @property

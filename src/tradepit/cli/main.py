@@ -157,6 +157,14 @@ def doctor(*, config: Config = None, json: Json = False) -> int:
 
 
 @app.command
+def diff_env(*, config: Config = None, json: Json = False) -> int:
+    """Print the environment that sends an unmodified TqSDK to the running house: ``eval "$(tradepit diff-env)"``."""
+    from tradepit.cli.diff_env import show_diff_env  # noqa: PLC0415 - each command loads only what it needs
+
+    return show_diff_env(settings_of(config), json=json)
+
+
+@app.command
 def bench(
     what: Literal["match", "order", "events", "failover", "all"] = "all",
     *,

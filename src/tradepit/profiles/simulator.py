@@ -108,6 +108,13 @@ ROLES = (
         consumes=(wire.HEARTBEAT,),
     ),
     Role(
+        name=wire.DIFF_FRONT,
+        replicas=1,
+        process="diff",
+        purpose="the exchange in TqSDK's own protocol, so that an unmodified TqSDK trades here",
+        consumes=(wire.BROKER_REPORTS, wire.MARKET_DEPTH, wire.MARKET_TICK),
+    ),
+    Role(
         name=wire.TRADING_AGENTS,
         replicas=1,
         process="agents",

@@ -7,9 +7,12 @@ from typing import TypeVar
 import msgspec
 
 from tradepit.ports.bus import Bus
+from tradepit.trading.matching.commands import OpenAccount
 from tradepit.trading.model.account import Account
 from tradepit.trading.model.errors import BadRequest, Unavailable
 from tradepit.trading.model.instrument import Instrument
+from tradepit.trading.model.order import Order
+from tradepit.trading.model.position import Position
 from tradepit.trading.model.report import Report
 from tradepit.wire import gateway as wire
 from tradepit.wire.simulator import TRADING_GATEWAY, rpc_subject
@@ -51,9 +54,43 @@ class ExchangeDesk:
         except BadRequest:
             return None
 
+    async def positions(self, account: str) -> list[Position]:
+        """The account's positions as the exchange holds them, lots of working close orders frozen."""
+        return (await self._ask("positions", wire.QueryAccount(account=account), wire.PositionsReply)).positions
+
+    async def orders(self, account: str) -> list[Order]:
+        """All orders of the account of this trading day and the one before, oldest first."""
+        found: list[Order] = []
+        while True:
+            page = await self._ask("orders", wire.QueryOrders(account=account, offset=len(found)), wire.OrdersReply)
+            found += page.orders
+            if not page.orders or len(found) >= page.total:
+                return found
+
+    async def order(self, account: str, client_order_id: str) -> Order | None:
+        """One order by its sender's id; None when it never came to the exchange."""
+        body = wire.QueryOrder(account=account, client_order_id=client_order_id)
+        return (await self._ask("query_order", body, wire.OrderReply)).order
+
+    async def open_account(self, account: str, deposit: Decimal) -> None:
+        """Open an account with money in it; one that is open already stays as it is. Raises BadRequest when it is refused."""
+        await self._ask("open_account", OpenAccount(account=account, deposit=deposit, currency="CNY"), wire.Done)
+
     async def last_report(self) -> int:
         """The number of the newest report there is."""
         return (await self._ask("status", None, wire.StatusReply)).last_report
+
+    async def report_before(self, time_ns: int) -> int:
+        """A number after which come all reports of ``time_ns`` (the exchange's UTC ns) and later, and none of before."""
+        low, high = 0, await self.last_report()
+        while low < high:
+            middle = (low + high) // 2
+            page = await self._ask("reports", wire.ReportsRequest(after=middle, limit=1), wire.ReportsReply)
+            if page.reports and wire.read_report(page.reports[0]).time_ns < time_ns:
+                low = middle + 1
+            else:
+                high = middle
+        return low
 
     async def reports(self, after: int) -> AsyncIterator[Report]:
         """All reports numbered above ``after`` up to the newest at the time of the last page, in order, without gaps."""

@@ -29,7 +29,7 @@ from tradepit.wire.simulator import AlgoOrder, CancelRequest, OrderRequest, Quer
 from tradepit.wire.simulator_codec import decode, encode, encode_error, lots_of, order_data
 
 Method = Callable[[bytes], Awaitable[object]]
-_MAX_REFERENCE = 64
+_MAX_REFERENCE = 256
 _MAX_ORDERS = 500
 
 

@@ -23,7 +23,7 @@ class HostGuard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
-        if scope["type"] != ScopeType.HTTP:
+        if scope["type"] not in (ScopeType.HTTP, ScopeType.WEBSOCKET):
             return
         hosts = [value.decode("latin-1") for name, value in scope["headers"] if name.lower() == b"host"]
         server = scope.get("server") or ("", 0)
@@ -31,6 +31,11 @@ class HostGuard:
             await self._app(scope, receive, send)
             return
         self.refused += 1
+        if scope["type"] == ScopeType.WEBSOCKET:
+            await receive()
+            # Before the handshake this is an answer of 403.
+            await send({"type": "websocket.close", "code": 1008, "reason": ""})
+            return
         body = encode(ErrorReply(error="HOST_NOT_ALLOWED", message="the Host of the request is not this door's"))
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
         await send({"type": "http.response.start", "status": 403, "headers": headers})

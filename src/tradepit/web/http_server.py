@@ -14,13 +14,17 @@ from tradepit.trading.model.errors import Unavailable
 _GRACE_S = 1
 _STOP_S = 1.8
 _MAX_CONNECTIONS = 200
+_MAX_PACKET_BYTES = 1024 * 1024
 
 
 class HttpServer:
-    """``start`` binds and serves, ``stop`` finishes the requests in hand for at most a second. Both are idempotent."""
+    """``start`` binds and serves, ``stop`` finishes the requests in hand for at most a second. Both are idempotent.
 
-    def __init__(self, app: ASGIApp, host: str, port: int) -> None:
-        self._app, self._host, self._wanted = app, host, port
+    With ``websockets`` the application's are served too: never pinged, and closed with 1012 (restarting) when the server stops.
+    """
+
+    def __init__(self, app: ASGIApp, host: str, port: int, *, websockets: bool = False) -> None:
+        self._app, self._host, self._wanted, self._websockets = app, host, port, websockets
         self._server: _Embedded | None = None
         self._task: asyncio.Task[None] | None = None
         self.port = 0
@@ -45,7 +49,11 @@ class HttpServer:
         config = uvicorn.Config(
             self._app,
             http="h11",
-            ws="none",
+            ws="websockets-sansio" if self._websockets else "none",
+            # Whoever is busy elsewhere does not answer pings, and is not gone for that.
+            ws_ping_interval=None,
+            ws_max_size=_MAX_PACKET_BYTES,
+            ws_per_message_deflate=False,
             lifespan="off",
             log_config=None,
             log_level="error",

@@ -49,6 +49,7 @@ MARKET_DATA = "market-data"
 MARKET_RECORDER = "market-recorder"
 MONITOR_API = "monitor-api"
 TRADING_AGENTS = "trading-agents"
+DIFF_FRONT = "diff-front"
 
 MAX_REQUEST_BYTES = 64 * 1024
 

@@ -77,7 +77,7 @@ class TqApi:
         self._tasks: list[asyncio.Task[Any]] = []
         for one in accounts:
             self._data["trade"][one._account_key] = {"orders": Entity(), "trades": Entity(), "positions": Entity()}
-        self._read()
+        self._read(login=True)
 
     def create_task(self, work: Any) -> "asyncio.Task[Any]":
         task = self._loop.create_task(work)
@@ -224,11 +224,11 @@ class TqApi:
         fresh.write_text(json.dumps(books))
         fresh.replace(self._folder / "books")
 
-    def _read(self) -> None:
+    def _read(self, *, login: bool = False) -> None:
         books = self._books()
         for node in self._data["trade"].values():
             node["session"] = {"trading_day": str(books["day"])}
-        if self._mode() == "silent":
+        if self._mode() == "silent" and not login:
             return
         for kind in ("orders", "trades"):
             for name, (key, told) in books[kind].items():

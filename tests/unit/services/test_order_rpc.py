@@ -141,7 +141,7 @@ async def test_an_unknown_outcome_is_told_as_such(front: Front) -> None:
         ({"account": "nobody"}, "ACCOUNT_NOT_FOUND"),
         ({"client_order_id": "a b"}, "ID_NOT_VALID"),
         ({"client_order_id": "c1\n"}, "ID_NOT_VALID"),
-        ({"reference": "x" * 65}, "INVALID_REQUEST"),
+        ({"reference": "x" * 257}, "INVALID_REQUEST"),
         ({"timestamp": -1}, "INVALID_REQUEST"),
         ({"timestamp": 2**63}, "INVALID_REQUEST"),
         ({"timestamp": 10**400}, "INVALID_REQUEST"),

@@ -33,6 +33,10 @@ _REASONS = (
     ("手数不足", "OVER_CLOSE_POSITION"),
     ("交易时间", "NOT_TRADING_PERIOD"),
     ("禁止", "NOT_TRADING_PERIOD"),
+    ("超过持仓", "OVER_CLOSE_POSITION"),
+    ("找不到合约", "INSTRUMENT_NOT_FOUND"),
+    ("不支持", "PRICETYPE_NOT_SUPPORTED"),
+    ("数量不合法", "VOLUME_NOT_VALID"),
     ("重复", "DUPLICATE_ID"),
 )
 REFUSED = "VENUE_REFUSED"

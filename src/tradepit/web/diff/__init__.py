@@ -1,0 +1,1 @@
+"""The exchange in DIFF, the wire protocol that TqSDK speaks."""

@@ -1,0 +1,150 @@
+"""The market as DIFF clients see it: listed contracts, their newest quotes, and whoever wants to be told of them."""
+
+from collections.abc import Callable
+from decimal import Decimal
+
+import msgspec
+from loguru import logger
+
+from tradepit.ports.bus import Bus, Message, Subscription
+from tradepit.ports.clock import Clock
+from tradepit.runtime.exchange_desk import ExchangeDesk
+from tradepit.runtime.tasks import TaskGroup
+from tradepit.trading.calendar.catalog import Catalog
+from tradepit.trading.model.errors import Unavailable
+from tradepit.trading.model.instrument import Instrument
+from tradepit.web.diff.contract_info import future_info
+from tradepit.web.diff.instrument_service import InstrumentService
+from tradepit.web.diff.orders import contract_name
+from tradepit.web.diff.quotes import Quote, changed, opening_quote, quote_of
+from tradepit.wire.gateway import InstrumentState
+from tradepit.wire.simulator import MARKET_DEPTH, MARKET_TICK, TickData
+
+QuoteHearer = Callable[[str, Quote], None]
+TickHearer = Callable[[str, TickData], None]
+
+_REFRESH_S = 2.0
+_RETRY_S = 0.2
+_DECODER = msgspec.json.Decoder(TickData)
+
+
+class Market:
+    """Quotes are the exchange's own book, where accounts' orders stand too; of a contract whose book it never told, the ticks.
+
+    ``quote_hearers`` are told the changed fields of a quote by its name outside (main contracts under their own as well),
+    ``tick_hearers`` every tick a quote was made from. ``time`` is the exchange's.
+    """
+
+    def __init__(self, bus: Bus, clock: Clock, time: Clock, catalog: Catalog) -> None:
+        self._bus, self._clock, self._time, self._catalog = bus, clock, time, catalog
+        self._desk = ExchangeDesk(bus)
+        self._tasks = TaskGroup("diff-market")
+        self._subscriptions: list[Subscription] = []
+        self._states: dict[str, InstrumentState] = {}
+        self._quotes: dict[str, Quote] = {}
+        self._own_book: set[str] = set()
+        self.service = InstrumentService()
+        self.quote_hearers: list[QuoteHearer] = []
+        self.tick_hearers: list[TickHearer] = []
+        self.trading_day = 0
+        self.ticks = self.refused = 0
+
+    @property
+    def ready(self) -> bool:
+        """True once the exchange has told its contracts."""
+        return bool(self._states)
+
+    async def start(self) -> None:
+        """Listen, and ask the exchange for its contracts until it answers, then every two seconds."""
+        self._subscriptions.append(await self._bus.subscribe(MARKET_DEPTH, self._on_book))
+        self._subscriptions.append(await self._bus.subscribe(MARKET_TICK, self._on_tick))
+        self._tasks.spawn(self._refresh_forever(), "contracts")
+
+    async def stop(self) -> None:
+        """Listen no more. Idempotent."""
+        await self._tasks.stop()
+        subscriptions, self._subscriptions = self._subscriptions, []
+        for subscription in subscriptions:
+            await subscription.stop()
+
+    def instrument(self, symbol: str) -> Instrument | None:
+        """A listed contract by its code in the house."""
+        state = self._states.get(symbol)
+        return state.instrument if state is not None else None
+
+    def named(self, name: str) -> Instrument | None:
+        """A listed contract by its name outside."""
+        exchange, _, symbol = name.partition(".")
+        found = self.instrument(symbol)
+        return found if found is not None and found.product.exchange.value == exchange else None
+
+    def reference(self, symbol: str) -> Decimal:
+        """A listed contract's previous settlement, in quoted units."""
+        return Decimal(self._states[symbol].pre_settlement)
+
+    def upper_limit(self, symbol: str) -> Decimal:
+        """A listed contract's highest price today."""
+        state = self._states[symbol]
+        return state.instrument.to_price(state.upper_limit_ticks)
+
+    def quote(self, name: str) -> Quote | None:
+        """The whole newest quote of ``name``, a main contract's too; None for what is not listed. Its time is never empty."""
+        own = self.service.underlying_of(name)
+        instrument = self.named(own)
+        if instrument is None:
+            return None
+        quote = self._quotes.get(own)
+        if quote is None:
+            quote = self._quotes[own] = opening_quote(self._states[instrument.symbol], own, self._time.now_ns())
+        return quote | {"instrument_id": name}
+
+    async def _on_book(self, message: Message) -> None:
+        tick = self._read(message)
+        if tick is not None:
+            self._own_book.add(tick.symbol)
+            self._take(tick)
+
+    async def _on_tick(self, message: Message) -> None:
+        # The exchange's book holds what the ticks told it, and more.
+        symbol = message.subject.rpartition(".")[2]
+        if symbol not in self._own_book and (tick := self._read(message)) is not None:
+            self._take(tick)
+
+    def _read(self, message: Message) -> TickData | None:
+        try:
+            return _DECODER.decode(message.payload)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ArithmeticError, ValueError):
+            self.refused += 1
+            return None
+
+    def _take(self, tick: TickData) -> None:
+        instrument = self.instrument(tick.symbol)
+        if instrument is None:
+            return
+        self.ticks += 1
+        name = contract_name(instrument)
+        newer = quote_of(tick, name, instrument.product.multiplier)
+        news = changed(self._quotes.get(name, {}), newer)
+        self._quotes[name] = newer
+        for hear_quote in self.quote_hearers:
+            hear_quote(name, news)
+        for hear_tick in self.tick_hearers:
+            hear_tick(name, tick)
+
+    async def _refresh_forever(self) -> None:
+        while True:
+            pause_s = _REFRESH_S
+            try:
+                await self._refresh()
+            except Unavailable as error:
+                logger.debug("the exchange cannot be asked for its contracts: {}", error)
+                pause_s = _RETRY_S
+            await self._clock.sleep(pause_s)
+
+    async def _refresh(self) -> None:
+        reply = await self._desk.instruments()
+        if reply.instruments == list(self._states.values()) and reply.trading_day == self.trading_day:
+            return
+        self.service.set([future_info(state, self._catalog, reply.trading_day) for state in reply.instruments])
+        self._states = {state.instrument.symbol: state for state in reply.instruments}
+        self.trading_day = reply.trading_day

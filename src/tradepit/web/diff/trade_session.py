@@ -1,0 +1,91 @@
+"""One client of the trading socket: its login, its orders, its cancels."""
+
+import msgspec
+from loguru import logger
+
+from tradepit.trading.model.errors import BadRequest
+from tradepit.web.diff import notices
+from tradepit.web.diff.access import Access
+from tradepit.web.diff.conversation import HangUp
+from tradepit.web.diff.order_desk import NOT_LOGGED_IN, OrderDesk
+from tradepit.web.diff.orders import CancelOrder, InsertOrder
+from tradepit.web.diff.outlet import Outlet
+from tradepit.web.diff.trading_desk import TradingDesk
+from tradepit.web.diff.trading_user import TradingUser
+
+_MAX_EARLY = 10_000
+
+
+class _Login(msgspec.Struct, frozen=True):
+    bid: str
+    user_name: str
+    password: str = ""
+
+
+_LOGIN = msgspec.json.Decoder(_Login)
+_INSERT = msgspec.json.Decoder(InsertOrder)
+_CANCEL = msgspec.json.Decoder(CancelOrder)
+
+
+class TradeSession:
+    """What a client sent before its login is never executed: it waited through an outage, and is told finished after the login.
+
+    The broker a client names does not matter: an account belongs to a user, whatever the broker. System information is not read.
+    """
+
+    def __init__(self, desk: TradingDesk, orders: OrderDesk, access: Access, authorization: str) -> None:
+        self._desk, self._orders, self._access, self._authorization = desk, orders, access, authorization
+        self._user: TradingUser | None = None
+        self._asked = False
+        self._early: dict[str, InsertOrder] = {}
+        self.outlet = Outlet()
+
+    async def hear(self, aid: str, payload: bytes) -> None:
+        """req_login, insert_order, cancel_order; anything else needs no answer."""
+        if aid == "insert_order":
+            self._insert(_INSERT.decode(payload))
+        elif aid == "cancel_order":
+            self._cancel(_CANCEL.decode(payload))
+        elif aid == "req_login":
+            await self._login(_LOGIN.decode(payload))
+        elif aid == "peek_message" and not self._asked:
+            # A client that was cut off cleanly believes itself logged in; only a new connection brings it to its senses.
+            raise HangUp("it peeks before it logged in")
+
+    def leave(self) -> None:
+        """Be told no more."""
+        if self._user is not None:
+            self._user.outlets.discard(self.outlet)
+
+    async def _login(self, login: _Login) -> None:
+        self._asked = True
+        if not self._access.may_trade(login.user_name, login.password, self._authorization):
+            self._refuse("用户名或密码错误")
+            return
+        try:
+            user = await self._desk.enter(login.user_name)
+        except BadRequest as error:
+            self._refuse(f"登录失败: {error.message}")
+            return
+        self.leave()
+        self._user = user
+        logger.info("{} logged in for account {}", login.user_name[:64], user.account)
+        self.outlet.add(notices.notice(notices.LOGGED_IN, "登录成功"))
+        for request in self._early.values():
+            self._orders.refuse(user, request, NOT_LOGGED_IN)
+        self._early.clear()
+        self.outlet.add(user.snapshot())
+        user.outlets.add(self.outlet)
+
+    def _refuse(self, text: str) -> None:
+        self.outlet.add(notices.notice(notices.LOGIN_REFUSED, text, level="ERROR"))
+
+    def _insert(self, request: InsertOrder) -> None:
+        if self._user is not None:
+            self._orders.insert(self._user, request, self.outlet)
+        elif len(self._early) < _MAX_EARLY:
+            self._early[request.order_id] = request
+
+    def _cancel(self, request: CancelOrder) -> None:
+        if self._user is not None:
+            self._orders.cancel(self._user, request, self.outlet)
