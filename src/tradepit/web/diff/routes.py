@@ -7,7 +7,7 @@ import msgspec
 from litestar import Litestar, Response, get, post, put, websocket
 from litestar.datastructures import State
 from litestar.enums import RequestEncodingType
-from litestar.params import Body
+from litestar.params import Body, FromPath
 
 from tradepit.web.diff.access import Access
 from tradepit.web.diff.conversation import Party, Socket, converse
@@ -57,7 +57,7 @@ def grants() -> dict[str, Any]:
 
 
 @put(f"{_REALM}/rest/update-grant-accounts/{{account:path}}", sync_to_thread=False)
-def update_grants(account: str) -> dict[str, Any]:
+def update_grants(account: FromPath[str]) -> dict[str, Any]:
     """Every account may be traded by whoever knows its password."""
     return {"account_id": account.removeprefix("/")[:64]}
 
