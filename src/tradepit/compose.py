@@ -1,5 +1,6 @@
 """The composition root: the only module that names a backend. From settings to connected services, role by role."""
 
+import os
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -7,6 +8,9 @@ from typing import Literal
 from urllib.parse import parse_qs, urlsplit
 
 from tradepit.backends.broker.simulated import SimulatedBroker
+from tradepit.backends.broker.tqsdk import TqsdkBroker
+from tradepit.backends.broker.tqsdk_frames import Login, LoginAccount
+from tradepit.backends.broker.tqsdk_link import TqsdkLink, TqsdkTiming
 from tradepit.backends.bus.colocated import ColocatedBus
 from tradepit.backends.bus.memory import MemoryBus, MemoryHub
 from tradepit.backends.bus.nats import NatsBus
@@ -18,6 +22,7 @@ from tradepit.backends.journal.memory import MemoryJournal, MemoryJournalStore
 from tradepit.backends.lease.memory import MemoryLease, MemoryLeaseStore
 from tradepit.backends.lease.nats import NatsLease
 from tradepit.config import Settings
+from tradepit.ports.broker import Broker
 from tradepit.ports.bus import Bus
 from tradepit.ports.cache import Cache
 from tradepit.ports.clock import Clock
@@ -29,6 +34,7 @@ from tradepit.runtime.exchange_desk import ExchangeDesk
 from tradepit.runtime.generated_feed import GeneratedFeed
 from tradepit.runtime.ids import new_id
 from tradepit.runtime.order_client import OrderClient
+from tradepit.runtime.secret_source import read_secret
 from tradepit.runtime.service import Service
 from tradepit.runtime.tick_clock import TickClock
 from tradepit.runtime.tick_feed import TickFeed
@@ -56,6 +62,7 @@ class Wiring:
         self.settings, self.process = settings, process
         self.clock = SystemClock()
         self._bus: Bus | None = None
+        self._tqsdk: TqsdkLink | None = None
         self._tick_clock = TickClock()
         self._memory_journals: dict[str, MemoryJournalStore] = {}
         self._memory_leases = MemoryLeaseStore()
@@ -102,6 +109,14 @@ class Wiring:
         if self.settings.cache == "nats":
             return NatsCache(self.settings.bus)
         raise ConfigError("cache must be nats or memory", cache=self.settings.cache)
+
+    def broker(self) -> Broker:
+        """Where order management sends orders. Brokers of one process that go through TqSDK share its process."""
+        if self.settings.broker == "tqsdk":
+            if self._tqsdk is None:
+                self._tqsdk = tqsdk_link(self)
+            return TqsdkBroker(self._tqsdk, load_catalog(), self.exchange_clock(), timeout_s=self.settings.tq.timeout_s)
+        return SimulatedBroker(self.bus(), wire.ORDER_MANAGEMENT, timeout_s=self.settings.orders.broker_timeout_s)
 
     def exchange_clock(self) -> Clock:
         """The exchange's time: recorded ticks', the machine's, or the machine's moved to the hour the settings name."""
@@ -150,6 +165,32 @@ def _sync(text: str) -> Literal["always", "os"]:
     if text == "os":
         return "os"
     raise ConfigError("sync must be always or os", sync=text)
+
+
+def tqsdk_link(wiring: Wiring) -> TqsdkLink:
+    """The way to TqSDK's process. Its secrets are read whenever it starts, and kept nowhere. Raises ConfigError."""
+    tq = wiring.settings.tq
+    if not tq.user or not tq.accounts or not tq.symbols:
+        raise ConfigError("tq needs a user, accounts and symbols")
+
+    def login() -> Login:
+        real = tq.run_mode == "real"
+        accounts = [
+            LoginAccount(
+                name=told.account,
+                broker=told.broker_id,
+                user=told.user,
+                password=read_secret(told.password_env, told.password_file, os.environ) if real else "",
+                number=told.number,
+            )
+            for told in tq.accounts
+        ]
+        password = read_secret(tq.password_env, tq.password_file, os.environ)
+        return Login(run_mode=tq.run_mode, user=tq.user, password=password, accounts=accounts, symbols=list(tq.symbols))
+
+    timing = TqsdkTiming(stuck_s=tq.stuck_s, ack_s=tq.ack_s, settle_s=tq.settle_s)
+    folder = wiring.settings.folder / "tqsdk"
+    return TqsdkLink(folder, wiring.journal("tqsdk"), login, wiring.exchange_clock(), timing=timing, environment=os.environ)
 
 
 # Roles
@@ -227,7 +268,7 @@ def _order_management(wiring: Wiring, instance: str, number: int, on_failure: On
         bus=bus,
         journal=wiring.journal("orders"),
         lease=wiring.lease(wire.ORDER_MANAGEMENT),
-        broker=SimulatedBroker(bus, wire.ORDER_MANAGEMENT, timeout_s=orders.broker_timeout_s),
+        broker=wiring.broker(),
         rules=load_rules(orders.risk),
         clock=wiring.clock,
         timing=orders.lease,

@@ -8,12 +8,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from loguru import logger
+from tests.tqsdk_world import until
 
 from tradepit.backends.broker.tqsdk import TqsdkBroker
 from tradepit.backends.broker.tqsdk_frames import Login, LoginAccount
@@ -50,6 +51,7 @@ class World:
         self.folder = folder
         self.place = folder / "broker"
         self.place.mkdir(parents=True)
+        self._happened = 0
         self._open: list[TqsdkBroker] = []
         self.links: list[TqsdkLink] = []
 
@@ -80,8 +82,10 @@ class World:
         (self.place / "mode.new").replace(self.place / "mode")
 
     def happen(self, *event: object) -> None:
-        with (self.place / "events").open("a") as events:
-            events.write(json.dumps(event) + "\n")
+        self._happened += 1
+        fresh = self.place / "fresh"
+        fresh.write_text(json.dumps(event))
+        fresh.replace(self.place / f"event-{self._happened:03}")
 
     def arrived(self) -> list[str]:
         path = self.place / "arrived"
@@ -98,12 +102,6 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     yield world
     await world.leave()
     assert [link.pid for link in world.links if link.pid is not None] == []
-
-
-async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(DEADLINE_S):
-        while not true():
-            await asyncio.sleep(0.01)
 
 
 def order(number: int, lots: int = 5, price: int = 3500, **changes: object) -> review.Approved:
@@ -199,7 +197,11 @@ async def test_money_positions_and_contracts_are_the_houses_own(world: World) ->
     assert (position.side, position.today_lots, position.margin) == (Side.BUY, 5, Decimal("17502.5"))
     assert (position.float_profit, position.position_profit) == (Decimal("0.3"), Decimal(0))
     (listing,) = await broker.instruments()
-    assert (listing.instrument.symbol, listing.instrument.product.tick_size, listing.lower_limit_ticks) == ("rb2505", 1, 3000)
+    assert (listing.instrument.symbol, str(listing.instrument.product.tick_size), listing.lower_limit_ticks) == (
+        "rb2505",
+        "1",
+        3000,
+    )
     assert OrderType.MARKET not in listing.instrument.product.order_types
     with pytest.raises(RequestRefused):
         await broker.account("B")
@@ -362,16 +364,19 @@ async def test_it_keeps_its_secrets(world: World) -> None:
         await until(lambda: link.ready)
     finally:
         logger.remove(sink)
-    pid = link.pid
-    places = [*told, repr(login()), repr(login().accounts), Path(f"/proc/{pid}/cmdline").read_text()]
-    places += [Path(f"/proc/{pid}/environ").read_text(), (world.place / "environment").read_text()]
-    places += [path.read_text(errors="replace") for path in world.folder.iterdir() if path.is_file()]
+    places = [*told, repr(login()), repr(login().accounts), *_seen_of(link.pid, world)]
     assert any("login of *** with *** refused" in text for text in told)
     assert [secret for secret in SECRETS for text in places if secret in text] == []
     environment = json.loads((world.place / "environment").read_text())
     assert (environment["HOME"], environment["TQ_TD_URL"]) == (str(world.folder), "ws://127.0.0.1:9")
     assert "127.0.0.1" in environment["NO_PROXY"]
     assert not {"TQ_ACCOUNT_ID", "SECRET"} & environment.keys()
+
+
+def _seen_of(pid: int | None, world: World) -> list[str]:
+    """What others can see of a process, and what it leaves behind."""
+    files = [Path(f"/proc/{pid}/cmdline"), Path(f"/proc/{pid}/environ"), world.place / "environment"]
+    return [path.read_text(errors="replace") for path in [*files, *world.folder.iterdir()] if path.is_file()]
 
 
 @pytest.fixture
@@ -391,7 +396,8 @@ def own(folder: str) -> None:
 async def _own(world: World, folder: Path) -> None:
     world.folder, world.place, world._open, world.links = folder, folder / "broker", [], []
     _, link = await world.broker()
-    print(link.pid, flush=True)
+    sys.stdout.write(f"{link.pid}\n")
+    sys.stdout.flush()
     await asyncio.Event().wait()
 
 

@@ -2,31 +2,23 @@
 
 import asyncio
 import contextlib
-import os
 import secrets
-import signal
-import socket
 from collections.abc import AsyncIterator, Callable
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from tests.tqsdk_world import TqsdkWorld, until
 
 from tradepit.backends.broker.simulated import SimulatedBroker
-from tradepit.backends.broker.tqsdk import TqsdkBroker
-from tradepit.backends.broker.tqsdk_frames import Login, LoginAccount
-from tradepit.backends.broker.tqsdk_link import TqsdkLink, TqsdkTiming
 from tradepit.backends.bus.memory import MemoryBus, MemoryHub
 from tradepit.backends.bus.nats import NatsBus
 from tradepit.backends.journal.file import FileJournal
-from tradepit.compose import Wiring, make_service
-from tradepit.config import AccountSettings, ContractSettings, DiffSettings, ExchangeSettings, Settings
 from tradepit.ports.broker import Broker
 from tradepit.ports.bus import Bus
-from tradepit.runtime.clock import ManualClock, SystemClock
+from tradepit.runtime.clock import ManualClock
 from tradepit.runtime.nats_server import NatsServer
-from tradepit.runtime.service import Service
 from tradepit.services.gateway_settings import GatewaySettings
 from tradepit.services.trading_gateway import TradingGateway
 from tradepit.trading.calendar.catalog import load_catalog
@@ -38,7 +30,6 @@ from tradepit.trading.model.order import OrderIntent
 from tradepit.trading.model.report import OrderReport, Report, TradeReport
 from tradepit.trading.model.terms import Exchange, Offset, OrderStatus, OrderType, Side
 from tradepit.trading.risk import review
-from tradepit.web.diff.addresses import addresses
 from tradepit.wire.simulator import CHANNELS
 
 TEN = 1_736_128_800_000_000_000  # 2025-01-06 10:00 in China
@@ -102,97 +93,6 @@ class World:
         await self.close()
         for bus in self._members:
             await bus.close()
-
-
-class TqsdkWorld:
-    """The exchange behind its DIFF front, and brokers that reach it through an unmodified TqSDK."""
-
-    reduces = False
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self._port = int(probe.getsockname()[1])
-        settings = Settings(
-            data_dir=str(folder / "house"),
-            bus="memory://",
-            journal="memory",
-            lease="memory",
-            cache="memory",
-            exchange=ExchangeSettings(
-                contracts=(ContractSettings(symbol="IF2501", reference=Decimal(3900)),),
-                accounts=tuple(AccountSettings(account=name, deposit=Decimal(10_000_000)) for name in "AB"),
-                starts_at="2025-01-06T10:00:00+08:00",
-                origin_ns=SystemClock().now_ns(),
-            ),
-            diff=DiffSettings(port=self._port),
-        )
-        self._wiring = Wiring(settings, process="conformance")
-        self._services: list[Service] = []
-        self._brokers: list[TqsdkBroker] = []
-        self._link = TqsdkLink(
-            folder / "tqsdk",
-            FileJournal(folder / "reports", sync="os"),
-            self._login,
-            self._wiring.exchange_clock(),
-            timing=TqsdkTiming(settle_s=0.2, back_off_s=0.2, back_off_max_s=0.5),
-            environment=os.environ | addresses("127.0.0.1", self._port) | {"HTTPS_PROXY": "http://127.0.0.1:9"},
-        )
-
-    @staticmethod
-    def _login() -> Login:
-        accounts = [LoginAccount(name=name, broker="simnow", user=name, password="pw") for name in "AB"]
-        return Login(run_mode="real", user="house", password="pw", accounts=accounts, symbols=["CFFEX.IF2501"])
-
-    async def broker(self, session: str = "oms", timeout_s: float = 5.0) -> Broker:
-        broker = TqsdkBroker(self._link, load_catalog(), self._wiring.exchange_clock(), timeout_s=timeout_s)
-        self._brokers.append(broker)
-        await broker.connect()
-        await self._until(ready=True)
-        return broker
-
-    @contextlib.asynccontextmanager
-    async def losing_an_answer(self) -> AsyncIterator[None]:
-        """The answer to the next order is late; the order is not lost."""
-        assert self._link.pid is not None
-        os.kill(self._link.pid, signal.SIGSTOP)
-        yield
-        os.kill(self._link.pid, signal.SIGCONT)
-
-    async def open(self) -> None:
-        await self._wiring.bus().connect()
-        for instance in ("trading-gateway-1", "order-management-1", "diff-front-1"):
-            service = make_service(self._wiring, instance, _fail)
-            await service.start()
-            self._services.append(service)
-        async with asyncio.timeout(DEADLINE_S):
-            while not all(service.health().ready for service in self._services):
-                await asyncio.sleep(0.02)
-        if self._brokers:
-            await self._until(ready=True)
-
-    async def close(self) -> None:
-        while self._services:
-            await self._services.pop().stop()
-        if self._brokers:
-            await self._until(ready=False)
-
-    async def leave(self) -> None:
-        for broker in self._brokers:
-            await broker.close()
-        self._brokers = []
-        await self.close()
-        await self._wiring.bus().close()
-
-    async def _until(self, *, ready: bool) -> None:
-        async with asyncio.timeout(DEADLINE_S):
-            while self._link.ready != ready:
-                await asyncio.sleep(0.02)
-
-
-def _fail(error: BaseException) -> None:
-    raise error
 
 
 @pytest.fixture(params=["memory", "nats", "tqsdk"])
@@ -301,13 +201,14 @@ async def test_an_answer_that_did_not_come_leaves_the_outcome_unknown(world: Wor
     async with world.losing_an_answer():
         with pytest.raises(OutcomeUnknown):
             await broker.submit(order(1), epoch=1)
-    async with asyncio.timeout(DEADLINE_S):
-        while True:
-            # Asked for too early, it may still be on its way; what is answered is final.
-            with contextlib.suppress(OutcomeUnknown):
-                assert (await patient.resolve(order(1).intent, epoch=1)).status is OrderStatus.OPEN
-                break
-            await asyncio.sleep(0.02)
+
+    async def told() -> bool:
+        # Asked too early, it may still be on its way.
+        with contextlib.suppress(OutcomeUnknown):
+            return (await patient.resolve(order(1).intent, epoch=1)).status is OrderStatus.OPEN
+        return False
+
+    await until(told)
 
 
 async def test_nobody_there_means_certainly_not_done(world: World | TqsdkWorld) -> None:
@@ -326,7 +227,7 @@ async def test_reports_are_complete_for_everybody_at_any_time(world: World | Tqs
     await broker.submit(order(1, Side.BUY, "A"), epoch=1)
     told = await take(early, 1)
     await broker.submit(order(2, Side.SELL, "B"), epoch=1)
-    while {report.order.intent.account for report in told if _fills(report)} != {"A", "B"}:
+    while _filled(told) != {"A", "B"}:
         told += await take(early, 1)
     assert sorted(report.trade.account for report in told if isinstance(report, TradeReport)) == ["A", "B"]
     assert [report.sequence for report in told] == list(range(1, len(told) + 1))
@@ -337,8 +238,9 @@ async def test_reports_are_complete_for_everybody_at_any_time(world: World | Tqs
         await feed.aclose()  # type: ignore[attr-defined]  # the port promises an iterator; this one is a generator
 
 
-def _fills(report: Report) -> bool:
-    return isinstance(report, OrderReport) and report.order.status is OrderStatus.FILLED
+def _filled(told: list[Report]) -> set[str]:
+    orders = [report.order for report in told if isinstance(report, OrderReport)]
+    return {order.intent.account for order in orders if order.status is OrderStatus.FILLED}
 
 
 async def test_reports_go_on_after_the_exchange_was_away(world: World | TqsdkWorld) -> None:
@@ -363,10 +265,13 @@ async def test_money_and_positions_follow_the_trades(world: World | TqsdkWorld) 
     await broker.submit(order(1, Side.BUY, "A"), epoch=1)
     assert (await broker.account("A")).frozen_margin > 0
     await broker.submit(order(2, Side.SELL, "B"), epoch=1)
-    async with asyncio.timeout(DEADLINE_S):
-        # Money and positions follow the trades, and need not have caught up when the order is answered.
-        while (after := await broker.account("A")).frozen_margin or not await broker.positions("B"):
-            await asyncio.sleep(0.02)
+
+    async def settled() -> bool:
+        return not (await broker.account("A")).frozen_margin and bool(await broker.positions("B"))
+
+    # Money and positions follow the trades, and need not have caught up when the order is answered.
+    await until(settled)
+    after = await broker.account("A")
     assert before.margin == after.frozen_margin == 0
     assert after.margin > 0
     assert [(position.side, position.lots) for position in await broker.positions("A")] == [(Side.BUY, 2)]

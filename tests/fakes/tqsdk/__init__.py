@@ -1,7 +1,7 @@
 """A stand-in for the tqsdk package: TqApi's manners with a broker kept in files under HOME, so that it outlives its process.
 
-What happens is said by files in ``$HOME/broker``: ``mode`` (see ``_MODES``) decides about the next orders, ``events`` are lines of
-JSON that happen at the next turn: ["fill", order_id, lots], ["cancel", order_id], ["day", 20250107], ["notify", code].
+What happens is said by files in ``$HOME/broker``: ``mode`` (see ``_MODES``) decides about the next orders, every file
+``event-*`` holds JSON that happens at the next turn: ["fill", order_id, lots], ["cancel", order_id], ["day", 20250107], ["notify", code].
 """
 
 import asyncio
@@ -66,7 +66,7 @@ class TqApi:
         self._folder.mkdir(exist_ok=True)
         (self._folder / "environment").write_text(json.dumps(dict(os.environ)))
         if self._mode() == "refuse_login":
-            raise Exception(f"login of {auth.user} with {auth.password} refused")
+            raise Exception(f"login of {auth.user} with {auth.password} refused")  # noqa: TRY002 - as TqSDK raises
         if self._mode() == "die_on_login":
             os._exit(9)
         accounts = account.accounts if isinstance(account, TqMultiAccount) else [account]
@@ -74,6 +74,7 @@ class TqApi:
         self._data: dict[str, Any] = {"trade": {}}
         self._wanted: list[tuple[str, dict[str, Any]]] = []
         self._quotes: dict[str, Entity] = {}
+        self._events: list[list[Any]] = []
         self._tasks: list[asyncio.Task[Any]] = []
         for one in accounts:
             self._data["trade"][one._account_key] = {"orders": Entity(), "trades": Entity(), "positions": Entity()}
@@ -86,7 +87,7 @@ class TqApi:
 
     def get_quote(self, symbol: str) -> Entity:
         if symbol.endswith("unknown"):
-            raise Exception("no such contract")
+            raise Exception("no such contract")  # noqa: TRY002 - as TqSDK raises
         self._quotes[symbol] = Entity(
             price_tick=1.0, volume_multiple=10, expire_datetime=1747267199.0, lower_limit=3000.0, upper_limit=4000.0,
             pre_settlement=3500.0, max_limit_order_volume=500,
@@ -101,7 +102,7 @@ class TqApi:
 
     def get_position(self, symbol: str = "", account: Any = None) -> Any:
         bought = sum(trade.volume for trade in self.get_trade(account=account).values())
-        sides = {"exchange_id": "SHFE", "instrument_id": "rb2505"}
+        sides: dict[str, Any] = {"exchange_id": "SHFE", "instrument_id": "rb2505"}
         for word, lots in (("long", bought), ("short", 0)):
             sides |= {f"pos_{word}_today": lots, f"pos_{word}_his": 0, f"volume_{word}_frozen_today": 0}
             sides |= {f"volume_{word}_frozen_his": 0, f"open_cost_{word}": 35000.0 * lots, f"margin_{word}": 3500.5 * lots}
@@ -125,7 +126,7 @@ class TqApi:
         self._wanted.append((account._account_key, Entity(order, limit_price=wanted["limit_price"])))
 
     def cancel_order(self, order_id: str, account: Any) -> None:
-        self._event("cancel", order_id)
+        self._events.append(["cancel", order_id])
 
     def wait_update(self, deadline: float) -> bool:
         while time.time() < deadline:
@@ -173,23 +174,21 @@ class TqApi:
         books["orders"][order["order_id"]] = [key, order]
         self._write(books)
 
-    def _event(self, *event: Any) -> None:
-        with (self._folder / "events").open("a") as events:
-            events.write(json.dumps(event) + "\n")
-
     def _happen(self) -> bool:
         late = self._folder / "late"
         if late.exists() and self._mode() == "normal":
-            self._arrive(*json.loads(late.read_text()), "normal")
+            key, order = json.loads(late.read_text())
+            self._arrive(key, order, "normal")
             late.unlink()
             return True
-        path = self._folder / "events"
-        if not path.exists():
+        events, self._events = self._events, []
+        for path in sorted(self._folder.glob("event-*")):
+            events.append(json.loads(path.read_text()))
+            path.unlink()
+        if not events:
             return False
-        taken = path.with_suffix(".taken")
-        path.rename(taken)
         books = self._books()
-        for kind, *what in map(json.loads, taken.read_text().splitlines()):
+        for kind, *what in events:
             if kind == "notify":
                 self.notices.append({"code": what[0], "level": "WARNING", "content": ""})
             elif kind == "day":
