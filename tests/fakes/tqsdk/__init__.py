@@ -90,9 +90,13 @@ class TqApi:
             raise Exception("no such contract")  # noqa: TRY002 - as TqSDK raises
         self._quotes[symbol] = Entity(
             price_tick=1.0, volume_multiple=10, expire_datetime=1747267199.0, lower_limit=3000.0, upper_limit=4000.0,
-            pre_settlement=3500.0, max_limit_order_volume=500,
+            pre_settlement=3500.0, max_limit_order_volume=500, datetime=self._now(),
         )  # fmt: skip
         return self._quotes[symbol]
+
+    def _now(self) -> str:
+        day = str(self._books()["day"])
+        return f"{day[:4]}-{day[4:6]}-{day[6:]} 10:00:00.500000"
 
     def get_order(self, order_id: str = "", account: Any = None) -> Any:
         return self._data["trade"][account._account_key]["orders"]

@@ -1,6 +1,7 @@
 """China futures through TqSDK as a broker: the unmodified ``tqsdk`` package in a process of its own."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable
 
 from loguru import logger
@@ -21,6 +22,8 @@ from tradepit.trading.model.terms import Exchange, OrderStatus, OrderType
 from tradepit.trading.risk.review import Approved
 
 _ADVANCED = {OrderType.FAK: "FAK", OrderType.FOK: "FOK"}
+# TqSDK rewrites every quoted text that looks like the name of a combination, order ids too.
+_COMBINATION = re.compile(r"[a-z]{2}(\d{4})?-[a-z]{2}(\d{4})?")
 ACCOUNT_NOT_FOUND = "ACCOUNT_NOT_FOUND"
 
 
@@ -44,8 +47,8 @@ class TqsdkBroker:
 
     async def connect(self) -> None:
         if not self._joined:
-            self._joined = True
             await self._link.join()
+            self._joined = True
 
     async def open_session(self, epoch: int) -> None:
         await self._link.open_session(epoch)
@@ -183,6 +186,8 @@ class TqsdkBroker:
 
     def _refusal(self, intent: OrderIntent) -> str:
         """Why TqSDK would not even send an order; empty when it would."""
+        if _COMBINATION.fullmatch(intent.client_order_id):
+            return "ID_NOT_VALID"
         quote = self._link.quotes.get(intent.symbol)
         if quote is None or quote.symbol != f"{intent.exchange}.{intent.symbol}" or not quote.price_tick:
             return "INSTRUMENT_NOT_FOUND"

@@ -86,7 +86,8 @@ class TqsdkBook:
         if isinstance(report, DayReport):
             self._begin_day(report)
             return
-        self.trading_day = max(self.trading_day, report.trading_day)
+        # Only the report of a new day ends one.
+        self.trading_day = self.trading_day or report.trading_day
         if isinstance(report, TradeReport):
             trade = report.trade
             self.trades[trade.account, fact.trade_key] = report.trading_day

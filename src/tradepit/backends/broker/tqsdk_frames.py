@@ -8,6 +8,7 @@ import msgspec
 _LENGTH = struct.Struct("<I")
 HEAD_BYTES = _LENGTH.size
 MAX_FRAME = 64 << 20
+_MESSAGE_CHARS = 300
 
 
 class _Frame(msgspec.Struct, frozen=True, kw_only=True, tag_field="frame"):
@@ -36,15 +37,16 @@ class Login(_Frame, frozen=True, kw_only=True, tag="login"):
     accounts: list[LoginAccount]
     symbols: list[str] = []
     wire_log: str = ""
-    retry_s: float = 1.0
 
     def __repr__(self) -> str:
         return f"Login({self.run_mode!r}, {self.accounts!r})"
 
-    def secrets(self) -> list[str]:
-        """Every text that must not be told to anybody."""
+    def scrub(self, text: str) -> str:
+        """A text for others: cut short, and without anything that logs in."""
         told = [self.user, self.password, *(text for account in self.accounts for text in (account.user, account.password))]
-        return [text for text in told if text]
+        for secret in filter(None, told):
+            text = text.replace(secret, "***")
+        return text[:_MESSAGE_CHARS]
 
 
 class Insert(_Frame, frozen=True, kw_only=True, tag="insert"):
@@ -119,7 +121,10 @@ class ToldTrade(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ToldQuote(msgspec.Struct, frozen=True, kw_only=True):
-    """A contract and its day: ``symbol`` with its exchange; ``expire_s`` is UTC seconds; prices in quoted units."""
+    """A contract and its day: ``symbol`` with its exchange; ``expire_s`` is UTC seconds; prices in quoted units.
+
+    ``trading_day`` is that of the newest quote: the limits and the previous settlement price are that day's.
+    """
 
     symbol: str
     price_tick: float
@@ -129,6 +134,7 @@ class ToldQuote(msgspec.Struct, frozen=True, kw_only=True):
     upper_limit: float = 0.0
     pre_settlement: float = 0.0
     max_limit_lots: int = 0
+    trading_day: int = 0
 
 
 class ToldAccount(msgspec.Struct, frozen=True, kw_only=True):
@@ -184,11 +190,15 @@ class News(_Frame, frozen=True, kw_only=True, tag="news"):
     trades: list[ToldTrade]
 
 
-class Ready(_Frame, frozen=True, kw_only=True, tag="ready"):
-    """Logged in, and the day's snapshot has been told completely."""
+class LoggedIn(_Frame, frozen=True, kw_only=True, tag="logged_in"):
+    """Logged in; the snapshot of this trading day follows as news."""
 
     trading_day: int
     quotes: list[ToldQuote]
+
+
+class Ready(_Frame, frozen=True, kw_only=True, tag="ready"):
+    """The day's snapshot has been told completely."""
 
 
 class Beat(_Frame, frozen=True, kw_only=True, tag="beat"):
@@ -214,7 +224,7 @@ class Answer(_Frame, frozen=True, kw_only=True, tag="answer"):
 
 Request = Insert | Cancel | Ask
 ToProcess = Login | Request
-FromProcess = News | Ready | Beat | Failed | Answer
+FromProcess = LoggedIn | News | Ready | Beat | Failed | Answer
 
 _ENCODER = msgspec.msgpack.Encoder()
 

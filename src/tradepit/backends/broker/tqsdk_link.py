@@ -21,10 +21,11 @@ from tradepit.backends.broker.tqsdk_frames import (
     Request,
     ToldQuote,
 )
+from tradepit.backends.broker.tqsdk_terms import amount
 from tradepit.ports.clock import Clock
 from tradepit.ports.journal import Journal
 from tradepit.runtime.tasks import TaskGroup
-from tradepit.trading.model.errors import JournalConflict, JournalError, OutcomeUnknown, StaleEpoch, Unavailable
+from tradepit.trading.model.errors import JournalConflict, OutcomeUnknown, StaleEpoch, TradepitError, Unavailable
 from tradepit.trading.model.order import Order, OrderIntent
 from tradepit.trading.model.report import Report
 
@@ -32,6 +33,7 @@ _ENCODER = msgspec.json.Encoder()
 _DECODER = msgspec.json.Decoder(Fact)
 _TAKE_OVER_S = 5.0
 _POLL_S = 0.02
+_HELD_NS = 10_000_000_000
 MAX_IN_FLIGHT = 512
 
 
@@ -82,6 +84,7 @@ class TqsdkLink:
         self._child: TqsdkChild | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
+        self._was_ready = False
         self._beaten_ns = 0
         self._number = 0
         self.deciding = asyncio.Lock()
@@ -101,16 +104,19 @@ class TqsdkLink:
         return self._child.pid if self._child is not None else None
 
     async def join(self) -> None:
-        """One more user. The first one opens the journal, and starts the process if nobody has ever led here."""
-        self._users += 1
-        if self._users > 1:
-            return
-        self._folder.mkdir(parents=True, exist_ok=True)
-        self.accounts = frozenset(account.name for account in self._login().accounts)
-        await self._journal.open()
-        await self._read_journal()
-        if not self.epoch:
-            self._keep()
+        """One more user. The first one opens the journal, and starts the process if nobody has ever led here.
+
+        Raises ConfigError, JournalError.
+        """
+        async with self.deciding:
+            if not self._users:
+                self._folder.mkdir(parents=True, exist_ok=True)
+                self.accounts = frozenset(account.name for account in self._login().accounts)
+                await self._journal.open()
+                await self._read_journal()
+                if not self.epoch:
+                    self._keep()
+            self._users += 1
 
     async def leave(self) -> None:
         """One user less; with the last one the process ends."""
@@ -208,9 +214,9 @@ class TqsdkLink:
                     self.fenced_by = (await self._journal.last())[1]
                     return
                 await self._live()
-            except (Unavailable, OSError, JournalError, StaleEpoch) as error:
+            except (TradepitError, OSError) as error:
                 logger.warning("tqsdk: {}", error)
-            if self._clock.monotonic_ns() - began_ns > self.timing.login_s * 1e9:
+            if self._was_ready and self._clock.monotonic_ns() - began_ns > _HELD_NS:
                 pause_s = self.timing.back_off_s
             await asyncio.sleep(pause_s)
             self.restarts += 1
@@ -219,6 +225,7 @@ class TqsdkLink:
     async def _live(self) -> None:
         """One life of the process, from its start to its end."""
         child = self._child = TqsdkChild(self._folder, self._hear)
+        self._was_ready = False
         self._beaten_ns = self._clock.monotonic_ns()
         watch = None
         try:
@@ -275,17 +282,18 @@ class TqsdkLink:
                 answer.set_result(frame)
         elif isinstance(frame, News):
             await self._learn(frame)
-        elif isinstance(frame, Ready):
+        elif isinstance(frame, LoggedIn):
             self.quotes = {quote.symbol.partition(".")[2]: quote for quote in frame.quotes}
             await self._begin_day(frame.trading_day)
             self.trading_day = frame.trading_day
+        elif isinstance(frame, Ready):
+            self._was_ready = True
             self._ready.set()
-            logger.info("tqsdk: logged in, trading day {}", frame.trading_day)
+            logger.info("tqsdk: logged in, trading day {}", self.trading_day)
         elif isinstance(frame, Failed):
             logger.warning("tqsdk: {}", frame.message)
 
     async def _learn(self, news: News) -> None:
-        await self._begin_day(news.trading_day)
         async with self._writing:
             returned = self.book.returned(news)
             await self._append(self.book.learn(news, self._clock.now_ns()), self.epoch)
@@ -303,7 +311,9 @@ class TqsdkLink:
 
     async def _begin_day(self, trading_day: int) -> None:
         async with self._writing:
-            prices = {symbol: str(quote.pre_settlement) for symbol, quote in self.quotes.items() if quote.pre_settlement}
+            # Of a quote that is still yesterday's, the previous settlement price is that of the day before.
+            told = {symbol: quote for symbol, quote in self.quotes.items() if quote.trading_day >= trading_day}
+            prices = {symbol: str(amount(quote.pre_settlement)) for symbol, quote in told.items() if quote.pre_settlement}
             await self._append(self.book.begin_day(trading_day, prices, self._clock.now_ns()), self.epoch)
 
     async def _append(self, facts: Sequence[Fact], epoch: int) -> None:

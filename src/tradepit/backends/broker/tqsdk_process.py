@@ -1,19 +1,17 @@
 """What runs in the TqSDK broker's process: one TqApi, told what to do through a socket, telling what it sees.
 
 Started as ``python -m tradepit.backends.broker.tqsdk_process SOCKET_FD LOCK_FD``; everything else, credentials first of all,
-comes through the socket. It ends at once when the other side is gone, and whenever a connection to the broker was lost: what
-waited in TqApi's queues would be sent on the next connection, and only a new login's snapshot tells what became of it.
+comes through the socket. It ends at once when the other side is gone, whenever a connection to the broker was lost (what
+waited in TqApi's queues would be sent on the next connection, and only a new login's snapshot tells what became of it), and
+when a new trading day begins.
 """
 
 import os
 import socket
 import sys
 
-from tradepit.backends.broker.tqsdk_frames import Failed, Login
+from tradepit.backends.broker.tqsdk_frames import Failed
 from tradepit.backends.broker.tqsdk_inbox import Inbox
-
-_SECRET = "***"  # noqa: S105 - it stands in the place of one
-_MESSAGE_CHARS = 300
 
 
 def main() -> None:
@@ -33,16 +31,8 @@ def main() -> None:
     except LinkLost as error:
         inbox.tell(Failed(message=f"the connection to the broker was lost: {error}"))
     except Exception as error:  # noqa: BLE001 - whatever TqSDK raises ends this process, and says why
-        inbox.tell(Failed(message=told(error, login)))
+        inbox.tell(Failed(message=login.scrub(f"{type(error).__name__}: {error}")))
     inbox.leave(1)
-
-
-def told(error: Exception, login: Login) -> str:
-    """An error as text, cut short, without anything secret."""
-    text = f"{type(error).__name__}: {error}"
-    for secret in login.secrets():
-        text = text.replace(secret, _SECRET)
-    return text[:_MESSAGE_CHARS]
 
 
 if __name__ == "__main__":

@@ -81,6 +81,7 @@ def read_quote(symbol: str, quote: Any) -> ToldQuote:  # noqa: ANN401 - TqSDK's 
         upper_limit=number(quote.upper_limit),
         pre_settlement=number(quote.pre_settlement),
         max_limit_lots=int(number(quote.max_limit_order_volume)),
+        trading_day=_day_of(quote.datetime),
     )
 
 
@@ -128,7 +129,18 @@ def _side(position: Any, direction: str, word: str) -> ToldPosition:  # noqa: AN
 
 def weekday_evening(now_ns: int) -> int:
     """The trading day (YYYYMMDD) of an instant (UTC ns) when nobody tells it: after 18:00 in China it is the next weekday's."""
-    moment = datetime.fromtimestamp(now_ns // 1_000_000_000, _CHINA)
+    return _evening_day(datetime.fromtimestamp(now_ns // 1_000_000_000, _CHINA))
+
+
+def _day_of(text: str) -> int:
+    """The trading day of a quote's time, which is China's; 0 for none."""
+    try:
+        return _evening_day(datetime.fromisoformat(text))
+    except ValueError:
+        return 0
+
+
+def _evening_day(moment: datetime) -> int:
     day = moment.date() + timedelta(days=moment.hour >= _EVENING_H)
     while day.weekday() >= _SATURDAY:
         day += timedelta(days=1)

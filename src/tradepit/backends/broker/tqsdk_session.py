@@ -14,6 +14,7 @@ from tradepit.backends.broker.tqsdk_frames import (
     Cancel,
     Failed,
     Insert,
+    LoggedIn,
     Login,
     News,
     Ready,
@@ -74,13 +75,18 @@ class Session:
         for symbol in self._login.symbols:
             self._watch(symbol)
         notices.get_notifies()
+        day = self._trading_day()
+        self._inbox.tell(LoggedIn(trading_day=day, quotes=[read_quote(s, q) for s, q in self._quotes.items()]))
         self._look()
         self._ready_ns = self._clock.monotonic_ns()
-        self._inbox.tell(Ready(trading_day=self._trading_day(), quotes=[read_quote(s, q) for s, q in self._quotes.items()]))
+        self._inbox.tell(Ready())
         api.create_task(self._serve())
         beaten_ns = 0
         while True:
-            if api.wait_update(deadline=self._clock.now_ns() / 1e9 + _TURN_S):
+            changed = api.wait_update(deadline=self._clock.now_ns() / 1e9 + _TURN_S)
+            if self._trading_day() != day:
+                raise LinkLost("a new trading day has begun")
+            if changed:
                 self._look()
             for notice in notices.get_notifies():
                 self._hear(notice)
@@ -189,7 +195,7 @@ class Session:
         if notice["code"] in _CONNECTION_CODES:
             raise LinkLost(str(notice["code"]))
         if notice.get("level") in ("WARNING", "ERROR"):
-            self._inbox.tell(Failed(message=f"notice {notice['code']}"))
+            self._inbox.tell(Failed(message=self._login.scrub(f"notice {notice['code']} {notice['content']}")))
 
     def _trading_day(self) -> int:
         """The trading day of the server's snapshot, YYYYMMDD; by the calendar's evening rule when the server does not say."""
