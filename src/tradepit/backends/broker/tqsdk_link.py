@@ -15,6 +15,7 @@ from tradepit.backends.broker.tqsdk_frames import (
     Cancel,
     Failed,
     FromProcess,
+    LoggedIn,
     Login,
     News,
     Ready,

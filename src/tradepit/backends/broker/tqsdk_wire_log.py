@@ -31,6 +31,10 @@ class WireLog:
         self._file.write(_line(account, order_id, day))
         self.days[account, order_id] = day
 
+    def close(self) -> None:
+        """Note nothing more. Idempotent."""
+        self._file.close()
+
     def _rewrite(self) -> None:
         fresh = self._path.with_suffix(".new")
         fresh.write_bytes(b"".join(_line(account, order_id, day) for (account, order_id), day in self.days.items()))
