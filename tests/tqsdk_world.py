@@ -65,8 +65,13 @@ class TqsdkWorld:
             self._login,
             self.wiring.exchange_clock(),
             timing=TqsdkTiming(settle_s=0.2, back_off_s=0.2, back_off_max_s=0.5),
-            environment=os.environ | addresses("127.0.0.1", self._port) | {"HTTPS_PROXY": "http://127.0.0.1:9"},
+            environment=os.environ | self.environment,
         )
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What sends TqSDK to this exchange and nowhere else."""
+        return addresses("127.0.0.1", self._port) | {"HTTPS_PROXY": "http://127.0.0.1:9"}
 
     @staticmethod
     def _login() -> Login:

@@ -97,6 +97,9 @@ class TqsdkBroker:
         key = (intent.account, intent.client_order_id)
         self._check_epoch(epoch)
         self._check_account(intent.account)
+        if key not in self._link.book.orders:
+            # Whoever asks would only ask again: the answer comes with the next snapshot.
+            await self._link.await_ready(self._timeout_s)
         async with self._link.deciding:
             known = self._link.book.orders.get(key)
             return known if known is not None else await self._decide(intent, key, epoch)
@@ -157,6 +160,7 @@ class TqsdkBroker:
 
     async def _question(self, make: Callable[[int], Request]) -> Answer:
         """A question that changes nothing: no answer is no more than unavailable."""
+        await self._link.await_ready(self._timeout_s)
         try:
             return await self._ask(make)
         except OutcomeUnknown as error:

@@ -154,6 +154,14 @@ class TqsdkLink:
                 if isinstance(fact, Told) and fact.report.sequence > after:
                     yield fact.report
 
+    async def await_ready(self, timeout_s: float) -> None:
+        """Wait for a connection with its snapshot. Raises Unavailable."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._ready.wait()
+        except TimeoutError:
+            raise Unavailable("not connected to the broker") from None
+
     def has_taken(self, key: Key) -> bool:
         """True when an order was taken and may have been sent."""
         return key in self.book.taken and key not in self._kept_back

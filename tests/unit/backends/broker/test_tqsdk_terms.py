@@ -69,7 +69,7 @@ def test_prices_are_ticks(price: float, tick: float, ticks: int) -> None:
 def test_figures_are_what_they_were_meant_to_be() -> None:
     assert [str(amount(value)) for value in (0.1 + 0.2, 1e7, 1_234_567.8900001, -3.5, 0.0)] == [
         "0.3",
-        "1E+7",
+        "10000000",
         "1234567.89",
         "-3.5",
         "0",
