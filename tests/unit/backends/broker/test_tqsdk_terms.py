@@ -164,7 +164,7 @@ def test_a_position_keeps_its_buckets() -> None:
         ),
     )
     assert (position.side, position.lots, position.frozen_lots) == (Side.SELL, 7, 3)
-    assert (position.today_lots, position.yesterday_lots, position.open_cost) == (3, 4, 231_000)
+    assert (position.today_lots, position.yesterday_lots, position.open_cost) == (3, 4, Decimal(231_000))
 
 
 QUOTE = ToldQuote(
@@ -184,7 +184,7 @@ def test_a_contract_has_the_catalogues_rules_and_the_brokers_figures() -> None:
     assert listing is not None
     instrument = listing.instrument
     assert (instrument.symbol, str(instrument.expiry), instrument.product.exchange) == ("rb2505", "2025-05-15", Exchange.SHFE)
-    assert (listing.lower_limit_ticks, listing.upper_limit_ticks, listing.pre_settlement) == (3_100, 3_500, 3_295)
+    assert (listing.lower_limit_ticks, listing.upper_limit_ticks, listing.pre_settlement) == (3_100, 3_500, Decimal(3_295))
     assert listing.phase is SessionPhase.CONTINUOUS
     assert OrderType.MARKET not in instrument.product.order_types
 
