@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from tradepit.compose import Wiring
+from tradepit.compose.wiring import Wiring
 from tradepit.config import load
 from tradepit.ports.bus import Message
 from tradepit.runtime.ids import new_id

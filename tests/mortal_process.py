@@ -12,7 +12,8 @@ from weakref import WeakKeyDictionary
 from tradepit.backends.bus.memory import MemoryBus, MemoryHub
 from tradepit.backends.journal.file import FileJournal
 from tradepit.backends.lease.memory import MemoryLease, MemoryLeaseStore
-from tradepit.compose import Wiring, make_service
+from tradepit.compose.roles import make_service
+from tradepit.compose.wiring import Wiring
 from tradepit.config import Settings
 from tradepit.ports.bus import Bus, Channel, Handler, Message, Outgoing, Responder, Subscription
 from tradepit.ports.clock import Clock

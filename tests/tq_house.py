@@ -13,7 +13,7 @@ from tradepit.backends.broker.simulated import SimulatedBroker
 from tradepit.backends.bus.memory import MemoryBus, MemoryHub
 from tradepit.backends.cache.memory import MemoryCache, MemoryCacheStore
 from tradepit.backends.journal.memory import MemoryJournal, MemoryJournalStore
-from tradepit.compose_tq import TqParts, make_tq_service
+from tradepit.compose.broker_connect import TqParts, make_tq_service
 from tradepit.ports.broker import Broker
 from tradepit.ports.bus import Message
 from tradepit.ports.store import Kept, SchemaStatus

@@ -6,7 +6,7 @@ import msgspec
 import yaml
 
 from generator.text import code, default, doc, kind, table
-from tradepit.config import AccountSettings, ContractSettings, Settings, dump
+from tradepit.config import AccountSettings, ContractSettings, Settings, TqAccountSettings, dump
 from tradepit.services.trading_agents import AgentRow
 
 _INTRO = """# Settings
@@ -21,6 +21,7 @@ folder while it runs: commands without `--config` use that file.
 All settings with their defaults (limits of the risk rules, `orders.risk`, are on their [own page](risk-rules.md)):
 """
 _ROWS: dict[str, type[msgspec.Struct]] = {
+    "tq.accounts": TqAccountSettings,
     "exchange.contracts": ContractSettings,
     "exchange.accounts": AccountSettings,
     "agents.rows": AgentRow,

@@ -130,6 +130,49 @@ class DiffSettings(_Settings, frozen=True, kw_only=True):
             raise ValueError("open_with must be an amount")
 
 
+class TqAccountSettings(_Settings, frozen=True, kw_only=True):
+    """One account at the broker. ``account`` is what the house calls it; ``broker_id`` and ``user`` are the broker's names for it.
+
+    Its password is in the environment variable ``password_env`` or in ``password_file``. With ``run_mode: sandbox`` only ``number``
+    counts: 0 is the main simulated account, 1 to 99 its further ones.
+    """
+
+    account: Token
+    broker_id: str = ""
+    user: str = ""
+    password_env: str = ""
+    password_file: str = ""
+    number: Annotated[int, msgspec.Meta(ge=0, le=99)] = 0
+
+
+class TqSettings(_Settings, frozen=True, kw_only=True):
+    """TqSDK as the broker (``broker: tqsdk``), in a process of its own. ``user`` is the Shinnytech account TqSDK needs in any case.
+
+    ``run_mode``: ``real`` trades real money at the accounts' brokers, ``sandbox`` on TqKq's simulated accounts. ``symbols`` are
+    the contracts to trade, with their exchange: ``SHFE.rb2505``. No password stands here: each is in an environment variable or in
+    a file only its owner can read.
+
+    Seconds: ``timeout_s`` until an answer counts as lost, ``stuck_s`` until a process that stands still is ended, ``ack_s`` until
+    a connection that does not answer orders is, ``settle_s`` for which an order that was sent before a new login may still turn up.
+    """
+
+    run_mode: Literal["real", "sandbox"] = "sandbox"
+    user: str = ""
+    password_env: str = ""
+    password_file: str = ""
+    accounts: tuple[TqAccountSettings, ...] = ()
+    symbols: tuple[Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{2,8}\.[A-Za-z0-9_-]{1,64}\Z")], ...] = ()
+    timeout_s: Seconds = 5.0
+    stuck_s: Seconds = 10.0
+    ack_s: Seconds = 10.0
+    settle_s: Seconds = 5.0
+
+    def __post_init__(self) -> None:
+        names = [account.account for account in self.accounts]
+        if len(set(names)) != len(names):
+            raise ValueError("an account is named twice")
+
+
 class LogSettings(_Settings, frozen=True, kw_only=True):
     """Logs: the console's level, and files in ``<data_dir>/logs`` (10 MB each, kept 7 days)."""
 
@@ -144,7 +187,8 @@ class Settings(_Settings, frozen=True, kw_only=True):
     (on the bus's server) or ``memory``. ``lease`` and ``cache``: ``nats`` (on the bus's server) or ``memory``; ``cache`` also
     ``redis://user:password@host:port/database``. ``store``, where orders become rows for other programs:
     ``sqlite+aiosqlite:///file``, ``postgresql+asyncpg://user:password@host:port/database``, or empty for none;
-    ``migrate_store``: whoever connects to it may bring its tables up to date.
+    ``migrate_store``: whoever connects to it may bring its tables up to date. ``broker``: where order management sends orders,
+    the house's own ``simulated`` exchange or ``tqsdk``.
     """
 
     profile: str = "pit"
@@ -155,12 +199,14 @@ class Settings(_Settings, frozen=True, kw_only=True):
     cache: str = "nats"
     store: str = ""
     migrate_store: bool = True
+    broker: Literal["simulated", "tqsdk"] = "simulated"
     exchange: ExchangeSettings = ExchangeSettings()
     orders: OrderSettings = OrderSettings()
     market: MarketSettings = MarketSettings()
     agents: AgentSettings = AgentSettings()
     monitor: MonitorSettings = MonitorSettings()
     diff: DiffSettings = DiffSettings()
+    tq: TqSettings = TqSettings()
     log: LogSettings = LogSettings()
 
     @property

@@ -14,7 +14,7 @@ from tests.house_under_test import REFUSALS_IN_DOUBT, settings_of
 from tests.mortal_process import AFTER, BEFORE, TORN, MortalProcess, Outlet, note_owners
 
 from tradepit import verify
-from tradepit.compose import starts_at_ns
+from tradepit.compose.wiring import starts_at_ns
 from tradepit.config import Settings
 from tradepit.ports.clock import Clock
 from tradepit.runtime.intent_log import IntentLog

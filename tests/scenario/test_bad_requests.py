@@ -16,7 +16,8 @@ from loguru import logger
 from tests.bad_requests import nonsense
 from tests.house_under_test import SYMBOL, HouseUnderTest, settings_of
 
-from tradepit.compose import Wiring, instances_of, make_service
+from tradepit.compose.roles import instances_of, make_service
+from tradepit.compose.wiring import Wiring
 from tradepit.config import Settings
 from tradepit.ports.bus import Bus
 from tradepit.runtime.service import Service

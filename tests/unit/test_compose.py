@@ -15,7 +15,8 @@ from tradepit.backends.journal.file import FileJournal
 from tradepit.backends.journal.memory import MemoryJournal
 from tradepit.backends.lease.memory import MemoryLease
 from tradepit.backends.store.sql import SqlStore
-from tradepit.compose import Wiring, house_day, instances_of, make_service, opening_commands, starts_at_ns
+from tradepit.compose.roles import house_day, instances_of, make_service, opening_commands
+from tradepit.compose.wiring import Wiring, starts_at_ns
 from tradepit.config import (
     AccountSettings,
     AgentSettings,

@@ -23,7 +23,7 @@ from tradepit.cli.output import print_json
 from tradepit.cli.proof import prove
 from tradepit.cli.watch_model import WatchModel
 from tradepit.cli.watch_view import draw
-from tradepit.compose import Wiring
+from tradepit.compose.wiring import Wiring
 from tradepit.config import Settings
 from tradepit.ports.bus import Bus
 from tradepit.runtime.intent_log import IntentLog

@@ -2,7 +2,7 @@
 
 from tradepit.cli.finding import Finding, fail, ok, warn
 from tradepit.cli.loop import run
-from tradepit.compose import Wiring
+from tradepit.compose.wiring import Wiring
 from tradepit.config import Settings
 from tradepit.ports.cache import Cache
 from tradepit.ports.store import SchemaStatus, Store

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from tradepit.cli.finding import Finding, fail, ok, warn
-from tradepit.compose import starts_at_ns
+from tradepit.compose.wiring import starts_at_ns
 from tradepit.config import Settings, load
 from tradepit.profiles.catalogue import roles_of
 from tradepit.runtime.clock import SystemClock

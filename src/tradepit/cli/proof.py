@@ -7,7 +7,7 @@ import msgspec
 
 from tradepit import verify
 from tradepit.cli.house import JOURNAL_FOLDER, SERVER_FOLDER, SETTINGS_FILE
-from tradepit.compose import JOURNALS, stream_of
+from tradepit.compose.wiring import JOURNALS, stream_of
 from tradepit.config import Settings, load
 from tradepit.runtime.nats_server import NatsServer
 

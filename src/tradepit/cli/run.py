@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from tradepit.cli.exits import Exit
 from tradepit.cli.loop import run
-from tradepit.compose import Wiring
+from tradepit.compose.wiring import Wiring
 from tradepit.config import Settings
 from tradepit.runtime.host import Host
 from tradepit.runtime.logs import set_up
@@ -21,7 +21,7 @@ def run_roles(settings: Settings, names: Sequence[str]) -> int:
 
 
 async def _run(settings: Settings, names: Sequence[str], process: str) -> int:
-    from tradepit.compose import instances_of, make_service  # noqa: PLC0415 - kept out of the commands that need no service
+    from tradepit.compose.roles import instances_of, make_service  # noqa: PLC0415 - kept out of the commands that need no service
 
     wiring = Wiring(settings, process=process)
     host = Host(wiring.bus(), wiring.cache(), wiring.clock)

@@ -5,7 +5,7 @@ from typing import Literal
 from tradepit.cli.exits import Exit
 from tradepit.cli.loop import run
 from tradepit.cli.output import print_fields, print_json
-from tradepit.compose import Wiring
+from tradepit.compose.wiring import Wiring
 from tradepit.config import Settings
 from tradepit.ports.store import SchemaStatus, Store
 from tradepit.runtime.urls import without_secret

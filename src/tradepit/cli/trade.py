@@ -7,7 +7,7 @@ from typing import Literal
 
 from tradepit.cli.loop import run
 from tradepit.cli.output import fail, print_fields, print_json
-from tradepit.compose import Wiring
+from tradepit.compose.wiring import Wiring
 from tradepit.config import Settings
 from tradepit.runtime.ids import new_id
 from tradepit.runtime.logs import set_up

@@ -13,7 +13,7 @@ from tradepit.cli.keys import Keys
 from tradepit.cli.loop import run
 from tradepit.cli.watch_model import WatchModel
 from tradepit.cli.watch_view import draw
-from tradepit.compose import Wiring
+from tradepit.compose.wiring import Wiring
 from tradepit.config import Settings
 from tradepit.runtime.logs import set_up
 from tradepit.trading.model.errors import TradepitError

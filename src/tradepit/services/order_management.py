@@ -117,6 +117,7 @@ class OrderManagementService:
         for subscription in self._always:
             await subscription.stop()
         self._always = []
+        await self._broker.close()
         await self._journal.close()
 
     def health(self) -> Health:

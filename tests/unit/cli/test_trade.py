@@ -9,7 +9,7 @@ import pytest
 
 from tradepit.backends.bus.memory import MemoryBus, MemoryHub
 from tradepit.cli import trade
-from tradepit.compose import Wiring
+from tradepit.compose.wiring import Wiring
 from tradepit.config import OrderSettings, Settings
 from tradepit.ports.bus import Bus, Message
 from tradepit.runtime.order_client import RetryPolicy

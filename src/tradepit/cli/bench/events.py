@@ -21,7 +21,7 @@ from tradepit.cli.demo_settings import TRADER, demo_settings
 from tradepit.cli.house import House
 from tradepit.cli.loop import run
 from tradepit.cli.proof import Proof, prove
-from tradepit.compose import Wiring
+from tradepit.compose.wiring import Wiring
 from tradepit.runtime.clock import SystemClock
 from tradepit.runtime.nats_server import NatsServer
 from tradepit.runtime.order_client import OrderClient

@@ -14,7 +14,7 @@ from tradepit.cli.bench.figures import Spread, spread
 from tradepit.cli.demo_settings import TRADER, demo_settings
 from tradepit.cli.house import House
 from tradepit.cli.proof import Proof, prove
-from tradepit.compose import Wiring
+from tradepit.compose.wiring import Wiring
 from tradepit.runtime.intent_log import IntentLog
 from tradepit.runtime.order_client import OrderClient, Refused, RetryPolicy
 from tradepit.trading.model.errors import ConfigError, OutcomeUnknown, TradepitError

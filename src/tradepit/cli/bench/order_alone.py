@@ -10,7 +10,8 @@ import msgspec
 
 from tradepit.cli.bench.figures import Spread, spread
 from tradepit.cli.bench.pacer import schedule
-from tradepit.compose import Wiring, make_service
+from tradepit.compose.roles import make_service
+from tradepit.compose.wiring import Wiring
 from tradepit.config import Settings
 from tradepit.ports.bus import Bus
 from tradepit.runtime.eager import Started

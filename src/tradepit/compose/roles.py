@@ -1,40 +1,18 @@
-"""The composition root: the only module that names a backend. From settings to connected services, role by role."""
+"""The services of a house, role by role, made of what the wiring gives."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Literal
-from urllib.parse import parse_qs, urlsplit
 
-from tradepit.backends.broker.simulated import SimulatedBroker
-from tradepit.backends.bus.colocated import ColocatedBus
-from tradepit.backends.bus.memory import MemoryBus, MemoryHub
-from tradepit.backends.bus.nats import NatsBus
-from tradepit.backends.cache.memory import MemoryCache, MemoryCacheStore
-from tradepit.backends.cache.nats import NatsCache
-from tradepit.backends.journal.file import FileJournal
-from tradepit.backends.journal.jetstream import JetstreamJournal
-from tradepit.backends.journal.memory import MemoryJournal, MemoryJournalStore
-from tradepit.backends.lease.memory import MemoryLease, MemoryLeaseStore
-from tradepit.backends.lease.nats import NatsLease
+from tradepit.compose.wiring import Wiring
 from tradepit.config import Settings
-from tradepit.ports.bus import Bus
-from tradepit.ports.cache import Cache
-from tradepit.ports.clock import Clock
-from tradepit.ports.journal import Journal
-from tradepit.ports.lease import Lease
-from tradepit.ports.store import Store
 from tradepit.profiles.catalogue import roles_of
-from tradepit.runtime.clock import ManualClock, ShiftedClock, SystemClock
+from tradepit.runtime.clock import ManualClock
 from tradepit.runtime.exchange_desk import ExchangeDesk
 from tradepit.runtime.generated_feed import GeneratedFeed
 from tradepit.runtime.ids import new_id
-from tradepit.runtime.order_client import OrderClient
 from tradepit.runtime.service import Service
-from tradepit.runtime.tick_clock import TickClock
 from tradepit.runtime.tick_feed import TickFeed
-from tradepit.runtime.urls import without_secret
 from tradepit.services.market_data import MarketDataService, MarketDataSettings
 from tradepit.services.order_algos import AlgoDesk
 from tradepit.services.order_management import OrderManagementService
@@ -47,136 +25,6 @@ from tradepit.trading.matching.commands import Command, ListInstrument, OpenAcco
 from tradepit.trading.model.errors import ConfigError
 from tradepit.trading.risk.rules import load_rules
 from tradepit.wire import simulator as wire
-from tradepit.wire.simulator import CHANNELS
-
-JOURNALS = ("orders", "commands", "events")
-
-
-class Wiring:
-    """Backends as the settings ask for them. Memory backends are shared by everything one wiring makes: they live in one process."""
-
-    def __init__(self, settings: Settings, *, process: str) -> None:
-        self.settings, self.process = settings, process
-        self.clock = SystemClock()
-        self._bus: Bus | None = None
-        self._tick_clock = TickClock()
-        self._memory_journals: dict[str, MemoryJournalStore] = {}
-        self._memory_leases = MemoryLeaseStore()
-        self._memory_cache = MemoryCacheStore()
-
-    def bus(self) -> Bus:
-        """The process's bus: everything in one process shares one connection. Its owner connects and closes it."""
-        if self._bus is None:
-            url = self.settings.bus
-            if url.startswith("memory:"):
-                self._bus = MemoryBus(MemoryHub(), channels=CHANNELS)
-            elif url.startswith("nats:"):
-                self._bus = ColocatedBus(NatsBus(url, name=self.process, channels=CHANNELS))
-            else:
-                raise ConfigError("bus must be memory:// or nats://host:port", bus=url)
-        return self._bus
-
-    def journal(self, name: str) -> Journal:
-        """One of the house's journals (``orders``, ``commands``, ``events``), an instance of its own."""
-        kind = urlsplit(self.settings.journal)
-        if kind.path == "memory":
-            # Instances share one store, as instances of a real journal share a file.
-            return MemoryJournal(self._memory_journals.setdefault(name, MemoryJournalStore()))
-        if kind.path == "jetstream":
-            return JetstreamJournal(self.settings.bus, stream_of(name), synced=True)
-        if kind.path == "file":
-            sync = _sync(parse_qs(kind.query).get("sync", ["always"])[0])
-            # Reports follow from the commands, which are on disk before them: a replay makes again what a power cut took.
-            return FileJournal(self.settings.folder / "journals" / name, sync="os" if name == "events" else sync)
-        raise ConfigError("journal must be file, file?sync=os, jetstream or memory", journal=self.settings.journal)
-
-    def lease(self, name: str) -> Lease:
-        """The lease called ``name``."""
-        if self.settings.lease == "memory":
-            return MemoryLease(self._memory_leases, name)
-        if self.settings.lease == "nats":
-            return NatsLease(self.settings.bus, name)
-        raise ConfigError("lease must be nats or memory", lease=self.settings.lease)
-
-    def cache(self) -> Cache:
-        """The registry's cache."""
-        if self.settings.cache == "memory":
-            return MemoryCache(self._memory_cache, self.clock)
-        if self.settings.cache == "nats":
-            return NatsCache(self.settings.bus)
-        if self.settings.cache.startswith(("redis:", "rediss:")):
-            with _extra("redis"):
-                from tradepit.backends.cache.redis import RedisCache  # noqa: PLC0415 - an extra
-            return RedisCache(self.settings.cache)
-        raise ConfigError("cache must be nats, memory or redis://host:port/database", cache=without_secret(self.settings.cache))
-
-    def store(self) -> Store:
-        """The store of the order tables. Its owner connects and closes it."""
-        if not self.settings.store:
-            raise ConfigError("no store is set: store must be sqlite+aiosqlite:///file or postgresql+asyncpg://…")
-        with _extra("sql"):
-            from tradepit.backends.store.sql import SqlStore  # noqa: PLC0415 - an extra
-        return SqlStore(self.settings.store, migrates=self.settings.migrate_store)
-
-    def exchange_clock(self) -> Clock:
-        """The exchange's time: recorded ticks', the machine's, or the machine's moved to the hour the settings name."""
-        exchange = self.settings.exchange
-        if exchange.time == "ticks":
-            return self._tick_clock
-        if not exchange.starts_at:
-            return SystemClock()
-        origin_ns = exchange.origin_ns or self.clock.now_ns()
-        return ShiftedClock(starts_at_ns(exchange.starts_at) - origin_ns)
-
-    async def follow_time(self) -> None:
-        """Where recorded ticks drive the exchange's time, begin to take it from them; after the bus is connected."""
-        if self.settings.exchange.time == "ticks":
-            await self._tick_clock.follow(self.bus())
-
-    def house_now_ns(self) -> int:
-        """The instant at which the house's contracts are listed: the exchange's start, or the machine's now."""
-        starts_at = self.settings.exchange.starts_at
-        return starts_at_ns(starts_at) if starts_at else self.clock.now_ns()
-
-    def client(self, bus: Bus) -> OrderClient:
-        """A client of order management."""
-        return OrderClient(bus, self.clock, policy=self.settings.orders.retry)
-
-
-def stream_of(journal: str) -> str:
-    """The JetStream stream in which a journal is kept."""
-    return f"TP_JOURNAL_{journal.upper()}"
-
-
-def starts_at_ns(text: str) -> int:
-    """UTC nanoseconds of an ISO-8601 instant with offset. Raises ConfigError."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise ConfigError("starts_at must be ISO-8601", starts_at=text) from error
-    if moment.tzinfo is None:
-        raise ConfigError("starts_at needs its offset, like +08:00", starts_at=text)
-    return int(moment.timestamp()) * 1_000_000_000 + moment.microsecond * 1000
-
-
-@contextmanager
-def _extra(name: str) -> Iterator[None]:
-    """Says what to install where an optional library is missing."""
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        raise ConfigError(f"a library is missing: pip install 'tradepit[{name}]'", missing=error.name) from error
-
-
-def _sync(text: str) -> Literal["always", "os"]:
-    if text == "always":
-        return "always"
-    if text == "os":
-        return "os"
-    raise ConfigError("sync must be always or os", sync=text)
-
-
-# Roles
 
 OnFailure = Callable[[BaseException], None]
 
@@ -251,7 +99,7 @@ def _order_management(wiring: Wiring, instance: str, number: int, on_failure: On
         bus=bus,
         journal=wiring.journal("orders"),
         lease=wiring.lease(wire.ORDER_MANAGEMENT),
-        broker=SimulatedBroker(bus, wire.ORDER_MANAGEMENT, timeout_s=orders.broker_timeout_s),
+        broker=wiring.broker(),
         rules=load_rules(orders.risk),
         clock=wiring.clock,
         timing=orders.lease,

@@ -1,0 +1,147 @@
+"""TqSDK's live objects read into frames: its spellings, its "no value", its optimistic orders."""
+
+import math
+from collections.abc import Mapping
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from tradepit.backends.broker.tqsdk_frames import ToldAccount, ToldOrder, ToldPosition, ToldQuote, ToldTrade
+
+_CHINA = timezone(timedelta(hours=8))
+_EVENING_H = 18
+_SATURDAY = 5
+_SIDES = (("BUY", "long"), ("SELL", "short"))
+
+
+def items(entity: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """What a collection holds, without TqSDK's own entries."""
+    return [(key, value) for key, value in entity.items() if not key.startswith("_")]
+
+
+def number(value: Any) -> float:  # noqa: ANN401 - whatever stands in a field
+    """A number, 0 for every way of saying that there is none."""
+    return float(value) if isinstance(value, int | float) and math.isfinite(value) else 0.0
+
+
+def is_acknowledged(order: Any) -> bool:  # noqa: ANN401 - TqSDK's own type
+    """True once the broker has answered: TqSDK itself calls an order ALIVE the moment it is asked to send it."""
+    return bool(order.exchange_order_id) or order.status == "FINISHED"
+
+
+def read_order(account: str, order: Any, price_tick: float) -> ToldOrder:  # noqa: ANN401 - TqSDK's own type
+    """An order."""
+    return ToldOrder(
+        account=account,
+        order_id=order.order_id,
+        exchange_id=order.exchange_id,
+        instrument_id=order.instrument_id,
+        direction=order.direction,
+        offset=order.offset,
+        volume_orign=int(number(order.volume_orign)),
+        volume_left=int(number(order.volume_left)),
+        status=order.status,
+        exchange_order_id=order.exchange_order_id,
+        last_msg=order.last_msg,
+        limit_price=number(order.limit_price),
+        price_type=order.price_type,
+        time_condition=order.time_condition,
+        volume_condition=order.volume_condition,
+        insert_ns=int(number(order.insert_date_time)),
+        price_tick=price_tick,
+    )
+
+
+def read_trade(account: str, trade_id: str, trade: Any, price_tick: float) -> ToldTrade:  # noqa: ANN401 - TqSDK's own type
+    """A fill."""
+    return ToldTrade(
+        account=account,
+        trade_id=trade_id,
+        order_id=trade.order_id,
+        exchange_trade_id=trade.exchange_trade_id,
+        exchange_id=trade.exchange_id,
+        instrument_id=trade.instrument_id,
+        direction=trade.direction,
+        offset=trade.offset,
+        price=number(trade.price),
+        volume=int(number(trade.volume)),
+        time_ns=int(number(trade.trade_date_time)),
+        commission=number(trade.commission),
+        price_tick=price_tick,
+    )
+
+
+def read_quote(symbol: str, quote: Any) -> ToldQuote:  # noqa: ANN401 - TqSDK's own type
+    """A contract."""
+    return ToldQuote(
+        symbol=symbol,
+        price_tick=number(quote.price_tick),
+        multiplier=int(number(quote.volume_multiple)),
+        expire_s=number(quote.expire_datetime),
+        lower_limit=number(quote.lower_limit),
+        upper_limit=number(quote.upper_limit),
+        pre_settlement=number(quote.pre_settlement),
+        max_limit_lots=int(number(quote.max_limit_order_volume)),
+        trading_day=_day_of(quote.datetime),
+    )
+
+
+def read_account(account: Any) -> ToldAccount:  # noqa: ANN401 - TqSDK's own type
+    """An account's money."""
+    return ToldAccount(
+        currency=account.currency or "CNY",
+        pre_balance=number(account.pre_balance),
+        deposit=number(account.deposit),
+        withdraw=number(account.withdraw),
+        close_profit=number(account.close_profit),
+        position_profit=number(account.position_profit),
+        float_profit=number(account.float_profit),
+        commission=number(account.commission),
+        margin=number(account.margin),
+        frozen_margin=number(account.frozen_margin),
+        frozen_commission=number(account.frozen_commission),
+    )
+
+
+def read_sides(position: Any) -> list[ToldPosition]:  # noqa: ANN401 - TqSDK's own type
+    """The sides of a position that hold something."""
+    sides = [_side(position, direction, word) for direction, word in _SIDES]
+    return [side for side in sides if side.today or side.history]
+
+
+def _side(position: Any, direction: str, word: str) -> ToldPosition:  # noqa: ANN401 - TqSDK's own type
+    def field(name: str) -> float:
+        return number(getattr(position, name.format(word)))
+
+    return ToldPosition(
+        exchange_id=position.exchange_id,
+        instrument_id=position.instrument_id,
+        direction=direction,
+        today=int(field("pos_{}_today")),
+        history=int(field("pos_{}_his")),
+        frozen_today=int(field("volume_{}_frozen_today")),
+        frozen_history=int(field("volume_{}_frozen_his")),
+        open_cost=field("open_cost_{}"),
+        margin=field("margin_{}"),
+        float_profit=field("float_profit_{}"),
+        position_profit=field("position_profit_{}"),
+    )
+
+
+def weekday_evening(now_ns: int) -> int:
+    """The trading day (YYYYMMDD) of an instant (UTC ns) when nobody tells it: after 18:00 in China it is the next weekday's."""
+    return _evening_day(datetime.fromtimestamp(now_ns // 1_000_000_000, _CHINA))
+
+
+def _day_of(text: str) -> int:
+    """The trading day of a quote's time, which is China's; 0 for none."""
+    try:
+        return _evening_day(datetime.fromisoformat(text))
+    except ValueError:
+        return 0
+
+
+def _evening_day(moment: datetime) -> int:
+    day = moment.date() + timedelta(days=moment.hour >= _EVENING_H)
+    while day.weekday() >= _SATURDAY:
+        day += timedelta(days=1)
+    return day.year * 10_000 + day.month * 100 + day.day

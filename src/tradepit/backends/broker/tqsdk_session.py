@@ -1,0 +1,222 @@
+"""One login of the TqSDK process: requests in, what changed at the broker out; single-threaded inside TqApi's own loop."""
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import tqsdk
+
+from tradepit.backends.broker.tqsdk_frames import (
+    Answer,
+    Ask,
+    Beat,
+    Cancel,
+    Failed,
+    Insert,
+    LoggedIn,
+    Login,
+    News,
+    Ready,
+    Request,
+    ToldOrder,
+    Trace,
+)
+from tradepit.backends.broker.tqsdk_inbox import Inbox
+from tradepit.backends.broker.tqsdk_reading import (
+    is_acknowledged,
+    items,
+    number,
+    read_account,
+    read_order,
+    read_quote,
+    read_sides,
+    read_trade,
+    weekday_evening,
+)
+from tradepit.backends.broker.tqsdk_wire_log import WireLog
+from tradepit.ports.clock import Clock
+
+_BEAT_NS = 300_000_000
+_TURN_S = 0.2
+# What TqSDK's connections say of themselves; any of these after the login means that a connection was lost.
+_CONNECTION_CODES = range(2019112901, 2019112912)
+
+
+class LinkLost(Exception):
+    """A connection to the broker was lost."""
+
+
+class Session:
+    """The process's work from login to its end, which is always an exception."""
+
+    def __init__(self, login: Login, inbox: Inbox, clock: Clock) -> None:
+        self._login, self._inbox, self._clock = login, inbox, clock
+        self._wire = WireLog(Path(login.wire_log))
+        self._sent: set[tuple[str, str]] = set()
+        self._told: dict[tuple[str, str], tuple[object, ...]] = {}
+        self._closed: set[tuple[str, str]] = set()
+        self._trades: set[tuple[str, str]] = set()
+        self._quotes: dict[str, Any] = {}
+        self._refused: set[str] = set()
+        self._ready_ns = 0
+
+    def run(self) -> None:
+        """Log in, tell the day's snapshot, serve. Raises LinkLost, and whatever TqSDK raises."""
+        self._accounts = {account.name: _account(self._login, account.number, account.name) for account in self._login.accounts}
+        several = len(self._accounts) > 1
+        self._api = api = tqsdk.TqApi(
+            tqsdk.TqMultiAccount(list(self._accounts.values())) if several else next(iter(self._accounts.values())),
+            auth=tqsdk.TqAuth(self._login.user, self._login.password),
+            debug=False,
+            disable_print=True,
+        )
+        notices = tqsdk.TqNotify(api)
+        for symbol in self._login.symbols:
+            self._watch(symbol)
+        notices.get_notifies()
+        day = self._trading_day()
+        self._inbox.tell(LoggedIn(trading_day=day, quotes=[read_quote(s, q) for s, q in self._quotes.items()]))
+        self._look()
+        self._ready_ns = self._clock.monotonic_ns()
+        self._inbox.tell(Ready())
+        api.create_task(self._serve())
+        beaten_ns = 0
+        while True:
+            changed = api.wait_update(deadline=self._clock.now_ns() / 1e9 + _TURN_S)
+            if self._trading_day() != day:
+                raise LinkLost("a new trading day has begun")
+            if changed:
+                self._look()
+            for notice in notices.get_notifies():
+                self._hear(notice)
+            if self._clock.monotonic_ns() - beaten_ns > _BEAT_NS:
+                beaten_ns = self._clock.monotonic_ns()
+                self._inbox.tell(Beat())
+
+    async def _serve(self) -> None:
+        loop, wake = asyncio.get_running_loop(), asyncio.Event()
+        self._inbox.attach(lambda: loop.call_soon_threadsafe(wake.set))
+        while True:
+            await wake.wait()
+            wake.clear()
+            for request in self._inbox.take():
+                self._do(request)
+
+    def _do(self, request: Request) -> None:
+        if isinstance(request, Insert):
+            refused = self._insert(request)
+            self._inbox.tell(Answer(number=request.number, refused=refused))
+        elif isinstance(request, Cancel):
+            self._api.cancel_order(request.order_id, account=self._accounts[request.account])
+            self._inbox.tell(Answer(number=request.number))
+        else:
+            self._inbox.tell(self._answer(request))
+
+    def _insert(self, request: Insert) -> str:
+        key = (request.account, request.order_id)
+        account = self._accounts[request.account]
+        if key in self._wire.days or request.order_id in self._api.get_order(account=account):
+            return "DUPLICATE_ID"
+        if request.symbol not in self._quotes:
+            return "INSTRUMENT_NOT_FOUND"
+        self._wire.note(*key, self._trading_day())
+        self._sent.add(key)
+        self._api.insert_order(
+            symbol=request.symbol,
+            direction=request.direction,
+            offset=request.offset,
+            volume=request.volume,
+            limit_price=request.limit_price,
+            advanced=request.advanced or None,
+            order_id=request.order_id,
+            account=account,
+        )
+        return ""
+
+    def _answer(self, ask: Ask) -> Answer:
+        if ask.what == "quotes":
+            return Answer(number=ask.number, quotes=[read_quote(symbol, quote) for symbol, quote in self._quotes.items()])
+        account = self._accounts[ask.account]
+        if ask.what == "account":
+            return Answer(number=ask.number, account=read_account(self._api.get_account(account=account)))
+        if ask.what == "positions":
+            positions = self._api.get_position(account=account)
+            return Answer(number=ask.number, positions=[side for _, held in items(positions) for side in read_sides(held)])
+        key = (ask.account, ask.order_id)
+        order = self._api.get_order(account=account).get(ask.order_id)
+        trace = Trace(
+            order=self._order(ask.account, order) if order is not None and is_acknowledged(order) else None,
+            wired_day=self._wire.days.get(key, 0),
+            this_run=key in self._sent,
+            snapshot_age_s=(self._clock.monotonic_ns() - self._ready_ns) / 1e9,
+        )
+        return Answer(number=ask.number, trace=trace)
+
+    def _look(self) -> None:
+        """Tell what is new: trades not told yet, and orders that are not as they were told."""
+        orders, trades = [], []
+        for name, account in self._accounts.items():
+            for trade_id, trade in items(self._api.get_trade(account=account)):
+                if (name, trade_id) not in self._trades and self._watch(f"{trade.exchange_id}.{trade.instrument_id}"):
+                    self._trades.add((name, trade_id))
+                    trades.append(read_trade(name, trade_id, trade, self._tick(trade)))
+            for order_id, order in items(self._api.get_order(account=account)):
+                if (name, order_id) in self._closed:
+                    continue
+                seen = (order.status, order.volume_left, order.exchange_order_id)
+                if self._told.get((name, order_id)) == seen or not is_acknowledged(order):
+                    continue
+                if self._watch(f"{order.exchange_id}.{order.instrument_id}"):
+                    self._told[name, order_id] = seen
+                    if order.status == "FINISHED":
+                        self._closed.add((name, order_id))
+                    orders.append(self._order(name, order))
+        if orders or trades:
+            self._inbox.tell(News(trading_day=self._trading_day(), orders=orders, trades=trades))
+
+    def _watch(self, symbol: str) -> bool:
+        """Know a contract's tick; False for one the broker does not know."""
+        if symbol in self._quotes:
+            return True
+        if symbol in self._refused:
+            return False
+        try:
+            self._quotes[symbol] = self._api.get_quote(symbol)
+        except Exception as error:  # noqa: BLE001 - TqSDK raises bare exceptions for what it does not know
+            self._refused.add(symbol)
+            self._inbox.tell(Failed(message=f"{symbol} is not known: {type(error).__name__}"))
+            return False
+        return True
+
+    def _hear(self, notice: Mapping[str, Any]) -> None:
+        # TqApi would connect again after 10 to 20 seconds, send first what waited in its queues, and keep for ever as working
+        # what the server has forgotten. After an orderly close by the server it would not even log in again.
+        if notice["code"] in _CONNECTION_CODES:
+            raise LinkLost(str(notice["code"]))
+        if notice.get("level") in ("WARNING", "ERROR"):
+            self._inbox.tell(Failed(message=self._login.scrub(f"notice {notice['code']} {notice['content']}")))
+
+    def _trading_day(self) -> int:
+        """The trading day of the server's snapshot, YYYYMMDD; by the calendar's evening rule when the server does not say."""
+        for account in self._accounts.values():
+            document = self._api._data.get("trade", {}).get(account._account_key, {})  # noqa: SLF001 - told nowhere else
+            for place in (document.get("session", {}), document):
+                day = str(place.get("trading_day", ""))
+                if day.isdecimal() and len(day) == 8:
+                    return int(day)
+        return weekday_evening(self._clock.now_ns())
+
+    def _order(self, name: str, order: Any) -> ToldOrder:  # noqa: ANN401 - TqSDK's own type
+        return read_order(name, order, self._tick(order))
+
+    def _tick(self, told: Any) -> float:  # noqa: ANN401 - TqSDK's own type
+        quote = self._quotes.get(f"{told.exchange_id}.{told.instrument_id}")
+        return number(quote.price_tick) if quote is not None else 0.0
+
+
+def _account(login: Login, number: int, name: str) -> Any:  # noqa: ANN401 - TqSDK's own type
+    if login.run_mode == "sandbox":
+        return tqsdk.TqKq(number=number or None)
+    wanted = next(account for account in login.accounts if account.name == name)
+    return tqsdk.TqAccount(wanted.broker, wanted.user, wanted.password)

@@ -1,0 +1,122 @@
+"""An exchange behind its DIFF front, and a way to it through an unmodified TqSDK: what the TqSDK broker is tested with."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from decimal import Decimal
+from pathlib import Path
+
+from tradepit.backends.broker.tqsdk import TqsdkBroker
+from tradepit.backends.broker.tqsdk_frames import Login, LoginAccount
+from tradepit.backends.broker.tqsdk_link import TqsdkLink, TqsdkTiming
+from tradepit.backends.journal.file import FileJournal
+from tradepit.compose.roles import make_service
+from tradepit.compose.wiring import Wiring
+from tradepit.config import AccountSettings, ContractSettings, DiffSettings, ExchangeSettings, Settings
+from tradepit.ports.broker import Broker
+from tradepit.runtime.clock import SystemClock
+from tradepit.runtime.service import Service
+from tradepit.trading.calendar.catalog import load_catalog
+from tradepit.web.diff.addresses import addresses
+
+DEADLINE_S = 30.0
+_SERVICES = ("trading-gateway-1", "order-management-1", "diff-front-1")
+
+
+async def until(true: Callable[[], bool | Awaitable[bool]]) -> None:
+    """Wait until something is true. Raises TimeoutError."""
+    async with asyncio.timeout(DEADLINE_S):
+        while not (told if isinstance(told := true(), bool) else await told):  # noqa: ASYNC110 - what is waited for happens elsewhere
+            await asyncio.sleep(0.02)
+
+
+class TqsdkWorld:
+    """The exchange behind its DIFF front, and brokers that reach it through an unmodified TqSDK."""
+
+    reduces = False
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self._port = int(probe.getsockname()[1])
+        settings = Settings(
+            data_dir=str(folder / "house"),
+            bus="memory://",
+            journal="memory",
+            lease="memory",
+            cache="memory",
+            exchange=ExchangeSettings(
+                contracts=(ContractSettings(symbol="IF2501", reference=Decimal(3900)),),
+                accounts=tuple(AccountSettings(account=name, deposit=Decimal(10_000_000)) for name in "AB"),
+                starts_at="2025-01-06T10:00:00+08:00",
+                origin_ns=SystemClock().now_ns(),
+            ),
+            diff=DiffSettings(port=self._port),
+        )
+        self.wiring = Wiring(settings, process="conformance")
+        self._services: list[Service] = []
+        self._brokers: list[TqsdkBroker] = []
+        self.link = TqsdkLink(
+            folder / "tqsdk",
+            FileJournal(folder / "reports", sync="os"),
+            self._login,
+            self.wiring.exchange_clock(),
+            timing=TqsdkTiming(settle_s=0.2, back_off_s=0.2, back_off_max_s=0.5),
+            environment=os.environ | self.environment,
+        )
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What sends TqSDK to this exchange and nowhere else."""
+        return addresses("127.0.0.1", self._port) | {"HTTPS_PROXY": "http://127.0.0.1:9"}
+
+    @staticmethod
+    def _login() -> Login:
+        accounts = [LoginAccount(name=name, broker="simnow", user=name, password="pw") for name in "AB"]
+        return Login(run_mode="real", user="house", password="pw", accounts=accounts, symbols=["CFFEX.IF2501"])
+
+    async def broker(self, session: str = "oms", timeout_s: float = 5.0) -> Broker:
+        broker = TqsdkBroker(self.link, load_catalog(), self.wiring.exchange_clock(), timeout_s=timeout_s)
+        self._brokers.append(broker)
+        await broker.connect()
+        await until(lambda: self.link.ready)
+        return broker
+
+    @contextlib.asynccontextmanager
+    async def losing_an_answer(self) -> AsyncIterator[None]:
+        """The answer to the next order is late; the order is not lost."""
+        assert self.link.pid is not None
+        os.kill(self.link.pid, signal.SIGSTOP)
+        yield
+        os.kill(self.link.pid, signal.SIGCONT)
+
+    async def open(self) -> None:
+        await self.wiring.bus().connect()
+        for instance in _SERVICES:
+            service = make_service(self.wiring, instance, _fail)
+            await service.start()
+            self._services.append(service)
+        await until(lambda: all(service.health().ready for service in self._services))
+        if self._brokers:
+            await until(lambda: self.link.ready)
+
+    async def close(self) -> None:
+        while self._services:
+            await self._services.pop().stop()
+        if self._brokers:
+            await until(lambda: not self.link.ready)
+
+    async def leave(self) -> None:
+        for broker in self._brokers:
+            await broker.close()
+        self._brokers = []
+        await self.close()
+        await self.wiring.bus().close()
+
+
+def _fail(error: BaseException) -> None:
+    raise error
