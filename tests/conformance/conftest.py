@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.servers.rabbitmq import RabbitmqServer
 
 from tradepit.runtime.nats_server import NatsServer
 
@@ -19,4 +20,11 @@ def nats_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer
 def own_nats_server(tmp_path: Path) -> Iterator[NatsServer]:
     """A private NATS server for a case that kills or freezes it."""
     with NatsServer(tmp_path / "nats") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def rabbitmq_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitmqServer]:
+    """A private RabbitMQ server; a case that kills or freezes it leaves it running again."""
+    with RabbitmqServer(tmp_path_factory.mktemp("rabbitmq")) as server:
         yield server
