@@ -21,7 +21,7 @@ listeners.tcp.1 = 127.0.0.1:{port}
 default_user = {user}
 default_pass = {password}
 log.console = true
-log.console.level = warning
+log.console.level = critical
 log.file = false
 vm_memory_high_watermark.absolute = 512MB
 disk_free_limit.absolute = 64MB
@@ -106,6 +106,10 @@ class RabbitmqServer:
     def pause(self) -> None:
         """Freeze the server (SIGSTOP): connections stay, nothing answers."""
         self._signal(signal.SIGSTOP)
+        if self._process is not None:
+            for pid in self._machines(self._process.pid):  # the signal alone returns before it stopped
+                while Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "T":
+                    time.sleep(0.005)
 
     def resume(self) -> None:
         """Let a frozen server go on (SIGCONT)."""
@@ -164,7 +168,7 @@ class RabbitmqServer:
                 os.kill(pid, number)
 
     def _machines(self, leader: int) -> list[int]:
-        return [pid for pid in _pids_of("beam", "cmdline", f"t{self.port}@localhost\0") if os.getpgid(pid) == leader] or [leader]
+        return [pid for pid in _pids_of("beam", "cmdline", "") if os.getpgid(pid) == leader] or [leader]
 
     def _await_ready(self, timeout_s: float) -> None:
         deadline = time.monotonic() + timeout_s

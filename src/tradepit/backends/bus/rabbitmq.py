@@ -133,7 +133,7 @@ class RabbitmqBus:
 
     async def serve(self, subject: str, responder: Responder, *, group: str = "") -> Subscription:
         self._check_connected()
-        queue = f"{self._requests}.{group}.{subject}" if group else ""
+        queue = self._named(f"requests.{group}.{subject}") if group else ""
         serving = RabbitmqServing(self._link, self._poster, responder, exchange=self._requests, subject=subject, queue=queue)
         await serving.start()
         self._subscriptions.add(serving)
@@ -248,7 +248,7 @@ class RabbitmqBus:
                 )
 
     def _named(self, name: str) -> str:
-        return f"{self._prefix}." + re.sub(r"[^A-Za-z0-9_.-]", "_", name)
+        return f"{self._prefix}." + re.sub(r"[^A-Za-z0-9_.:-]", "_", name.replace("*", ":any"))
 
     def _find_channel(self, subject: str) -> str:
         name = self._channel_of.get(subject)

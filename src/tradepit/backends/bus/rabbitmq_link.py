@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from urllib.parse import quote
 
@@ -29,14 +30,19 @@ _REFUSALS = (
     ChannelAccessRefused,
     ChannelPreconditionFailed,
 )
-_CONNECT_S, _ANSWER_S, _CLOSE_S = 3.0, 5.0, 4.0
+_CONNECT_S, _ANSWER_S, _CLOSE_S, _READY_S = 3.0, 5.0, 4.0, 20.0
+_MAX_RETRY_S = 0.5
+# What goes wrong reaches us as errors; the client would also write each attempt to connect to the log as one.
+logging.getLogger("aiormq").setLevel(logging.CRITICAL)
 
 
 @contextlib.contextmanager
 def translated() -> Iterator[None]:
-    """The client's errors become ours: ConfigError what the server refuses for good, Unavailable all else."""
+    """The client's errors become ours: ConfigError what the server refuses for good or no server could take, Unavailable all else."""
     try:
         yield
+    except ValueError as error:
+        raise ConfigError(f"not a name, or a value, that AMQP has: {_text(error)}") from error
     except _REFUSALS as error:
         raise ConfigError(f"the RabbitMQ server refuses: {_text(error)}") from error
     except (AMQPError, ChannelInvalidStateError, OSError, TimeoutError, RuntimeError) as error:
@@ -64,8 +70,7 @@ async def shut(channel: AbstractChannel | None) -> None:
 class RabbitmqLink:
     """Connects with ``connect``, then keeps itself connected until ``close``.
 
-    ``prepare`` is run on every fresh connection before anybody else may use it: it declares what must be there. A server that
-    has just started refuses queues it is still recovering, so ``prepare`` is repeated for a while.
+    ``prepare`` is run on every fresh connection before anybody else may use it: it declares what must be there.
     """
 
     def __init__(
@@ -157,31 +162,33 @@ class RabbitmqLink:
         self._up.set()
 
     async def _make_ready(self, connection: AbstractConnection) -> None:
-        async with contextlib.AsyncExitStack() as stack:
-            stack.enter_context(translated())
-            await stack.enter_async_context(asyncio.timeout(2 * _ANSWER_S))
-            while True:
-                try:
-                    await self._prepare(connection)
-                    break
-                except Unavailable as error:
-                    if connection.is_closed:
-                        raise
-                    logger.debug("{}: the server is not ready: {}", self._name, error)
-                    await asyncio.sleep(self._retry_s)
+        # A server that has just started serves before it has found its queues again.
+        wait, deadline = self._retry_s, asyncio.get_running_loop().time() + _READY_S
+        while True:
+            try:
+                await self._prepare(connection)
+                break
+            except Unavailable as error:
+                if connection.is_closed or asyncio.get_running_loop().time() > deadline:
+                    raise
+                logger.debug("{}: the server is not ready: {}", self._name, error)
+                await asyncio.sleep(wait)
+                wait = min(wait * 2, _MAX_RETRY_S)
 
     async def _keep(self) -> None:
         while self._connection is not None:
             await asyncio.wait([self._connection.closing])
             self._up.clear()
             logger.warning("{}: lost the connection to RabbitMQ, connecting again", self._name)
+            wait = self._retry_s
             while True:
                 try:
                     await self._open()
                     break
                 except TradepitError as error:
                     logger.debug("{}: cannot connect yet: {}", self._name, error)
-                    await asyncio.sleep(self._retry_s)
+                    await asyncio.sleep(wait)
+                    wait = min(wait * 2, _MAX_RETRY_S)
             self.reconnects += 1
 
 

@@ -269,7 +269,7 @@ class Poster:
                 if channel is None or channel.is_closed:
                     channel = await self._link.channel()
                 while self._waiting:
-                    letter = self._waiting.popleft()
+                    letter = self._waiting[0]
                     with translated():
                         # Waits while the server does not take what was sent before.
                         await channel.basic_publish(
@@ -279,8 +279,9 @@ class Poster:
                             properties=letter.properties,
                             wait=not len(self._waiting) % 16,
                         )
+                    self._waiting.popleft()
             except TradepitError as error:
-                self.dropped += len(self._waiting) + 1
+                self.dropped += len(self._waiting)
                 self._waiting.clear()
                 channel = None
                 logger.debug("dropped: {}", error)

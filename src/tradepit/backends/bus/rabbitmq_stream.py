@@ -20,6 +20,7 @@ from tradepit.trading.model.errors import TradepitError, Unavailable
 # The first entry of every stream: a stream that is never empty always has an end that can be asked for.
 _FIRST = "Tradepit-Stream"
 _OFFSET = "x-stream-offset"
+_SETTLED, _SETTLE_S = "tradepit.streams-settled", 2.0
 _SEGMENT_BYTES = 64 << 20
 _PREFETCH, _ACK_EVERY = 500, 100
 _WHOLE_CHUNK = 65_535
@@ -32,12 +33,32 @@ async def ensure_stream(connection: AbstractConnection, name: str, exchange: str
     if not await exists(connection, queue=name):
         async with alone(connection, f"{name}.lock"):
             if not await exists(connection, queue=name):
+                await _settle(connection)
                 await _make(connection, name, max_bytes)
     channel = await open_channel(connection)
     try:
         with translated():
             async with asyncio.timeout(_ANSWER_S):
                 await channel.queue_bind(name, exchange, routing_key(subject))
+    finally:
+        await shut(channel)
+
+
+async def _settle(connection: AbstractConnection) -> None:
+    # A server that dies in the second after its first stream was made forgets the keeper of all streams (RabbitMQ 3.10), and
+    # that stream can never be read or deleted again. So the first one is one that nobody needs.
+    if await exists(connection, exchange=_SETTLED):
+        return
+    channel = await open_channel(connection)
+    try:
+        with translated():
+            first = f"{_SETTLED}.{secrets.token_hex(4)}"
+            async with asyncio.timeout(_ANSWER_S):
+                await channel.queue_declare(first, durable=True, arguments={"x-queue-type": "stream"})
+            await asyncio.sleep(_SETTLE_S)
+            async with asyncio.timeout(_ANSWER_S):
+                await channel.queue_delete(first)
+                await channel.exchange_declare(_SETTLED, exchange_type="fanout", durable=True)
     finally:
         await shut(channel)
 
