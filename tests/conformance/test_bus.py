@@ -56,7 +56,7 @@ async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
         rabbit: RabbitmqServer = request.getfixturevalue("rabbitmq_server")
 
         async def connect(world: World) -> Bus:
-            return RabbitmqBus(rabbit.url, name="conformance", channels=world.channels)
+            return RabbitmqBus(rabbit.url, name="conformance", channels=world.channels, settle_s=0)
     else:
         server: NatsServer = request.getfixturevalue("nats_server")
 

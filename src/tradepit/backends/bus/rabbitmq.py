@@ -33,8 +33,10 @@ class RabbitmqBus:
 
     ``name`` names the connection. ``routes`` gives channels, by name, the exchange and queue of an outside contract. ``prefix``
     is that of every exchange, stream and queue of our own. ``max_bytes`` bounds what a durable channel retains (oldest dropped
-    first). ``publish_timeout_s`` bounds how long a durable publication may wait, reconnects included. Messages of COMPETE
-    channels carry no number: their queues have none.
+    first). ``publish_timeout_s`` bounds how long a durable publication may wait, reconnects included. ``settle_s`` is how long a
+    server takes to write to disk that a queue exists: so long nothing is published to a new one, for a server that died before
+    would have forgotten the queue with what it had confirmed. Messages of COMPETE channels carry no number: their queues have
+    none.
     """
 
     def __init__(
@@ -47,9 +49,11 @@ class RabbitmqBus:
         prefix: str = "tradepit",
         max_bytes: int = 1 << 30,
         publish_timeout_s: float = 10.0,
+        settle_s: float = 2.0,
     ) -> None:
         self._link = RabbitmqLink(url, name=name, prepare=self._declare)
-        self._prefix, self._max_bytes, self._publish_timeout_s = prefix, max_bytes, publish_timeout_s
+        self._prefix, self._max_bytes = prefix, max_bytes
+        self._publish_timeout_s, self._settle_s = publish_timeout_s, settle_s
         self._topics, self._requests = f"{prefix}.topics", f"{prefix}.requests"
         self._durable = {channel.name: channel for channel in channels if channel.durable}
         self._routes = {name: route for name, route in (routes or {}).items() if name in self._durable}
@@ -238,14 +242,17 @@ class RabbitmqBus:
                     await amqp.exchange_declare(self._requests, exchange_type="topic", durable=True)
         finally:
             await shut(amqp)
+        made = False
         for channel in self._durable.values():
             route = self._routes.get(channel.name)
             if route is not None:
-                await ensure_route(connection, route)
+                made |= await ensure_route(connection, route)
             else:
-                await ensure_stream(
+                made |= await ensure_stream(
                     connection, self._named(channel.name), self._topics, channel.subject, max_bytes=self._max_bytes
                 )
+        if made:
+            await asyncio.sleep(self._settle_s)
 
     def _named(self, name: str) -> str:
         return f"{self._prefix}." + re.sub(r"[^A-Za-z0-9_.:-]", "_", name.replace("*", ":any"))

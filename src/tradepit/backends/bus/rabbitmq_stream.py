@@ -28,13 +28,18 @@ _KNOWN = 65_536
 _ANSWER_S = 5.0
 
 
-async def ensure_stream(connection: AbstractConnection, name: str, exchange: str, subject: str, *, max_bytes: int) -> None:
-    """Make the stream unless it is there, and bind it. What is there is taken as it is. Raises Unavailable, ConfigError."""
+async def ensure_stream(connection: AbstractConnection, name: str, exchange: str, subject: str, *, max_bytes: int) -> bool:
+    """Make the stream unless it is there, and bind it; whether it was made. What is there is taken as it is.
+
+    Raises Unavailable, ConfigError.
+    """
+    made = False
     if not await exists(connection, queue=name):
         async with alone(connection, f"{name}.lock"):
             if not await exists(connection, queue=name):
                 await _settle(connection)
                 await _make(connection, name, max_bytes)
+                made = True
     channel = await open_channel(connection)
     try:
         with translated():
@@ -42,6 +47,7 @@ async def ensure_stream(connection: AbstractConnection, name: str, exchange: str
                 await channel.queue_bind(name, exchange, routing_key(subject))
     finally:
         await shut(channel)
+    return made
 
 
 async def _settle(connection: AbstractConnection) -> None:

@@ -170,7 +170,7 @@ async def ensure_group(
         try:
             with translated():
                 async with asyncio.timeout(_ANSWER_S):
-                    await channel.queue_declare(queue, durable=True, arguments={"x-queue-type": "quorum"})
+                    await channel.queue_declare(queue, durable=True)
                     await channel.queue_unbind(queue, exchange, key)
                     await channel.queue_purge(queue)
                     await channel.queue_bind(queue, exchange, key)
@@ -190,10 +190,10 @@ async def ensure_group(
             await shut(channel)
 
 
-async def ensure_route(connection: AbstractConnection, route: Route) -> None:
-    """Make an outside contract's exchange, queue, binding and dead-letter queue where they are missing: durable, with no arguments.
+async def ensure_route(connection: AbstractConnection, route: Route) -> bool:
+    """Make an outside contract's exchange, queue, binding and dead-letter queue where they are missing; whether some were.
 
-    What is there is taken as it is, whatever its arguments: programs outside declare it their way.
+    They are durable and have no arguments. What is there is taken as it is, whatever its arguments: programs outside declare it their way.
     """
     with_exchange = await exists(connection, exchange=route.exchange)
     names = [name for name in (route.queue, route.dead_letter) if name]
@@ -210,3 +210,4 @@ async def ensure_route(connection: AbstractConnection, route: Route) -> None:
                     await channel.queue_bind(route.queue, route.exchange, route.routing_key)
     finally:
         await shut(channel)
+    return bool(missing) or not with_exchange
