@@ -17,6 +17,7 @@ class Relay:
         self._flowing = asyncio.Event()
         self._flowing.set()
         self.port = 0
+        self.accepted = 0
 
     def cut(self) -> None:
         """Break every connection at once, as a lost router does; new ones work."""
@@ -46,6 +47,7 @@ class Relay:
 
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)
+        self.accepted += 1
         try:
             far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._target)
         except OSError:

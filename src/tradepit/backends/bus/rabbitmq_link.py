@@ -4,11 +4,13 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import Any
 from urllib.parse import quote
 
 import aiormq
 from aiormq.abc import AbstractChannel, AbstractConnection
 from aiormq.channel import Channel as AmqpChannel
+from aiormq.connection import TCPTransportFactory, TLSTransportFactory, TransportFactory
 from aiormq.exceptions import (
     AMQPError,
     AuthenticationError,
@@ -20,6 +22,7 @@ from aiormq.exceptions import (
     ProbableAuthenticationError,
 )
 from loguru import logger
+from yarl import URL
 
 from tradepit.trading.model.errors import ConfigError, TradepitError, Unavailable
 
@@ -67,6 +70,22 @@ async def shut(channel: AbstractChannel | None) -> None:
                 await channel.close()
 
 
+class _Cable(TransportFactory):
+    """Makes a connection's transport and keeps hold of it, to cut it when its far end does not even take a farewell."""
+
+    def __init__(self) -> None:
+        self._writer: asyncio.StreamWriter | None = None
+
+    async def create(self, url: URL, **options: Any) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:  # noqa: ANN401 - the client's own
+        factory = TLSTransportFactory() if url.scheme == "amqps" else TCPTransportFactory()
+        reader, self._writer = await factory.create(url, **options)
+        return reader, self._writer
+
+    def cut(self) -> None:
+        if self._writer is not None:
+            self._writer.transport.abort()
+
+
 class RabbitmqLink:
     """Connects with ``connect``, then keeps itself connected until ``close``.
 
@@ -85,6 +104,7 @@ class RabbitmqLink:
         self._url = f"{url}{'&' if '?' in url else '?'}name={quote(name, safe='')}&heartbeat={heartbeat_s}"
         self._name, self._prepare, self._retry_s = name, prepare, retry_s
         self._connection: AbstractConnection | None = None
+        self._cable = _Cable()
         self._up = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self.reconnects = 0
@@ -133,10 +153,9 @@ class RabbitmqLink:
 
     def reset(self) -> None:
         """Give the connection up: it stands but nothing comes of it."""
-        connection = self._connection
-        if connection is not None and self.is_up:
+        if self.is_up:
             self._up.clear()
-            self._closing = asyncio.get_running_loop().create_task(_hang_up(connection))
+            self._cable.cut()
 
     async def close(self) -> None:
         """Disconnect. Idempotent."""
@@ -147,18 +166,23 @@ class RabbitmqLink:
         connection, self._connection = self._connection, None
         self._up.clear()
         if connection is not None:
-            await _hang_up(connection)
+            await _hang_up(connection, self._cable)
 
     async def _open(self) -> None:
-        with translated():
-            async with asyncio.timeout(_CONNECT_S):
-                connection: AbstractConnection = await aiormq.connect(self._url)
+        cable = _Cable()
+        try:
+            with translated():
+                async with asyncio.timeout(_CONNECT_S):
+                    connection: AbstractConnection = await aiormq.connect(self._url, transport_factory=cable)
+        except BaseException:
+            cable.cut()
+            raise
         try:
             await self._make_ready(connection)
         except BaseException:
-            await _hang_up(connection)
+            await _hang_up(connection, cable)
             raise
-        self._connection = connection
+        self._connection, self._cable = connection, cable
         self._up.set()
 
     async def _make_ready(self, connection: AbstractConnection) -> None:
@@ -237,7 +261,10 @@ async def alone(connection: AbstractConnection, name: str) -> AsyncIterator[None
         await shut(channel)
 
 
-async def _hang_up(connection: AbstractConnection) -> None:
-    with contextlib.suppress(TradepitError), translated():
-        async with asyncio.timeout(_CLOSE_S):
-            await connection.close()
+async def _hang_up(connection: AbstractConnection, cable: _Cable) -> None:
+    try:
+        with contextlib.suppress(TradepitError), translated():
+            async with asyncio.timeout(_CLOSE_S):
+                await connection.close()
+    finally:
+        cable.cut()

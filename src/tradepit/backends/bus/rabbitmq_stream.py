@@ -157,7 +157,7 @@ class StreamReader:
         self._accepts = accepts
         self._place: tuple[int, str] | None = None
         self._checked = True
-        self._left: object = None
+        self._current: object = None
         self._seen: OrderedDict[str, None] = OrderedDict()
         self._entries: asyncio.Queue[Entry | None] = asyncio.Queue()
         self._consumer = RabbitmqConsumer(link, self._attach, name=stream, confirms=True)
@@ -185,6 +185,8 @@ class StreamReader:
             self._entries.get_nowait()
 
     async def _attach(self, channel: AmqpChannel) -> Attached:
+        # Whatever the lost channel still hands over comes too late: taken now, it would leave a gap behind it.
+        self._current = channel
         self._empty()
         if not await exists(channel.connection, queue=self._stream):
             await self._link.declare()
@@ -203,7 +205,8 @@ class StreamReader:
         offset: str | int = "first" if self._place is None else self._place[0]
 
         async def receive(delivered: DeliveredMessage) -> None:
-            self._entries.put_nowait(Entry(delivered))
+            if channel is self._current:
+                self._entries.put_nowait(Entry(delivered))
 
         told = await channel.basic_consume(self._stream, receive, arguments={_OFFSET: offset})
         return Attached(self._stream, str(told.consumer_tag), counted=False)
@@ -215,8 +218,6 @@ class StreamReader:
     async def _run(self) -> None:
         while (entry := await self._entries.get()) is not None:
             channel, tag = entry.delivered.channel, entry.delivered.delivery_tag or 0
-            if channel is self._left:
-                continue
             await self._take(entry)
             if self._entries.empty() or not tag % _ACK_EVERY:
                 with contextlib.suppress(TradepitError), translated():
@@ -229,8 +230,9 @@ class StreamReader:
                 self._checked = True
                 if entry.offset == offset and entry.identity != identity:
                     self._start_over()
-                    self._left = entry.delivered.channel
-                    await shut(self._left)
+                    self._current = None
+                    self._empty()
+                    await shut(entry.delivered.channel)
                     return
                 if entry.offset > offset + 1:
                     logger.warning("{}: numbers {} to {} are not retained any more", self._stream, offset + 1, entry.offset - 1)
