@@ -12,10 +12,8 @@ from aiormq.abc import AbstractChannel, AbstractConnection
 from aiormq.channel import Channel as AmqpChannel
 from aiormq.connection import TCPTransportFactory, TLSTransportFactory, TransportFactory
 from aiormq.exceptions import (
-    AMQPError,
     AuthenticationError,
     ChannelAccessRefused,
-    ChannelInvalidStateError,
     ChannelNotFoundEntity,
     ChannelPreconditionFailed,
     ConnectionNotAllowed,
@@ -48,7 +46,10 @@ def translated() -> Iterator[None]:
         raise ConfigError(f"not a name, or a value, that AMQP has: {_text(error)}") from error
     except _REFUSALS as error:
         raise ConfigError(f"the RabbitMQ server refuses: {_text(error)}") from error
-    except (AMQPError, ChannelInvalidStateError, OSError, TimeoutError, RuntimeError) as error:
+    except TradepitError:
+        raise
+    except Exception as error:
+        # Not the client's own tree alone: what waits on a lost connection is told so by a bare Exception, or an OSError.
         raise Unavailable(f"no answer from RabbitMQ: {_text(error)}") from error
     except asyncio.CancelledError as error:
         # The client cancels what waits on a channel when that is closed; nobody cancelled this task.
@@ -56,6 +57,14 @@ def translated() -> Iterator[None]:
         if task is None or task.cancelling():
             raise
         raise Unavailable("the channel was closed") from error
+
+
+@contextlib.asynccontextmanager
+async def bounded(timeout_s: float = _ANSWER_S) -> AsyncIterator[None]:
+    """As ``translated``, and no longer than ``timeout_s`` seconds: on a lost connection the client may wait for ever to send."""
+    with translated():
+        async with asyncio.timeout(timeout_s):
+            yield
 
 
 def _text(error: BaseException) -> str:

@@ -11,7 +11,7 @@ from aiormq.exceptions import PublishError
 from loguru import logger
 from pamqp.commands import Basic
 
-from tradepit.backends.bus.rabbitmq_link import RabbitmqLink, shut, translated
+from tradepit.backends.bus.rabbitmq_link import RabbitmqLink, bounded, shut, translated
 from tradepit.runtime.deadlines import Deadlines
 from tradepit.trading.model.errors import BadRequest, PayloadTooLarge, TimedOut, TradepitError, Unavailable
 
@@ -270,7 +270,7 @@ class Poster:
                     channel = await self._link.channel()
                 while self._waiting:
                     letter = self._waiting[0]
-                    with translated():
+                    async with bounded():
                         # Waits while the server does not take what was sent before.
                         await channel.basic_publish(
                             letter.payload,

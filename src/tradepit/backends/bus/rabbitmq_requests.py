@@ -5,12 +5,12 @@ import itertools
 
 from aiormq.abc import DeliveredMessage
 from aiormq.channel import Channel as AmqpChannel
-from aiormq.exceptions import AMQPError, ChannelInvalidStateError, PublishError
+from aiormq.exceptions import PublishError
 from loguru import logger
 from pamqp.commands import Basic
 
 from tradepit.backends.bus.rabbitmq_consumer import Attached, RabbitmqConsumer, read_message
-from tradepit.backends.bus.rabbitmq_link import RabbitmqLink
+from tradepit.backends.bus.rabbitmq_link import RabbitmqLink, translated
 from tradepit.backends.bus.rabbitmq_publisher import Poster, check
 from tradepit.ports.bus import Responder
 from tradepit.runtime.eager import Started
@@ -68,12 +68,13 @@ class RabbitmqAsker:
     async def _send(self, channel: AmqpChannel, subject: str, payload: bytes, number: str) -> None:
         properties = Basic.Properties(reply_to=_REPLIES, correlation_id=number)
         try:
-            await channel.basic_publish(
-                payload, exchange=self._exchange, routing_key=subject, properties=properties, mandatory=True, wait=False
-            )
-        except PublishError as error:
-            raise Unavailable("nobody answers on this subject", subject=subject) from error
-        except (AMQPError, ChannelInvalidStateError, OSError) as error:
+            with translated():
+                await channel.basic_publish(
+                    payload, exchange=self._exchange, routing_key=subject, properties=properties, mandatory=True, wait=False
+                )
+        except Unavailable as error:
+            if isinstance(error.__cause__, PublishError):
+                raise Unavailable("nobody answers on this subject", subject=subject) from error
             raise TimedOut("the connection was lost with the question", subject=subject) from error
 
     async def _attach(self, channel: AmqpChannel) -> Attached:

@@ -13,7 +13,7 @@ from pamqp.commands import Basic
 from pamqp.common import FieldValue
 
 from tradepit.backends.bus.rabbitmq_consumer import Attached, RabbitmqConsumer, read_message
-from tradepit.backends.bus.rabbitmq_link import RabbitmqLink, alone, exists, open_channel, shut, translated
+from tradepit.backends.bus.rabbitmq_link import RabbitmqLink, alone, bounded, exists, open_channel, shut, translated
 from tradepit.ports.bus import Handler, Message
 from tradepit.trading.model.errors import TradepitError, Unavailable
 
@@ -25,7 +25,7 @@ _SEGMENT_BYTES = 64 << 20
 _PREFETCH, _ACK_EVERY = 500, 100
 _WHOLE_CHUNK = 65_535
 _KNOWN = 65_536
-_ANSWER_S = 5.0
+_ANSWER_S, _ACK_S = 5.0, 1.0
 
 
 async def ensure_stream(connection: AbstractConnection, name: str, exchange: str, subject: str, *, max_bytes: int) -> bool:
@@ -220,8 +220,9 @@ class StreamReader:
             channel, tag = entry.delivered.channel, entry.delivered.delivery_tag or 0
             await self._take(entry)
             if self._entries.empty() or not tag % _ACK_EVERY:
-                with contextlib.suppress(TradepitError), translated():
-                    await channel.basic_ack(tag, multiple=True, wait=False)
+                with contextlib.suppress(TradepitError):
+                    async with bounded(_ACK_S):
+                        await channel.basic_ack(tag, multiple=True, wait=False)
 
     async def _take(self, entry: Entry) -> None:
         if self._place is not None:
@@ -294,7 +295,7 @@ async def copy_stream(link: RabbitmqLink, stream: str, take: Callable[[Message, 
                 await take(entry.message(), entry.identity)
             if entry.offset >= end:
                 return
-            with translated():
+            async with bounded():
                 await channel.basic_ack(entry.delivered.delivery_tag or 0, wait=False)
     finally:
         await shut(channel)

@@ -13,7 +13,7 @@ from loguru import logger
 from pamqp.commands import Basic
 
 from tradepit.backends.bus.rabbitmq_consumer import SUBJECT, Attached, RabbitmqConsumer, deliveries, read_message
-from tradepit.backends.bus.rabbitmq_link import RabbitmqLink, alone, exists, open_channel, shut, translated
+from tradepit.backends.bus.rabbitmq_link import RabbitmqLink, alone, bounded, exists, open_channel, shut, translated
 from tradepit.backends.bus.rabbitmq_stream import copy_stream
 from tradepit.ports.bus import Handler, Message
 from tradepit.ports.bus_route import Route
@@ -129,11 +129,12 @@ class RabbitmqWorker:
     async def _tell(self, delivered: DeliveredMessage, *, keep: bool) -> None:
         # Lost on the way, the message comes again, marked as redelivered.
         tag = delivered.delivery_tag or 0
-        with contextlib.suppress(TradepitError), translated():
-            if keep:
-                await delivered.channel.basic_nack(tag, requeue=True, wait=False)
-            else:
-                await delivered.channel.basic_ack(tag, wait=False)
+        with contextlib.suppress(TradepitError):
+            async with bounded():
+                if keep:
+                    await delivered.channel.basic_nack(tag, requeue=True, wait=False)
+                else:
+                    await delivered.channel.basic_ack(tag, wait=False)
 
 
 def _identity(delivered: DeliveredMessage) -> str:
@@ -178,7 +179,7 @@ async def ensure_group(
             async def take(message: Message, identity: str) -> None:
                 headers = {**message.headers, SUBJECT: message.subject}
                 properties = Basic.Properties(message_id=identity, delivery_mode=2, headers=dict(headers))
-                with translated():
+                async with bounded():
                     await channel.basic_publish(message.payload, routing_key=queue, properties=properties, mandatory=True)
 
             await asyncio.sleep(_SETTLE_S)  # what was routed before the binding is in the stream by then
