@@ -1,18 +1,23 @@
-# Two commands set everything up: `make demo` (see it move) and `make test` (everything CI runs). Nothing needs root or a compiler.
+# Two commands set everything up: `make demo` (see it move) and `make test` (everything CI runs). Neither needs a compiler;
+# the tests need a RabbitMQ server, which `make servers` installs as root on Debian, and else says so.
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test crashpoints split-flows check unit format docs bench clean
+.PHONY: demo test servers crashpoints split-flows check unit format docs bench clean
 
 demo: $(VENV)/.installed
 	$(BIN)/tradepit demo
 
-test: $(VENV)/.installed-dev
+test: servers $(VENV)/.installed-dev
 	$(MAKE) check
 	$(BIN)/pytest tests/unit tests/property tests/wire tests/test_house.py
 	$(BIN)/pytest tests/conformance
 	$(BIN)/pytest tests/scenario tests/chaos
+
+# The servers that the tests start for themselves.
+servers:
+	sh tests/servers/install.sh
 
 # Two hundred seeded crashes at chosen appends, on a driven clock: a part of `make test` that can be run by itself.
 crashpoints: $(VENV)/.installed-dev

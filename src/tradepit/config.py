@@ -183,7 +183,8 @@ class LogSettings(_Settings, frozen=True, kw_only=True):
 class Settings(_Settings, frozen=True, kw_only=True):
     """All settings of a house. URLs choose the backends.
 
-    ``bus``: ``nats://host:port`` or ``memory://``. ``journal``: ``file`` (in ``data_dir``, fsync), ``file?sync=os``, ``jetstream``
+    ``bus``: ``nats://host:port``, ``amqp://user:password@host:port/vhost`` (RabbitMQ, extra ``rabbitmq``; then ``lease`` and
+    ``cache`` cannot be ``nats``) or ``memory://``. ``journal``: ``file`` (in ``data_dir``, fsync), ``file?sync=os``, ``jetstream``
     (on the bus's server) or ``memory``. ``lease`` and ``cache``: ``nats`` (on the bus's server) or ``memory``; ``cache`` also
     ``redis://user:password@host:port/database``. ``store``, where orders become rows for other programs:
     ``sqlite+aiosqlite:///file``, ``postgresql+asyncpg://user:password@host:port/database``, or empty for none;

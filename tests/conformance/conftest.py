@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from tests.servers.postgres import PostgresServer
+from tests.servers.rabbitmq import RabbitmqServer
 from tests.servers.valkey import ValkeyServer
 
 from tradepit.runtime.nats_server import NatsServer
@@ -49,4 +50,11 @@ def postgres_server() -> Iterator[PostgresServer]:
 def own_postgres_server() -> Iterator[PostgresServer]:
     """A private PostgreSQL for cases that kill or freeze it; each starts it again."""
     with PostgresServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def rabbitmq_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitmqServer]:
+    """A private RabbitMQ server; a case that kills or freezes it leaves it running again."""
+    with RabbitmqServer(tmp_path_factory.mktemp("rabbitmq")) as server:
         yield server

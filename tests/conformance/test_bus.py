@@ -6,10 +6,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 
 import pytest
+from tests.servers.rabbitmq import RabbitmqServer
 
 from tradepit.backends.bus.colocated import ColocatedBus
 from tradepit.backends.bus.memory import MemoryBus, MemoryHub
 from tradepit.backends.bus.nats import NatsBus
+from tradepit.backends.bus.rabbitmq import RabbitmqBus
 from tradepit.ports.bus import Bus, Channel, Delivery, Message, Outgoing
 from tradepit.runtime.nats_server import NatsServer
 from tradepit.trading.model.errors import ConfigError, InternalError, TimedOut, TradepitError, Unavailable
@@ -43,13 +45,18 @@ class World:
         return bus
 
 
-@pytest.fixture(params=["memory", "nats", "colocated"])
+@pytest.fixture(params=["memory", "nats", "colocated", "rabbitmq"])
 async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
     if request.param == "memory":
         hub = MemoryHub()
 
         async def connect(world: World) -> Bus:
             return MemoryBus(hub, channels=world.channels)
+    elif request.param == "rabbitmq":
+        rabbit: RabbitmqServer = request.getfixturevalue("rabbitmq_server")
+
+        async def connect(world: World) -> Bus:
+            return RabbitmqBus(rabbit.url, name="conformance", channels=world.channels, settle_s=0)
     else:
         server: NatsServer = request.getfixturevalue("nats_server")
 

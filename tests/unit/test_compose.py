@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from tradepit.backends.bus.colocated import ColocatedBus
 from tradepit.backends.bus.memory import MemoryBus
 from tradepit.backends.cache.memory import MemoryCache
 from tradepit.backends.cache.redis import RedisCache
@@ -49,6 +50,14 @@ MEMORY = Settings(
 
 def wiring(tmp_path: Path, **changes: object) -> Wiring:
     return Wiring(msgspec.structs.replace(MEMORY, data_dir=str(tmp_path), **changes), process="test")
+
+
+def test_the_bus_is_chosen_by_its_url_and_a_wrong_one_keeps_its_password(tmp_path: Path) -> None:
+    for url in ("nats://127.0.0.1:1", "amqp://user:secret@127.0.0.1:1/", "amqps://user:secret@127.0.0.1:1/"):
+        assert isinstance(wiring(tmp_path, bus=url).bus(), ColocatedBus)
+    with pytest.raises(ConfigError) as caught:
+        wiring(tmp_path, bus="kafka://user:secret@127.0.0.1:1").bus()
+    assert "secret" not in str(caught.value)
 
 
 async def test_memory_backends_of_one_wiring_share_what_they_keep(tmp_path: Path) -> None:

@@ -63,8 +63,14 @@ class Wiring:
                 self._bus = MemoryBus(MemoryHub(), channels=CHANNELS)
             elif url.startswith("nats:"):
                 self._bus = ColocatedBus(NatsBus(url, name=self.process, channels=CHANNELS))
+            elif url.startswith(("amqp:", "amqps:")):
+                with _extra("rabbitmq"):
+                    from tradepit.backends.bus.rabbitmq import RabbitmqBus  # noqa: PLC0415 - an extra
+                self._bus = ColocatedBus(RabbitmqBus(url, name=self.process, channels=CHANNELS))
             else:
-                raise ConfigError("bus must be memory:// or nats://host:port", bus=url)
+                raise ConfigError(
+                    "bus must be memory://, nats://host:port or amqp://user:password@host:port/", bus=without_secret(url)
+                )
         return self._bus
 
     def journal(self, name: str) -> Journal:
