@@ -12,6 +12,7 @@ from tradepit.web.diff.addresses import addresses
 
 _PRELUDE = """
 import json, sys, time
+from datetime import date
 from tqsdk import TqApi, TqAuth, TqKq, TqAccount, TqSim, TqMultiAccount, TargetPosTask, TqBacktest, BacktestFinished
 
 def say(**told):
@@ -65,8 +66,13 @@ class TqProgram:
         except subprocess.TimeoutExpired:
             self.kill()
             code = -1
-        assert code == 0, f"ended with {code}: {self._errors.read_text(errors='replace')[-3000:]}\nsaid {self.so_far()[-5:]}"
+        assert code == 0, f"ended with {code}: {self._trouble()}\nsaid {self.so_far()[-5:]}"
         return self.so_far()
+
+    def _trouble(self) -> str:
+        """The first traceback: what comes after it is the event loop being torn down."""
+        text = self._errors.read_text(errors="replace")
+        return text[max(0, text.find("Traceback")) :][:3000]
 
     def kill(self) -> None:
         """End it."""

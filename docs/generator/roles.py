@@ -18,10 +18,14 @@ def page() -> str:
     parts = [_INTRO]
     for name, roles in PROFILES.items():
         module = sys.modules[f"tradepit.profiles.{name}"]
-        rows = [(code(role.name), role.replicas, _processes(role), role.purpose) for role in roles]
+        rows = [(code(role.name), role.replicas, _processes(role), _purpose(role)) for role in roles]
         parts += [f"## Profile `{name}`", doc(module), table(("role", "instances", "process", "purpose"), rows)]
     parts += ["## What each role reads, tells and answers", _channels()]
     return "\n\n".join(parts)
+
+
+def _purpose(role: Role) -> str:
+    return role.purpose + ("; started on request" if role.on_request else "")
 
 
 def _processes(role: Role) -> str:

@@ -352,6 +352,8 @@ def _diff_front(wiring: Wiring, instance: str, number: int, on_failure: OnFailur
         port=diff.port,
         users=diff.users,
         open_with=diff.open_with,
+        history=Path(diff.history) if diff.history else wiring.settings.folder / "recordings",
+        intents=wiring.settings.folder / "intents" / f"{instance}-{new_id('')[-8:]}.jsonl",
         freeze=exchange.gateway.venue.ledger.freeze_price,
     )
     return DiffFront(bus, wiring.clock, wiring.exchange_clock(), load_catalog(), wiring.client(bus), settings, instance)

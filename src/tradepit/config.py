@@ -114,12 +114,14 @@ class DiffSettings(_Settings, frozen=True, kw_only=True):
     """The DIFF front, where an unmodified TqSDK trades. Loopback only unless there are ``users``; port 0 takes any free one.
 
     ``users`` maps names to passwords; empty lets anybody in who reaches the door, under any name, which is the account's too.
+    ``history`` is a file or folder of recorded ticks for charts, empty for what the house's own recorder has written.
     ``open_with`` is the deposit of an account opened at its user's first login, null opens none.
     """
 
     host: str = "127.0.0.1"
     port: Annotated[int, msgspec.Meta(ge=0, le=65_535)] = 7788
     users: dict[str, str] = {}
+    history: str = ""
     open_with: Decimal | None = Decimal(10_000_000)
 
     def __post_init__(self) -> None:

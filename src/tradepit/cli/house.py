@@ -31,16 +31,21 @@ class Member(msgspec.Struct, kw_only=True):
 
 
 class House:
-    """Blocking. ``revive`` starts every process again that died; nothing is shared with it but files and the bus."""
+    """Blocking. ``revive`` starts every process again that died; nothing is shared with it but files and the bus.
 
-    def __init__(self, settings: Settings, folder: Path, *, without: frozenset[str] = frozenset()) -> None:
+    ``without`` are roles left out, ``also`` those on request that are wanted.
+    """
+
+    def __init__(
+        self, settings: Settings, folder: Path, *, without: frozenset[str] = frozenset(), also: frozenset[str] = frozenset()
+    ) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         # Journals in files hold the truth; then the server keeps nothing that could not be published again after a power cut.
         keeps_journals = settings.journal.startswith("jetstream")
         self.server = NatsServer(folder / SERVER_FOLDER, sync="always" if keeps_journals else "1s")
         self._settings = settings
-        self._without = without
+        self._without, self._also = without, also
         self.settings_path = folder / SETTINGS_FILE
         self.members = {name: Member(name=name, instances=instances) for name, instances in self._processes().items()}
 
@@ -95,7 +100,7 @@ class House:
     def _processes(self) -> dict[str, tuple[str, ...]]:
         grouped: dict[str, list[str]] = {}
         for role in roles_of(self._settings.profile):
-            if role.name not in self._without:
+            if role.name not in self._without and (role.name in self._also or not role.on_request):
                 for number, instance in enumerate(role.instances(), start=1):
                     grouped.setdefault(role.process_of(number), []).append(instance)
         return {name: tuple(instances) for name, instances in grouped.items()}

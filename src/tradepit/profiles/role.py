@@ -9,6 +9,7 @@ class Role(msgspec.Struct, frozen=True, kw_only=True):
     """``replicas`` instances named ``<role>-1`` …; ``process`` is a format of ``{n}``: equal names share a process.
 
     ``consumes`` and ``publishes`` are channels of the wire contract; ``serves`` are RPC methods on ``rpc.<role>.<method>``.
+    A role ``on_request`` is started by whoever wants it; a house that is started whole does without.
     """
 
     name: str
@@ -18,6 +19,7 @@ class Role(msgspec.Struct, frozen=True, kw_only=True):
     consumes: tuple[Channel, ...] = ()
     publishes: tuple[Channel, ...] = ()
     serves: tuple[str, ...] = ()
+    on_request: bool = False
 
     def instances(self) -> list[str]:
         """The ids of the role's instances."""

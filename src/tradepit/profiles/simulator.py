@@ -113,6 +113,7 @@ ROLES = (
         process="diff",
         purpose="the exchange in TqSDK's own protocol, so that an unmodified TqSDK trades here",
         consumes=(wire.BROKER_REPORTS, wire.MARKET_DEPTH, wire.MARKET_TICK),
+        on_request=True,
     ),
     Role(
         name=wire.TRADING_AGENTS,

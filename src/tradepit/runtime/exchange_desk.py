@@ -14,6 +14,7 @@ from tradepit.trading.model.instrument import Instrument
 from tradepit.trading.model.order import Order
 from tradepit.trading.model.position import Position
 from tradepit.trading.model.report import Report
+from tradepit.trading.model.tick import Tick
 from tradepit.wire import gateway as wire
 from tradepit.wire.simulator import TRADING_GATEWAY, rpc_subject
 
@@ -51,6 +52,13 @@ class ExchangeDesk:
         """The account's money; None when the exchange does not know it."""
         try:
             return (await self._ask("account", wire.QueryAccount(account=account), wire.AccountReply)).account
+        except BadRequest:
+            return None
+
+    async def market(self, symbol: str) -> Tick | None:
+        """A listed contract's market now, the exchange's own book in it. None when it is not listed."""
+        try:
+            return (await self._ask("depth", wire.DepthRequest(symbol=symbol), wire.DepthReply)).tick
         except BadRequest:
             return None
 

@@ -206,7 +206,7 @@ class Doors:
         if not 0 < body.levels <= _MAX_DEPTH:
             raise BadRequest("out of range", field="levels")
         bids, asks = self._venue.depth(body.symbol, body.levels)
-        return wire.encode(wire.DepthReply(bids=list(bids), asks=list(asks)))
+        return wire.encode(wire.DepthReply(bids=list(bids), asks=list(asks), tick=self._venue.tick(body.symbol)))
 
     async def _faults(self, payload: bytes) -> bytes:
         body = wire.read_body(payload, _FAULTS, MAX_REQUEST_BYTES)

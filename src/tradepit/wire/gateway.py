@@ -18,7 +18,7 @@ from tradepit.trading.model.order import Order
 from tradepit.trading.model.position import Position
 from tradepit.trading.model.report import Report
 from tradepit.trading.model.terms import SessionPhase
-from tradepit.trading.model.tick import Level
+from tradepit.trading.model.tick import Level, Tick
 
 SERVICE = "trading-gateway"
 MAX_BATCH_BYTES = 256 * 1024
@@ -184,10 +184,11 @@ class InstrumentsReply(Reply, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class DepthReply(Reply, frozen=True, kw_only=True, omit_defaults=True):
-    """Reply of depth: best levels first."""
+    """Reply of depth: best levels first, and the market as its next snapshot on ``market.depth.*`` would show it."""
 
     bids: list[Level] = []
     asks: list[Level] = []
+    tick: Tick | None = None
 
 
 class FaultsReply(Reply, frozen=True, kw_only=True, omit_defaults=True):

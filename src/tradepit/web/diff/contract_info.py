@@ -91,7 +91,7 @@ def type_of(info: Info) -> str:
 def file_entry(info: Info) -> Info:
     """The same contract for clients that read the contract file instead of asking; expiry in seconds."""
     kept = {key: value for key, value in info.items() if key not in ("settlement_price", "underlying", "categories")}
-    kept["class"] = info["class"]
+    kept.setdefault("expired", False)
     if "expire_datetime" in info:
         kept["expire_datetime"] = info["expire_datetime"] / NS_PER_SECOND
     if "underlying" in info:

@@ -9,6 +9,7 @@ from litestar.connection import WebSocket
 from litestar.exceptions import WebSocketDisconnect, WebSocketException
 from loguru import logger
 
+from tradepit.trading.model.errors import BadRequest
 from tradepit.web.diff.outlet import Outlet
 
 RESTARTING = 1012
@@ -23,17 +24,16 @@ class Packet(msgspec.Struct, frozen=True):
     aid: str = ""
 
 
-class HangUp(Exception):
-    """The client must connect anew."""
-
-
 class Party(Protocol):
     """One side of a conversation: what the server knows of one client."""
 
     outlet: Outlet
 
     async def hear(self, aid: str, payload: bytes) -> None:
-        """One packet that is no peek. Raises HangUp, and msgspec's errors for what cannot be read."""
+        """One packet that is no peek. Raises BadRequest, and msgspec's errors for what cannot be read."""
+
+    async def patience(self) -> str:
+        """Return, with the reason, when the client must connect anew; never, as long as all is well."""
 
     def leave(self) -> None:
         """The client is gone."""
@@ -43,20 +43,35 @@ _PACKET = msgspec.json.Decoder(Packet)
 
 
 async def converse(socket: Socket, party: Party) -> None:
-    """Serve an accepted websocket until its client or the server leaves. Packets that cannot be read are passed over."""
-    telling = asyncio.get_running_loop().create_task(_tell(socket, party.outlet), name="diff-tell")
+    """Serve an accepted websocket until its client, the server or the party's patience leaves. What cannot be read is passed over."""
+    loop = asyncio.get_running_loop()
+    work = {
+        loop.create_task(_listen(socket, party), name="diff-listen"),
+        loop.create_task(_tell(socket, party.outlet), name="diff-tell"),
+        loop.create_task(_lose_patience(socket, party), name="diff-patience"),
+    }
     try:
-        while True:
-            await _hear(party, (await socket.receive_data(mode="text")).encode("utf-8", "surrogatepass"))
-    except WebSocketDisconnect:
-        pass
-    except HangUp as reason:
-        logger.info("a DIFF client is told to come again: {}", reason)
-        await _close(socket)
+        await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
     finally:
         party.leave()
-        telling.cancel()
-        await asyncio.gather(telling, return_exceptions=True)
+        for task in work:
+            task.cancel()
+        for outcome in await asyncio.gather(*work, return_exceptions=True):
+            if isinstance(outcome, Exception):
+                logger.opt(exception=outcome).error("a DIFF conversation failed")
+
+
+async def _listen(socket: Socket, party: Party) -> None:
+    with contextlib.suppress(WebSocketDisconnect):
+        while True:
+            await _hear(party, (await socket.receive_data(mode="text")).encode("utf-8", "surrogatepass"))
+
+
+async def _lose_patience(socket: Socket, party: Party) -> None:
+    reason = await party.patience()
+    logger.info("a DIFF client is told to come again: {}", reason)
+    with contextlib.suppress(WebSocketException, RuntimeError, OSError):
+        await socket.close(code=RESTARTING)
 
 
 async def _hear(party: Party, payload: bytes) -> None:
@@ -65,7 +80,7 @@ async def _hear(party: Party, payload: bytes) -> None:
         if aid == "peek_message":
             party.outlet.peek()
         await party.hear(aid, payload)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError) as error:
+    except (BadRequest, msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError) as error:
         logger.warning("a DIFF packet was passed over: {}", str(error)[:200])
 
 
@@ -73,8 +88,3 @@ async def _tell(socket: Socket, outlet: Outlet) -> None:
     with contextlib.suppress(WebSocketException, RuntimeError, OSError):
         while True:
             await socket.send_data((await outlet.next()).decode(), mode="text")
-
-
-async def _close(socket: Socket) -> None:
-    with contextlib.suppress(WebSocketException, RuntimeError, OSError):
-        await socket.close(code=RESTARTING)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import date, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import msgspec
 from loguru import logger
@@ -17,6 +18,7 @@ from tradepit.trading.ledger.rules import FreezePrice
 from tradepit.trading.model.errors import CalendarUnknown, ConfigError
 from tradepit.web.diff.access import Access
 from tradepit.web.diff.conversation import Party
+from tradepit.web.diff.history import History
 from tradepit.web.diff.market import Market
 from tradepit.web.diff.market_session import MarketSession
 from tradepit.web.diff.order_desk import OrderDesk
@@ -34,13 +36,17 @@ _YEARS = range(2000, 2100)
 class FrontSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Where the front listens (``port`` 0: any free one), who may log in, and what a new account starts with.
 
-    ``open_with`` None: only accounts that are open already. ``users`` empty: anybody who reaches the door, under any name.
+    ``history`` is a file or folder of recorded ticks for charts, ``intents`` the file of what is asked of the house.
+    ``open_with`` None: only accounts that are open already.
+    ``users`` empty: anybody who reaches the door, under any name.
     """
 
     host: str = "127.0.0.1"
     port: int = 7788
     users: dict[str, str] = {}
     open_with: Decimal | None = Decimal(10_000_000)
+    history: Path = Path("recordings")
+    intents: Path | None = None
     freeze: FreezePrice = FreezePrice.PRE_SETTLEMENT
 
 
@@ -55,11 +61,11 @@ class DiffFront:
     ) -> None:
         if settings.host.lower() not in LOOPBACK and not settings.users:
             raise ConfigError("a DIFF front that other machines can reach needs users with passwords", host=settings.host)
-        self._instance, self._catalog = instance, catalog
+        self._instance, self._clock, self._catalog = instance, clock, catalog
         self._access = Access(settings.users)
-        self._market = Market(bus, clock, time, catalog)
+        self._market = Market(bus, clock, time, catalog, History(settings.history))
         self._desk = TradingDesk(bus, clock, self._market, catalog.calendar, open_with=settings.open_with, freeze=settings.freeze)
-        self._orders = OrderDesk(client, ExchangeDesk(bus), clock, time, self._market)
+        self._orders = OrderDesk(client, ExchangeDesk(bus), clock, time, self._market, settings.intents)
         self._desk.on_loaded = self._orders.recall
         self._sessions = 0
         doors = Doors(
@@ -130,10 +136,10 @@ class DiffFront:
 
     def _market_party(self, authorization: str) -> Party:
         del authorization
-        return self._counted(MarketSession(self._market))
+        return self._counted(MarketSession(self._market, self._market.charts))
 
     def _trade_party(self, authorization: str) -> Party:
-        return self._counted(TradeSession(self._desk, self._orders, self._access, authorization))
+        return self._counted(TradeSession(self._desk, self._orders, self._access, self._clock, authorization))
 
     def _counted(self, party: Party) -> Party:
         self._sessions += 1

@@ -10,6 +10,15 @@ from tradepit.web.diff.instrument_schema import SCHEMA
 
 _MAX_QUERY = 64 * 1024
 _ALWAYS = "20000101"
+_INDEX: Info = {
+    "class": "INDEX",
+    "instrument_id": "CSI.000300",
+    "exchange_id": "CSI",
+    "price_tick": 0.01,
+    "price_decs": 2,
+    "volume_multiple": 1,
+    "expired": False,
+}
 _LISTED = ("instrument_id", "class", "exchange_id", "product_id")
 
 
@@ -54,8 +63,8 @@ class InstrumentService:
         return {"result": result.data}
 
     def file(self) -> dict[str, Info]:
-        """All contracts by name."""
-        return {name: file_entry(info) for name, info in self._infos.items()}
+        """All contracts by name, and an index that the file's readers take for granted."""
+        return {name: file_entry(info) for name, info in self._infos.items()} | {_INDEX["instrument_id"]: dict(_INDEX)}
 
     def mains(self) -> dict[str, list[list[str]]]:
         """Each product's main contract, from the first day of its calendar on."""

@@ -13,15 +13,18 @@ from tradepit.runtime.tasks import TaskGroup
 from tradepit.trading.calendar.catalog import Catalog
 from tradepit.trading.model.errors import Unavailable
 from tradepit.trading.model.instrument import Instrument
+from tradepit.web.diff.chart_store import ChartStore
 from tradepit.web.diff.contract_info import future_info
+from tradepit.web.diff.history import History
 from tradepit.web.diff.instrument_service import InstrumentService
 from tradepit.web.diff.orders import contract_name
 from tradepit.web.diff.quotes import Quote, changed, opening_quote, quote_of
 from tradepit.wire.gateway import InstrumentState
 from tradepit.wire.simulator import MARKET_DEPTH, MARKET_TICK, TickData
+from tradepit.wire.simulator_codec import tick_data
 
 QuoteHearer = Callable[[str, Quote], None]
-TickHearer = Callable[[str, TickData], None]
+ChartHearer = Callable[[str, list[int]], None]
 
 _REFRESH_S = 2.0
 _RETRY_S = 0.2
@@ -32,10 +35,10 @@ class Market:
     """Quotes are the exchange's own book, where accounts' orders stand too; of a contract whose book it never told, the ticks.
 
     ``quote_hearers`` are told the changed fields of a quote by its name outside (main contracts under their own as well),
-    ``tick_hearers`` every tick a quote was made from. ``time`` is the exchange's.
+    ``chart_hearers`` the durations of a contract whose charts a tick changed. ``time`` is the exchange's.
     """
 
-    def __init__(self, bus: Bus, clock: Clock, time: Clock, catalog: Catalog) -> None:
+    def __init__(self, bus: Bus, clock: Clock, time: Clock, catalog: Catalog, history: History) -> None:
         self._bus, self._clock, self._time, self._catalog = bus, clock, time, catalog
         self._desk = ExchangeDesk(bus)
         self._tasks = TaskGroup("diff-market")
@@ -43,9 +46,11 @@ class Market:
         self._states: dict[str, InstrumentState] = {}
         self._quotes: dict[str, Quote] = {}
         self._own_book: set[str] = set()
+        self._seen: set[str] = set()
         self.service = InstrumentService()
+        self.charts = ChartStore(history)
         self.quote_hearers: list[QuoteHearer] = []
-        self.tick_hearers: list[TickHearer] = []
+        self.chart_hearers: list[ChartHearer] = []
         self.trading_day = 0
         self.ticks = self.refused = 0
 
@@ -122,14 +127,16 @@ class Market:
         if instrument is None:
             return
         self.ticks += 1
+        self._seen.add(tick.symbol)
         name = contract_name(instrument)
         newer = quote_of(tick, name, instrument.product.multiplier)
         news = changed(self._quotes.get(name, {}), newer)
         self._quotes[name] = newer
         for hear_quote in self.quote_hearers:
             hear_quote(name, news)
-        for hear_tick in self.tick_hearers:
-            hear_tick(name, tick)
+        durations = self.charts.take(name, tick)
+        for hear_bars in self.chart_hearers if durations else ():
+            hear_bars(name, durations)
 
     async def _refresh_forever(self) -> None:
         while True:
@@ -143,8 +150,16 @@ class Market:
 
     async def _refresh(self) -> None:
         reply = await self._desk.instruments()
-        if reply.instruments == list(self._states.values()) and reply.trading_day == self.trading_day:
-            return
-        self.service.set([future_info(state, self._catalog, reply.trading_day) for state in reply.instruments])
-        self._states = {state.instrument.symbol: state for state in reply.instruments}
-        self.trading_day = reply.trading_day
+        if reply.instruments != list(self._states.values()) or reply.trading_day != self.trading_day:
+            self.service.set([future_info(state, self._catalog, reply.trading_day) for state in reply.instruments])
+            self._states = {state.instrument.symbol: state for state in reply.instruments}
+            self.trading_day = reply.trading_day
+        for state in reply.instruments:
+            if state.instrument.symbol not in self._seen:
+                await self._look_at(state.instrument)
+
+    async def _look_at(self, instrument: Instrument) -> None:
+        """The exchange tells its book when it changes; what it looks like before that has to be asked for."""
+        tick = await self._desk.market(instrument.symbol)
+        if tick is not None and instrument.symbol not in self._seen:
+            self._take(tick_data(tick, instrument))

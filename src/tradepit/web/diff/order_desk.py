@@ -2,13 +2,15 @@
 
 import asyncio
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from loguru import logger
 
 from tradepit.ports.clock import Clock
 from tradepit.runtime.exchange_desk import ExchangeDesk
-from tradepit.runtime.order_client import OrderClient, Refused
+from tradepit.runtime.intent_log import IntentLog
+from tradepit.runtime.order_client import OrderClient, Refused, Reply
 from tradepit.runtime.tasks import TaskGroup
 from tradepit.trading.model.errors import OutcomeUnknown, TradepitError
 from tradepit.trading.model.instrument import Instrument
@@ -18,10 +20,12 @@ from tradepit.web.diff.naming import client_order_id_of, order_id_of
 from tradepit.web.diff.orders import CancelOrder, InsertOrder, contract_name, house_order, refusal_text, refused_record
 from tradepit.web.diff.outlet import Outlet
 from tradepit.web.diff.trading_user import TradingUser
+from tradepit.web.diff.unsettled import intent_of, read_unsettled
 from tradepit.wire.simulator_codec import from_iso
 
 _AGAIN_S = 0.5
 _UNDECIDED = ("PENDING", "UNKNOWN")
+NEVER_SENT = "CTP:报单未发出"
 NOT_LOGGED_IN = "CTP:还没有登录"
 _REPEATED = "报单编号重复: {}"
 _UNKNOWN_ORDER = "要撤销的单不存在: {}"
@@ -30,18 +34,25 @@ _UNKNOWN_ORDER = "要撤销的单不存在: {}"
 class OrderDesk:
     """Every order is one task: asked again under the same id until its fate is known. A cancel waits for its order's answer.
 
-    ``time`` is the exchange's, ``clock`` the machine's, by which order management judges how old a request is.
+    ``intents`` is where this life of the front writes down what it asks for; what former ones left unanswered beside it is settled
+    when its user comes. ``time`` is the exchange's, ``clock`` the machine's, by which order management judges how old a request is.
     """
 
-    def __init__(self, client: OrderClient, house: ExchangeDesk, clock: Clock, time: Clock, market: Market) -> None:
+    def __init__(
+        self, client: OrderClient, house: ExchangeDesk, clock: Clock, time: Clock, market: Market, intents: Path | None
+    ) -> None:
         self._client, self._house, self._clock, self._time, self._market = client, house, clock, time, market
         self._tasks = TaskGroup("diff-orders")
+        logs = sorted(intents.parent.glob(f"{intents.stem.rpartition('-')[0]}-*.jsonl")) if intents is not None else []
+        self._unsettled = read_unsettled(logs)
+        self._log = IntentLog(intents)
         self._sending: dict[tuple[str, str], asyncio.Task[None]] = {}
         self.sent = self.refused = self.repeated = 0
 
     async def stop(self) -> None:
         """Wait for nothing more: what was sent is known to the house. Idempotent."""
         await self._tasks.stop()
+        self._log.close()
 
     def insert(self, user: TradingUser, request: InsertOrder, outlet: Outlet) -> None:
         """Send an order, once: a repeated id gets the true record of the first again, and is never sent."""
@@ -81,22 +92,25 @@ class OrderDesk:
             return
         try:
             asked = house_order(request, instrument)
-            await self._submit(user, asked, since_ns)
+            name = asked["client_order_id"]
+            self._log.asked(name, intent_of(request, user.account, name), self._clock.now_ns())
+            self._log.answered(name, await self._submit(user, asked, since_ns), self._clock.now_ns())
         except Refused as error:
+            self._log.answered(client_order_id_of(request.order_id), error.reply, self._clock.now_ns())
             await self._explain(user, request, error)
         except TradepitError as error:
             self.refuse(user, request, refusal_text(error.reason_code, error.message))
 
-    async def _submit(self, user: TradingUser, asked: dict[str, Any], since_ns: int) -> None:
+    async def _submit(self, user: TradingUser, asked: dict[str, Any], since_ns: int) -> Reply:
         while True:
             try:
-                await self._client.submit(account=user.account, timestamp_ns=since_ns, **asked)
+                reply = await self._client.submit(account=user.account, timestamp_ns=since_ns, **asked)
             except OutcomeUnknown as error:
                 logger.warning("{} of {} is in doubt, asked again: {}", asked["client_order_id"], user.account, error)
                 await self._clock.sleep(_AGAIN_S)
             else:
                 self.sent += 1
-                return
+                return reply
 
     async def _explain(self, user: TradingUser, request: InsertOrder, error: Refused) -> None:
         """A refusal: of an order the exchange knows, its own word counts (a report may have told it already)."""
@@ -152,8 +166,23 @@ class OrderDesk:
                 if row["status"] == "REJECTED" and instrument is not None:
                     self._remember(user, row, instrument)
             if not any(row["status"] in _UNDECIDED for row in rows):
-                return
+                break
             await self._clock.sleep(_AGAIN_S)
+
+        for request in self._unsettled.pop(user.account, []):
+            if not await self._is_known(user, client_order_id_of(request.order_id)):
+                self.refuse(user, request, NEVER_SENT)
+
+    async def _is_known(self, user: TradingUser, client_order_id: str) -> bool:
+        """Whether order management has an order, asked until it answers."""
+        while client_order_id not in user.orders:
+            try:
+                reply = await self._client.call("orders", {"account": user.account, "client_order_id": client_order_id})
+            except TradepitError:
+                await self._clock.sleep(_AGAIN_S)
+            else:
+                return bool(reply.get("orders"))
+        return True
 
     def _remember(self, user: TradingUser, row: dict[str, Any], instrument: Instrument) -> None:
         order_id = order_id_of(row["client_order_id"], row["reference"])

@@ -1,12 +1,14 @@
 """One client of the trading socket: its login, its orders, its cancels."""
 
+import asyncio
+
 import msgspec
 from loguru import logger
 
+from tradepit.ports.clock import Clock
 from tradepit.trading.model.errors import BadRequest
 from tradepit.web.diff import notices
 from tradepit.web.diff.access import Access
-from tradepit.web.diff.conversation import HangUp
 from tradepit.web.diff.order_desk import NOT_LOGGED_IN, OrderDesk
 from tradepit.web.diff.orders import CancelOrder, InsertOrder
 from tradepit.web.diff.outlet import Outlet
@@ -14,6 +16,7 @@ from tradepit.web.diff.trading_desk import TradingDesk
 from tradepit.web.diff.trading_user import TradingUser
 
 _MAX_EARLY = 10_000
+_PATIENCE_S = 5
 
 
 class _Login(msgspec.Struct, frozen=True):
@@ -33,10 +36,10 @@ class TradeSession:
     The broker a client names does not matter: an account belongs to a user, whatever the broker. System information is not read.
     """
 
-    def __init__(self, desk: TradingDesk, orders: OrderDesk, access: Access, authorization: str) -> None:
-        self._desk, self._orders, self._access, self._authorization = desk, orders, access, authorization
+    def __init__(self, desk: TradingDesk, orders: OrderDesk, access: Access, clock: Clock, authorization: str) -> None:
+        self._desk, self._orders, self._access, self._clock, self._authorization = desk, orders, access, clock, authorization
         self._user: TradingUser | None = None
-        self._asked = False
+        self._asked, self._peeked = False, asyncio.Event()
         self._early: dict[str, InsertOrder] = {}
         self.outlet = Outlet()
 
@@ -48,9 +51,19 @@ class TradeSession:
             self._cancel(_CANCEL.decode(payload))
         elif aid == "req_login":
             await self._login(_LOGIN.decode(payload))
-        elif aid == "peek_message" and not self._asked:
-            # A client that was cut off cleanly believes itself logged in; only a new connection brings it to its senses.
-            raise HangUp("it peeks before it logged in")
+        elif aid == "peek_message":
+            self._peeked.set()
+
+    async def patience(self) -> str:
+        """A client that was cut off cleanly believes itself logged in; only a new connection brings it to its senses.
+
+        One that comes again after an outage peeks first and logs in a moment later.
+        """
+        await self._peeked.wait()
+        await self._clock.sleep(_PATIENCE_S)
+        if self._asked:
+            await asyncio.Event().wait()
+        return f"it peeked, and did not log in within {_PATIENCE_S} s"
 
     def leave(self) -> None:
         """Be told no more."""

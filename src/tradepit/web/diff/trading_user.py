@@ -52,6 +52,7 @@ class TradingUser:
         if former is not None and _older(order, former):
             return
         self.orders[order.client_order_id] = order
+        self.refused.pop(order_id_of(order.client_order_id, order.intent.reference), None)
         self._changed_orders[order.client_order_id] = None
         self.news.set()
 

@@ -1,0 +1,181 @@
+"""The DIFF front's sockets as a client sees them that does what TqSDK does only in bad moments."""
+
+import asyncio
+import json
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.diff_house import TRADING, DiffHouse, diff_settings
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import InvalidStatus
+
+from tradepit.web.diff.access import Access
+from tradepit.web.diff.outlet import merge
+
+Packet = dict[str, Any]
+ORDER: Packet = {
+    "aid": "insert_order", "user_id": "alice", "exchange_id": "CFFEX", "instrument_id": "IF2501", "direction": "BUY",
+    "offset": "OPEN", "volume": 1, "price_type": "LIMIT", "limit_price": 4400.0, "time_condition": "GFD", "volume_condition": "ANY",
+}  # fmt: skip
+
+
+class Client:
+    """A websocket and the document its patches make."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self.socket = socket
+        self.document: Packet = {}
+        self.answers: list[Packet] = []
+
+    async def say(self, **packet: object) -> None:
+        """One packet."""
+        await self.socket.send(json.dumps(packet))
+
+    async def peek(self, timeout_s: float = 10) -> Packet:
+        """Ask for news and merge them."""
+        await self.say(aid="peek_message")
+        answer: Packet = json.loads(await asyncio.wait_for(self.socket.recv(), timeout_s))
+        assert answer["aid"] == "rtn_data"
+        self.answers.append(answer)
+        for patch in answer["data"]:
+            merge(self.document, patch)
+        return answer
+
+    async def until(self, holds: Callable[[Packet], object]) -> None:
+        """Peek until the document is as it should be."""
+        while True:
+            try:
+                if holds(self.document):
+                    return
+            except KeyError:
+                pass
+            await self.peek()
+
+    async def login(self, user: str = "alice", password: str = "alice") -> None:
+        """Log in and read the snapshot."""
+        await self.say(aid="req_login", bid="simnow", user_name=user, password=password)
+        await self.until(lambda document: document["trade"][user]["trade_more_data"] is False)
+
+
+@asynccontextmanager
+async def _client(house: DiffHouse, path: str, token: str = "") -> AsyncIterator[Client]:
+    url = f"ws://127.0.0.1:{house.house.settings.diff.port}{path}"
+    headers = {"Authorization": f"Bearer {token}"}
+    async with connect(url, additional_headers=headers, proxy=None, max_size=None) as socket:
+        yield Client(socket)
+
+
+async def _open(house: DiffHouse) -> None:
+    async def answers() -> bool:
+        try:
+            async with _client(house, "/md"):
+                return True
+        except OSError:
+            return False
+
+    await house.until(answers, "the door")
+
+
+async def test_orders_from_before_the_login_are_told_finished_and_never_sent(tmp_path: Path) -> None:
+    async with DiffHouse(tmp_path, diff_settings(), TRADING) as house:
+        await house.leader()
+        await _open(house)
+        async with _client(house, "/td") as client:
+            await client.say(**ORDER, order_id="early")
+            await client.login()
+            early = client.document["trade"]["alice"]["orders"]["early"]
+            assert (early["status"], early["exchange_order_id"], early["volume_left"]) == ("FINISHED", "", 1)
+            await client.say(**ORDER, order_id="good")
+            await client.until(lambda document: document["trade"]["alice"]["orders"]["good"]["exchange_order_id"])
+        # A true order that waited through an outage is told as it truly is.
+        async with _client(house, "/td") as client:
+            await client.say(**ORDER | {"volume": 7}, order_id="good")
+            await client.login()
+            good = client.document["trade"]["alice"]["orders"]["good"]
+            assert (good["status"], good["volume_orign"]) == ("ALIVE", 1)
+        # What cannot be read hurts nobody, and what makes no sense is refused for good.
+        async with _client(house, "/td") as client:
+            for noise in ("", "no json", "[]", '{"aid":7}', '{"aid":"insert_order"}', '{"aid":"req_login"}', "\x00漢字"):
+                await client.socket.send(noise)
+            await client.login()
+            nonsense: list[Packet] = [{"direction": "UP"}, {"volume": 0.5}, {"price_type": "MAGIC"}, {"instrument_id": "../x"}]
+            for number, bad in enumerate(nonsense):
+                await client.say(**{**ORDER, **bad}, order_id=f"bad{number}")
+            await client.until(
+                lambda document: set(document["trade"]["alice"]["orders"]) >= {f"bad{number}" for number in range(4)}
+            )
+            orders = client.document["trade"]["alice"]["orders"]
+            assert {orders[f"bad{number}"]["exchange_order_id"] for number in range(4)} == {""}
+            assert {orders[f"bad{number}"]["status"] for number in range(4)} == {"FINISHED"}
+        assert len((await house.rpc("rpc.trading-gateway.orders", {"account": "alice"}))["orders"]) == 1
+
+
+async def test_a_slow_client_is_told_the_newest_and_nothing_piles_up(tmp_path: Path) -> None:
+    async with DiffHouse(tmp_path, diff_settings(), TRADING) as house:
+        await house.leader()
+        await _open(house)
+        async with _client(house, "/md") as market, _client(house, "/td") as trade:
+            await trade.login()
+            await market.peek()
+            await market.say(aid="subscribe_quote", ins_list="CFFEX.IF2501,CFFEX.XX9999")
+            await market.until(lambda document: document["ins_list"] == "CFFEX.IF2501,CFFEX.XX9999")
+            assert list(market.document["quotes"]) == ["CFFEX.IF2501"]
+            for number in range(40):
+                await house.order("sell", 4500, 1)
+                await trade.say(**ORDER | {"limit_price": 4500.0}, order_id=f"o{number}")
+                await asyncio.sleep(0.02)
+            await asyncio.sleep(1.5)
+            before = len(trade.answers)
+            await trade.until(lambda document: document["trade"]["alice"]["positions"]["CFFEX.IF2501"]["pos_long_today"] == 40)
+            # All forty orders came in the very next answers, not in forty.
+            assert len(trade.answers) - before <= 3
+            assert len(trade.document["trade"]["alice"]["trades"]) == 40
+            await market.until(lambda document: document["quotes"]["CFFEX.IF2501"]["volume"] == 40)
+            assert len(market.answers) <= 5
+
+
+async def test_a_stop_says_come_again_and_a_silent_login_is_reminded(tmp_path: Path) -> None:
+    async with DiffHouse(tmp_path, diff_settings(), TRADING) as house:
+        await house.leader()
+        await _open(house)
+        async with _client(house, "/td") as client:
+            await client.say(aid="peek_message")
+            await asyncio.wait_for(client.socket.wait_closed(), 10)
+            assert client.socket.close_code == 1012
+        async with _client(house, "/td") as trade, _client(house, "/md") as market:
+            await trade.login()
+            house.house.members["diff"].expected = False
+            house.house.send("diff", signal.SIGTERM)
+            for client in (trade, market):
+                await asyncio.wait_for(client.socket.wait_closed(), 10)
+                assert client.socket.close_code == 1012
+
+
+async def test_with_users_only_they_come_in(tmp_path: Path) -> None:
+    users = {"alice": "secret", "bob": "other"}
+    async with DiffHouse(tmp_path, diff_settings(users=users, open_with=None), TRADING) as house:
+        await house.leader()
+        token = Access(users).token("alice")
+
+        async def refused() -> bool:
+            try:
+                async with _client(house, "/td"):
+                    return False
+            except InvalidStatus:
+                return True
+            except OSError:
+                return False
+
+        await house.until(refused, "the door to be shut")
+        async with _client(house, "/td", token) as client:
+            for user, password in (("bob", "alice"), ("bob", "secret"), ("alice", "wrong"), ("alice", "secret")):
+                await client.say(aid="req_login", bid="simnow", user_name=user, password=password)
+                await client.peek()
+            notices = client.document["notify"].values()
+            # The last is let in by its password, and has no account here.
+            assert [each["level"] for each in notices] == ["ERROR"] * 4
+            assert "trade" not in client.document
+            assert "no such account" in list(notices)[-1]["content"]
