@@ -7,12 +7,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from tradepit.backends.broker.simulated import SimulatedBroker
+from tradepit.backends.broker.tqsdk import TqsdkBroker
 from tradepit.backends.bus.memory import MemoryBus
 from tradepit.backends.cache.memory import MemoryCache
 from tradepit.backends.journal.file import FileJournal
 from tradepit.backends.journal.memory import MemoryJournal
 from tradepit.backends.lease.memory import MemoryLease
-from tradepit.compose import Wiring, house_day, instances_of, make_service, opening_commands, starts_at_ns
+from tradepit.compose import Wiring, house_day, instances_of, make_service, opening_commands, starts_at_ns, tqsdk_link
 from tradepit.config import (
     AccountSettings,
     AgentSettings,
@@ -21,6 +23,9 @@ from tradepit.config import (
     MarketSettings,
     MonitorSettings,
     Settings,
+    TqAccountSettings,
+    TqSettings,
+    dump,
 )
 from tradepit.profiles.catalogue import PROFILES
 from tradepit.runtime.clock import ShiftedClock, SystemClock
@@ -166,3 +171,22 @@ def test_the_exchanges_time(tmp_path: Path) -> None:
     ticks = wiring(tmp_path, exchange=ExchangeSettings(time="ticks"))
     assert isinstance(ticks.exchange_clock(), TickClock)
     assert ticks.exchange_clock() is ticks.exchange_clock()
+
+
+async def test_the_broker_is_the_houses_own_or_tqsdk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert isinstance(wiring(tmp_path).broker(), SimulatedBroker)
+    with pytest.raises(ConfigError):
+        wiring(tmp_path, broker="tqsdk").broker()
+    account = TqAccountSettings(account="A1", broker_id="simnow", user="88", password_env="TEST_BROKER_WORD")
+    tq = TqSettings(run_mode="real", user="mira", password_env="TEST_TQ_WORD", accounts=(account,), symbols=("SHFE.rb2505",))
+    made = wiring(tmp_path, broker="tqsdk", tq=tq)
+    broker = made.broker()
+    assert isinstance(broker, TqsdkBroker)
+    with pytest.raises(ConfigError, match="secret"):
+        await broker.connect()
+    monkeypatch.setenv("TEST_TQ_WORD", "open")
+    monkeypatch.setenv("TEST_BROKER_WORD", "sesame")
+    login = tqsdk_link(made)._login()
+    assert (login.password, login.accounts[0].password) == ("open", "sesame")
+    assert "open" not in dump(made.settings)
+    assert "sesame" not in dump(made.settings) + repr(login)
