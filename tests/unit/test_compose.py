@@ -184,9 +184,9 @@ async def test_the_broker_is_the_houses_own_or_tqsdk(tmp_path: Path, monkeypatch
     assert isinstance(broker, TqsdkBroker)
     with pytest.raises(ConfigError, match="secret"):
         await broker.connect()
-    monkeypatch.setenv("TEST_TQ_WORD", "open")
+    monkeypatch.setenv("TEST_TQ_WORD", "abracadabra")
     monkeypatch.setenv("TEST_BROKER_WORD", "sesame")
     login = tqsdk_link(made)._login()
-    assert (login.password, login.accounts[0].password) == ("open", "sesame")
-    assert "open" not in dump(made.settings)
+    assert (login.password, login.accounts[0].password) == ("abracadabra", "sesame")
+    assert "abracadabra" not in dump(made.settings) + repr(login)
     assert "sesame" not in dump(made.settings) + repr(login)

@@ -28,7 +28,8 @@ async def test_ticks_drive_the_time_and_each_is_judged_for_itself(house: "House"
     ]
     assert house.clock.now_ns() == TEN + 3 * SECOND
     depth = await house.ask("depth", {"symbol": "IF2501"})
-    assert depth == {"bids": [[PRICE - 5, 5]], "asks": [[PRICE + 5, 5]]}
+    assert (depth["bids"], depth["asks"]) == ([[PRICE - 5, 5]], [[PRICE + 5, 5]])
+    assert (depth["tick"]["bids"], depth["tick"]["symbol"]) == (depth["bids"], "IF2501")
     bought = await house.send(house.order(1, price=PRICE + 5, lots=2))
     assert (bought["order"]["status"], bought["order"]["updated_ns"]) == ("FILLED", TEN + 3 * SECOND)
     assert (await house.ask("advance_time", {"now_ns": TEN + 60 * SECOND}))["now_ns"] == TEN + 60 * SECOND

@@ -100,6 +100,7 @@ class DiffFront:
         self._started = True
         await self._market.start()
         await self._desk.start()
+        self._orders.start()
         await self._server.start()
         logger.info("{}: {}", self._instance, self.url)
 

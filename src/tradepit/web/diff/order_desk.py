@@ -43,11 +43,17 @@ class OrderDesk:
     ) -> None:
         self._client, self._house, self._clock, self._time, self._market = client, house, clock, time, market
         self._tasks = TaskGroup("diff-orders")
-        logs = sorted(intents.parent.glob(f"{intents.stem.rpartition('-')[0]}-*.jsonl")) if intents is not None else []
-        self._unsettled = read_unsettled(logs)
-        self._log = IntentLog(intents)
+        self._intents, self._log = intents, IntentLog(None)
+        self._unsettled: dict[str, list[InsertOrder]] = {}
         self._sending: dict[tuple[str, str], asyncio.Task[None]] = {}
         self.sent = self.refused = self.repeated = 0
+
+    def start(self) -> None:
+        """Read what former lives have left, begin to write."""
+        if self._intents is not None:
+            logs = sorted(self._intents.parent.glob(f"{self._intents.stem.rpartition('-')[0]}-*.jsonl"))
+            self._unsettled = read_unsettled(logs)
+            self._log = IntentLog(self._intents)
 
     async def stop(self) -> None:
         """Wait for nothing more: what was sent is known to the house. Idempotent."""
