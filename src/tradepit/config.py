@@ -153,7 +153,8 @@ class TqSettings(_Settings, frozen=True, kw_only=True):
     a file only its owner can read.
 
     Seconds: ``timeout_s`` until an answer counts as lost, ``stuck_s`` until a process that stands still is ended, ``ack_s`` until
-    a connection that does not answer orders is, ``settle_s`` for which an order that was sent before a new login may still turn up.
+    a connection that does not answer orders is, ``settle_s`` for which an order that was sent before a new login may still turn up,
+    ``retry_max_s`` up to which the pause before the next login grows.
     """
 
     run_mode: Literal["real", "sandbox"] = "sandbox"
@@ -166,6 +167,7 @@ class TqSettings(_Settings, frozen=True, kw_only=True):
     stuck_s: Seconds = 10.0
     ack_s: Seconds = 10.0
     settle_s: Seconds = 5.0
+    retry_max_s: Annotated[float, msgspec.Meta(ge=0.5, le=3_600)] = 15.0
 
     def __post_init__(self) -> None:
         names = [account.account for account in self.accounts]

@@ -43,6 +43,7 @@ class TradingHouse:
                 symbols=("CFFEX.IF2501",),
                 settle_s=0.3,
                 ack_s=2.0,
+                retry_max_s=0.5,
             ),
         )
         self.wiring = Wiring(settings, process="house")
@@ -70,6 +71,7 @@ class TradingHouse:
         assert self.wiring._tqsdk is not None
         assert self.wiring._tqsdk.pid is not None
         os.kill(self.wiring._tqsdk.pid, signal.SIGKILL)
+        await until(lambda: not self.connected)
 
 
 def _fail(error: BaseException) -> None:

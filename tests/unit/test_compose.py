@@ -8,6 +8,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from tradepit.backends.broker.simulated import SimulatedBroker
+from tradepit.backends.broker.tqsdk import TqsdkBroker
 from tradepit.backends.bus.colocated import ColocatedBus
 from tradepit.backends.bus.memory import MemoryBus
 from tradepit.backends.cache.memory import MemoryCache
@@ -17,7 +19,7 @@ from tradepit.backends.journal.memory import MemoryJournal
 from tradepit.backends.lease.memory import MemoryLease
 from tradepit.backends.store.sql import SqlStore
 from tradepit.compose.roles import house_day, instances_of, make_service, opening_commands
-from tradepit.compose.wiring import Wiring, starts_at_ns
+from tradepit.compose.wiring import Wiring, starts_at_ns, tqsdk_link
 from tradepit.config import (
     AccountSettings,
     AgentSettings,
@@ -26,6 +28,9 @@ from tradepit.config import (
     MarketSettings,
     MonitorSettings,
     Settings,
+    TqAccountSettings,
+    TqSettings,
+    dump,
 )
 from tradepit.profiles.catalogue import PROFILES
 from tradepit.runtime.clock import ShiftedClock, SystemClock
@@ -204,3 +209,22 @@ async def test_a_missing_library_is_told_with_what_to_install(tmp_path: Path, mo
         wiring(tmp_path, cache="redis://127.0.0.1").cache()
     with pytest.raises(ConfigError, match=r"tradepit\[sql\]"):
         wiring(tmp_path, store="sqlite+aiosqlite:///x").store()
+
+
+async def test_the_broker_is_the_houses_own_or_tqsdk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert isinstance(wiring(tmp_path).broker(), SimulatedBroker)
+    with pytest.raises(ConfigError):
+        wiring(tmp_path, broker="tqsdk").broker()
+    account = TqAccountSettings(account="A1", broker_id="simnow", user="88", password_env="TEST_BROKER_WORD")
+    tq = TqSettings(run_mode="real", user="mira", password_env="TEST_TQ_WORD", accounts=(account,), symbols=("SHFE.rb2505",))
+    made = wiring(tmp_path, broker="tqsdk", tq=tq)
+    broker = made.broker()
+    assert isinstance(broker, TqsdkBroker)
+    with pytest.raises(ConfigError, match="secret"):
+        await broker.connect()
+    monkeypatch.setenv("TEST_TQ_WORD", "abracadabra")
+    monkeypatch.setenv("TEST_BROKER_WORD", "sesame")
+    login = tqsdk_link(made)._login()
+    assert (login.password, login.accounts[0].password) == ("abracadabra", "sesame")
+    assert "abracadabra" not in dump(made.settings) + repr(login)
+    assert "sesame" not in dump(made.settings) + repr(login)

@@ -202,6 +202,6 @@ def tqsdk_link(wiring: Wiring) -> TqsdkLink:
         password = read_secret(tq.password_env, tq.password_file, os.environ)
         return Login(run_mode=tq.run_mode, user=tq.user, password=password, accounts=accounts, symbols=list(tq.symbols))
 
-    timing = TqsdkTiming(stuck_s=tq.stuck_s, ack_s=tq.ack_s, settle_s=tq.settle_s)
+    timing = TqsdkTiming(stuck_s=tq.stuck_s, ack_s=tq.ack_s, settle_s=tq.settle_s, back_off_max_s=tq.retry_max_s)
     folder = wiring.settings.folder / "tqsdk"
     return TqsdkLink(folder, wiring.journal("tqsdk"), login, wiring.exchange_clock(), timing=timing, environment=os.environ)
