@@ -12,8 +12,11 @@ import yaml
 from tradepit.runtime.order_client import RetryPolicy
 from tradepit.runtime.single_active import LeaseTiming
 from tradepit.services.gateway_settings import GatewaySettings
+from tradepit.services.tq_settings import TqServiceSettings
 from tradepit.services.trading_agents import AgentRow
 from tradepit.trading.model.errors import ConfigError
+from tradepit.wire.tq import QueueNames
+from tradepit.wire.tq_flat import FlatNames
 
 ENVIRONMENT_PREFIX = "TRADEPIT_"
 _MAX_MAGNITUDE = 15
@@ -152,6 +155,9 @@ class TqSettings(_Settings, frozen=True, kw_only=True):
     the contracts to trade, with their exchange: ``SHFE.rb2505``. No password stands here: each is in an environment variable or in
     a file only its owner can read.
 
+    ``service`` is what the broker connect's services (profiles ``tq`` and ``tq_flat``) are told, ``queues`` and ``flat_queues`` the
+    names they use on RabbitMQ where those are not the documents'.
+
     Seconds: ``timeout_s`` until an answer counts as lost, ``stuck_s`` until a process that stands still is ended, ``ack_s`` until
     a connection that does not answer orders is, ``settle_s`` for which an order that was sent before a new login may still turn up,
     ``retry_max_s`` up to which the pause before the next login grows.
@@ -163,6 +169,9 @@ class TqSettings(_Settings, frozen=True, kw_only=True):
     password_file: str = ""
     accounts: tuple[TqAccountSettings, ...] = ()
     symbols: tuple[Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{2,8}\.[A-Za-z0-9_-]{1,64}\Z")], ...] = ()
+    service: TqServiceSettings | None = None
+    queues: QueueNames = QueueNames()
+    flat_queues: FlatNames = FlatNames()
     timeout_s: Seconds = 5.0
     stuck_s: Seconds = 10.0
     ack_s: Seconds = 10.0

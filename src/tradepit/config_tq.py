@@ -7,13 +7,16 @@ from urllib.parse import quote
 import msgspec
 import yaml
 
-from tradepit.config import Settings
+from tradepit.config import Settings, TqAccountSettings, TqSettings
+from tradepit.services.tq_settings import TqServiceSettings
 from tradepit.trading.model.errors import ConfigError, IdNotValid
 from tradepit.trading.model.ids import check_id
 from tradepit.wire import tq, tq_flat
 from tradepit.wire.tq import QueueNames, TqContract
 from tradepit.wire.tq_flat import FlatNames
 
+_PASSWORD, _ACCOUNT_PASSWORD = "TRADEPIT_TQ_PASSWORD", "TRADEPIT_TQ_ACCOUNT_PASSWORD"
+Symbol = Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{2,8}\.[A-Za-z0-9_-]{1,64}\Z")]
 Port = Annotated[int, msgspec.Meta(ge=1, le=65_535)]
 
 
@@ -24,12 +27,20 @@ class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class TqSection(_Section, frozen=True, kw_only=True):
-    """The login. ``run_mode``: ``real`` trades with money, ``sandbox`` does not."""
+    """The login. ``run_mode``: ``real`` trades with money, ``sandbox`` does not.
+
+    ``symbols`` is ours, not the documents': the contracts to trade, ``SHFE.rb2505``. ``broker_id``, ``account`` and
+    ``account_password`` too: the account at the futures company that ``real`` trades on.
+    """
 
     username: str
     password: str
     portfolio_id: str
     run_mode: Literal["real", "sandbox"] = "sandbox"
+    symbols: tuple[Symbol, ...] = ()
+    broker_id: str = ""
+    account: str = ""
+    account_password: str = ""
 
 
 class RedisSection(_Section, frozen=True, kw_only=True):
@@ -92,6 +103,8 @@ class TqConnect(_Section, frozen=True, kw_only=True):
     profile: Literal["tq", "tq_flat"]
     login: TqSection
     contract: TqContract
+    queues: QueueNames
+    flat_queues: FlatNames
     bus_url: str
     cache_url: str
     store_url: str
@@ -102,8 +115,45 @@ class TqConnect(_Section, frozen=True, kw_only=True):
         return self.login.portfolio_id
 
     def settings(self) -> Settings:
-        """The house's settings: profile, bus and cache; everything else is its default."""
-        return Settings(profile=self.profile, bus=self.bus_url, cache=self.cache_url)
+        """The house's settings. Passwords are not in them but in ``secrets``, by the names the settings give. Raises ConfigError."""
+        login = self.login
+        if not login.symbols:
+            raise ConfigError("tq.symbols: name the contracts to trade, for example SHFE.rb2505")
+        account = TqAccountSettings(
+            account=self.portfolio_id, broker_id=login.broker_id, user=login.account, password_env=_ACCOUNT_PASSWORD
+        )
+        told = TqSettings(
+            run_mode=login.run_mode,
+            user=login.username,
+            password_env=_PASSWORD,
+            accounts=(account,),
+            symbols=login.symbols,
+            service=TqServiceSettings(portfolio_id=self.portfolio_id),
+            queues=self.queues,
+            flat_queues=self.flat_queues,
+        )
+        return Settings(
+            profile=self.profile,
+            bus=self.bus_url,
+            cache=self.cache_url,
+            store=self.store_url,
+            lease="memory",
+            broker="tqsdk",
+            tq=told,
+        )
+
+    def secrets(self) -> dict[str, str]:
+        """The passwords by the names that the settings give them."""
+        return {_PASSWORD: self.login.password, _ACCOUNT_PASSWORD: self.login.account_password}
+
+
+def is_tq(path: Path) -> bool:
+    """Whether a file is a broker connect's: its sections ``tq`` and ``rabbitmq`` tell. A file that cannot be read is none."""
+    try:
+        told = _read(path)
+    except ConfigError:
+        return False
+    return isinstance(told, dict) and "tq" in told and "rabbitmq" in told
 
 
 def load_tq(path: Path) -> TqConnect:
@@ -121,10 +171,13 @@ def load_tq(path: Path) -> TqConnect:
     flat = any((rabbit.order_request_queue, rabbit.order_request_exchange, rabbit.order_request_routing_key))
     if flat and (rabbit.external or rabbit.internal):
         raise ConfigError("rabbitmq has the keys of both shapes: order_request_* and external, internal", file=str(path))
+    portfolio_id, names, flat_names = file.tq.portfolio_id, _queue_names(rabbit), _flat_names(rabbit)
     return TqConnect(
         profile="tq_flat" if flat else "tq",
         login=file.tq,
-        contract=_flat(file) if flat else _enveloped(file),
+        contract=tq_flat.contract(portfolio_id, flat_names) if flat else tq.contract(portfolio_id, names),
+        queues=names,
+        flat_queues=flat_names,
         bus_url=rabbit.url,
         cache_url=_cache_url(file.redis),
         store_url=_store_url(file.database),
@@ -143,9 +196,9 @@ def _read(path: Path) -> Any:  # noqa: ANN401 - whatever the file holds, the con
         raise ConfigError(f"cannot be read: {type(error).__name__}", file=str(path)) from None
 
 
-def _enveloped(file: _File) -> TqContract:
-    outer, inner = file.rabbitmq.external or ExternalSection(), file.rabbitmq.internal or InternalSection()
-    names = QueueNames(
+def _queue_names(rabbit: RabbitSection) -> QueueNames:
+    outer, inner = rabbit.external or ExternalSection(), rabbit.internal or InternalSection()
+    return QueueNames(
         order_submit_queue=outer.order_submit_queue,
         order_cancel_queue=outer.order_cancel_queue,
         order_exchange=outer.order_exchange,
@@ -154,17 +207,15 @@ def _enveloped(file: _File) -> TqContract:
         position_updates_queue=inner.position_updates_queue,
         account_updates_queue=inner.account_updates_queue,
     )
-    return tq.contract(file.tq.portfolio_id, names)
 
 
-def _flat(file: _File) -> TqContract:
-    default, rabbit = FlatNames(), file.rabbitmq
-    names = FlatNames(
+def _flat_names(rabbit: RabbitSection) -> FlatNames:
+    default = FlatNames()
+    return FlatNames(
         order_request_queue=rabbit.order_request_queue or default.order_request_queue,
         order_request_exchange=rabbit.order_request_exchange or default.order_request_exchange,
         order_request_routing_key=rabbit.order_request_routing_key or default.order_request_routing_key,
     )
-    return tq_flat.contract(file.tq.portfolio_id, names)
 
 
 def _cache_url(redis: RedisSection) -> str:

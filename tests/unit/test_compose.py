@@ -35,6 +35,7 @@ from tradepit.config import (
 from tradepit.profiles.catalogue import PROFILES
 from tradepit.runtime.clock import ShiftedClock, SystemClock
 from tradepit.runtime.tick_clock import TickClock
+from tradepit.services.tq_settings import TqServiceSettings
 from tradepit.services.trading_agents import TradingAgents
 from tradepit.trading.matching.commands import ListInstrument, OpenAccount
 from tradepit.trading.model.errors import CalendarUnknown, ConfigError, TradepitError
@@ -115,6 +116,12 @@ def test_backends_nobody_has_are_refused(tmp_path: Path, setting: dict[str, str]
         ask(wiring(tmp_path, **setting))  # type: ignore[operator]  # a table of lambdas
 
 
+@pytest.mark.parametrize("profile", ["tq", "tq_flat"])
+def test_a_broker_connect_without_a_portfolio_is_refused(tmp_path: Path, profile: str) -> None:
+    with pytest.raises(ConfigError, match="portfolio"):
+        wiring(tmp_path, profile=profile).bus()
+
+
 def test_roles_and_instances_are_chosen_once_each() -> None:
     assert instances_of(MEMORY, ["trading-gateway", "order-management-2", "trading-gateway-1", "order-management"]) == [
         "trading-gateway-1",
@@ -129,7 +136,9 @@ def test_roles_and_instances_are_chosen_once_each() -> None:
 
 @pytest.mark.parametrize("profile", sorted(PROFILES))
 def test_every_instance_of_every_profile_can_be_made(tmp_path: Path, profile: str) -> None:
-    made = wiring(tmp_path, profile=profile, agents=AgentSettings())
+    store = f"sqlite+aiosqlite:///{tmp_path / 'rows.db'}"
+    service_of = TqSettings(service=TqServiceSettings(portfolio_id="p1"))
+    made = wiring(tmp_path, profile=profile, agents=AgentSettings(), store=store, tq=service_of)
     names = [role.name for role in PROFILES[profile]]
     for instance in instances_of(made.settings, names):
         service = make_service(made, instance, lambda error: None)

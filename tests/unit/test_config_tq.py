@@ -2,9 +2,13 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from tradepit.config_tq import load_tq
+from tradepit.compose.contracts import contract_of, routes_of
+from tradepit.config import dump
+from tradepit.config_tq import TqConnect, is_tq, load_tq
+from tradepit.services.tq_settings import TqServiceSettings
 from tradepit.trading.model.errors import ConfigError
 
 GOLDEN = Path(__file__).parents[1] / "wire" / "golden"
@@ -33,8 +37,51 @@ def test_the_enveloped_shape() -> None:
         ("tq_internal_exchange", "tq_internal_account_updates"),
         ("tq_dead_letter_exchange", "tq_dead_letters"),
     }
-    settings = told.settings()
-    assert (settings.profile, settings.bus, settings.cache) == ("tq", told.bus_url, told.cache_url)
+    with pytest.raises(ConfigError, match=r"tq\.symbols"):
+        told.settings()
+    settings = trading(told).settings()
+    assert (settings.profile, settings.bus, settings.cache, settings.store) == (
+        "tq",
+        told.bus_url,
+        told.cache_url,
+        told.store_url,
+    )
+    assert (settings.broker, settings.tq.run_mode, settings.tq.user) == ("tqsdk", "sandbox", "your_username")
+    assert settings.tq.service == TqServiceSettings(portfolio_id="your_portfolio_id")
+    assert contract_of(settings) == told.contract
+    assert {name: (route.exchange, route.queue) for name, route in routes_of(settings).items()} == {
+        route.channel.name: (route.exchange, route.queue) for route in told.contract.routes
+    }
+    assert "your_password" not in dump(msgspec.structs.replace(settings, bus="", cache="", store=""))
+    assert told.secrets()[settings.tq.password_env] == "your_password"
+
+
+def trading(told: TqConnect) -> TqConnect:
+    """The same with the contracts to trade, which the documents do not name."""
+    return msgspec.structs.replace(told, login=msgspec.structs.replace(told.login, symbols=("SHFE.rb2505",)))
+
+
+def test_what_is_no_symbol_is_refused(tmp_path: Path) -> None:
+    old = 'run_mode: "sandbox"'
+    for symbols, right in (
+        ("[SHFE.rb2505, CFFEX.IF2501]", True),
+        ("[rb2505]", False),
+        ("[SHFE.]", False),
+        ("SHFE.rb2505", False),
+    ):
+        path = changed(tmp_path, old, f"{old}\n  symbols: {symbols}\n  #")
+        if right:
+            assert load_tq(path).settings().tq.symbols == ("SHFE.rb2505", "CFFEX.IF2501")
+        else:
+            with pytest.raises(ConfigError, match="symbols"):
+                load_tq(path)
+
+
+def test_the_documents_file_is_told_from_ours(tmp_path: Path) -> None:
+    assert is_tq(GOLDEN / "tq_flat_config.yaml")
+    (tmp_path / "ours.yaml").write_text("bus: memory://\ntq:\n  user: me\n")
+    assert not is_tq(tmp_path / "ours.yaml")
+    assert not is_tq(tmp_path / "nowhere.yaml")
 
 
 def test_the_flat_shape() -> None:

@@ -32,10 +32,17 @@ def settings_of(config: Path | None) -> Settings:
 
 @app.command
 def run(*roles: str, config: Config = None) -> int:
-    """Run role instances in this process until SIGTERM, for example ``trading-gateway-1 market-data-1``."""
-    from tradepit.cli.run import run_roles  # noqa: PLC0415 - each command loads only what it needs
+    """Run role instances in this process until SIGTERM, for example ``trading-gateway-1 market-data-1``.
 
-    return run_roles(settings_of(config), roles)
+    ``--config`` may be a broker connect's ``config.yaml``; its flat shape names a profile of one process and needs no ROLE.
+    """
+    from tradepit.cli.run import run_roles  # noqa: PLC0415 - each command loads only what it needs
+    from tradepit.config_tq import is_tq, load_tq  # noqa: PLC0415 - each command loads only what it needs
+
+    if config is not None and is_tq(config):
+        connect = load_tq(config)
+        return run_roles(connect.settings(), roles, connect.secrets())
+    return run_roles(settings_of(config), roles, {})
 
 
 @app.command

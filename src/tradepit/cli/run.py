@@ -1,29 +1,36 @@
 """``tradepit run ROLE…``: role instances in this process until SIGTERM."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tradepit.cli.exits import Exit
 from tradepit.cli.loop import run
 from tradepit.compose.wiring import Wiring
 from tradepit.config import Settings
+from tradepit.profiles.catalogue import roles_of
 from tradepit.runtime.host import Host
 from tradepit.runtime.logs import set_up
 from tradepit.trading.model.errors import ConfigError
 
 
-def run_roles(settings: Settings, names: Sequence[str]) -> int:
-    """``names`` are instances (``order-management-2``) or roles (all of their instances)."""
-    if not names:
-        raise ConfigError("name at least one role; `tradepit roles` lists them")
+def run_roles(settings: Settings, names: Sequence[str], secrets: Mapping[str, str]) -> int:
+    """``names`` are instances (``order-management-2``) or roles (all of their instances); none: all of a profile of one process."""
+    names = names or _all_of(settings)
     process = "+".join(names)[:40]
     set_up(process, level=settings.log.level, folder=settings.folder / "logs" if settings.log.files else None)
-    return run(_run(settings, names, process))
+    return run(_run(settings, names, process, secrets))
 
 
-async def _run(settings: Settings, names: Sequence[str], process: str) -> int:
+def _all_of(settings: Settings) -> list[str]:
+    roles = roles_of(settings.profile)
+    if len({role.process for role in roles}) > 1:
+        raise ConfigError("name at least one role; `tradepit roles` lists them", profile=settings.profile)
+    return [role.name for role in roles]
+
+
+async def _run(settings: Settings, names: Sequence[str], process: str, secrets: Mapping[str, str]) -> int:
     from tradepit.compose.roles import instances_of, make_service  # noqa: PLC0415 - kept out of the commands that need no service
 
-    wiring = Wiring(settings, process=process)
+    wiring = Wiring(settings, process=process, secrets=secrets)
     host = Host(wiring.bus(), wiring.cache(), wiring.clock)
     for instance in instances_of(settings, names):
         host.add(make_service(wiring, instance, host.fail))

@@ -1,16 +1,22 @@
 """The broker connect's services, made of parts that compose plugs in: rows of role and work over the same few services."""
 
 from collections.abc import Callable
+from weakref import WeakKeyDictionary
 
 import msgspec
 
+from tradepit.compose.contracts import contract_of
+from tradepit.compose.wiring import Wiring
 from tradepit.ports.broker import Broker
 from tradepit.ports.bus import Bus
 from tradepit.ports.cache import Cache
 from tradepit.ports.clock import Clock
 from tradepit.ports.journal import Journal
 from tradepit.ports.store import Store
+from tradepit.profiles import tq as profile_tq
+from tradepit.profiles import tq_flat as profile_flat
 from tradepit.runtime.service import Service
+from tradepit.runtime.shared_broker import SharedBroker
 from tradepit.services.account_look import AccountLook
 from tradepit.services.broker_watch import BrokerWatch, Look
 from tradepit.services.cancel_intake import CancelIntake
@@ -22,6 +28,7 @@ from tradepit.services.order_projection import OrderProjection
 from tradepit.services.position_look import PositionLook
 from tradepit.services.queue_worker import QueueWorker, Work
 from tradepit.services.tq_settings import TqServiceSettings
+from tradepit.trading.model.errors import ConfigError
 from tradepit.trading.risk.freshness import Freshness
 from tradepit.trading.risk.rule import Rule
 from tradepit.trading.risk.upstream import ReviewedUpstream
@@ -30,6 +37,7 @@ from tradepit.wire.queues import QueueRoute
 from tradepit.wire.tq import TqContract
 
 _CANCELS_AT_ONCE = 16
+ROLES = frozenset(role.name for role in (*profile_tq.ROLES, *profile_flat.ROLES))
 OnFailure = Callable[[BaseException], None]
 
 
@@ -48,6 +56,34 @@ class TqParts(msgspec.Struct, frozen=True, kw_only=True):
     make_journal: Callable[[str], Journal]
     make_rows: Callable[[str], Store]
     rules: tuple[Rule, ...] = (ReviewedUpstream(),)
+
+
+_PARTS: WeakKeyDictionary[Wiring, TqParts] = WeakKeyDictionary()
+
+
+def parts_of(wiring: Wiring) -> TqParts:
+    """What the settings of profile ``tq`` or ``tq_flat`` ask for; the services of one process share one login. Raises ConfigError."""
+    parts = _PARTS.get(wiring)
+    if parts is None:
+        parts = _PARTS[wiring] = _make_parts(wiring)
+    return parts
+
+
+def _make_parts(wiring: Wiring) -> TqParts:
+    settings, contract = wiring.settings, contract_of(wiring.settings)
+    if settings.tq.service is None:
+        raise ConfigError("tq.service: name the portfolio whose orders are served")
+    broker = SharedBroker(wiring.broker(), epoch=wiring.clock.now_ns() // 1_000_000_000)
+    return TqParts(
+        bus=wiring.bus(),
+        contract=contract,
+        cache=wiring.cache(),
+        clock=wiring.clock,
+        settings=settings.tq.service,
+        make_broker=lambda _: broker.share(),
+        make_journal=wiring.journal,
+        make_rows=lambda _: wiring.store(),
+    )
 
 
 def make_tq_service(parts: TqParts, role: str, instance: str, on_failure: OnFailure) -> Service:

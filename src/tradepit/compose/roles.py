@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+from tradepit.compose.broker_connect import ROLES as BROKER_CONNECT_ROLES
+from tradepit.compose.broker_connect import make_tq_service, parts_of
 from tradepit.compose.wiring import Wiring
 from tradepit.config import Settings
 from tradepit.profiles.catalogue import roles_of
@@ -46,6 +48,8 @@ def instances_of(settings: Settings, names: Sequence[str]) -> list[str]:
 def make_service(wiring: Wiring, instance: str, on_failure: OnFailure) -> Service:
     """One role instance, ready to start; ``on_failure`` is told when it can no longer work."""
     role, _, number = instance.rpartition("-")
+    if role in BROKER_CONNECT_ROLES:
+        return make_tq_service(parts_of(wiring), role, instance, on_failure)
     return _MAKERS[role](wiring, instance, int(number), on_failure)
 
 

@@ -1,7 +1,7 @@
 """The wiring: from settings to backends; the only module that names one."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Literal
@@ -21,6 +21,7 @@ from tradepit.backends.journal.jetstream import JetstreamJournal
 from tradepit.backends.journal.memory import MemoryJournal, MemoryJournalStore
 from tradepit.backends.lease.memory import MemoryLease, MemoryLeaseStore
 from tradepit.backends.lease.nats import NatsLease
+from tradepit.compose.contracts import channels_of, routes_of
 from tradepit.config import Settings
 from tradepit.ports.broker import Broker
 from tradepit.ports.bus import Bus
@@ -37,7 +38,6 @@ from tradepit.runtime.urls import without_secret
 from tradepit.trading.calendar.catalog import load_catalog
 from tradepit.trading.model.errors import ConfigError
 from tradepit.wire import simulator as wire
-from tradepit.wire.simulator import CHANNELS
 
 JOURNALS = ("orders", "commands", "events")
 
@@ -45,10 +45,12 @@ JOURNALS = ("orders", "commands", "events")
 class Wiring:
     """Backends as the settings ask for them. Memory backends are shared by everything one wiring makes: they live in one process."""
 
-    def __init__(self, settings: Settings, *, process: str) -> None:
+    def __init__(self, settings: Settings, *, process: str, secrets: Mapping[str, str] | None = None) -> None:
         self.settings, self.process = settings, process
+        self._secrets = secrets or {}
         self.clock = SystemClock()
         self._bus: Bus | None = None
+        self._cache: Cache | None = None
         self._tqsdk: TqsdkLink | None = None
         self._tick_clock = TickClock()
         self._memory_journals: dict[str, MemoryJournalStore] = {}
@@ -60,13 +62,14 @@ class Wiring:
         if self._bus is None:
             url = self.settings.bus
             if url.startswith("memory:"):
-                self._bus = MemoryBus(MemoryHub(), channels=CHANNELS)
+                self._bus = MemoryBus(MemoryHub(), channels=channels_of(self.settings))
             elif url.startswith("nats:"):
-                self._bus = ColocatedBus(NatsBus(url, name=self.process, channels=CHANNELS))
+                self._bus = ColocatedBus(NatsBus(url, name=self.process, channels=channels_of(self.settings)))
             elif url.startswith(("amqp:", "amqps:")):
                 with _extra("rabbitmq"):
                     from tradepit.backends.bus.rabbitmq import RabbitmqBus  # noqa: PLC0415 - an extra
-                self._bus = ColocatedBus(RabbitmqBus(url, name=self.process, channels=CHANNELS))
+                channels, routes = channels_of(self.settings), routes_of(self.settings)
+                self._bus = ColocatedBus(RabbitmqBus(url, name=self.process, channels=channels, routes=routes))
             else:
                 raise ConfigError(
                     "bus must be memory://, nats://host:port or amqp://user:password@host:port/", bus=without_secret(url)
@@ -96,7 +99,12 @@ class Wiring:
         raise ConfigError("lease must be nats or memory", lease=self.settings.lease)
 
     def cache(self) -> Cache:
-        """The registry's cache."""
+        """The process's cache, of its registry and of its services. Its owner connects and closes it."""
+        if self._cache is None:
+            self._cache = self._make_cache()
+        return self._cache
+
+    def _make_cache(self) -> Cache:
         if self.settings.cache == "memory":
             return MemoryCache(self._memory_cache, self.clock)
         if self.settings.cache == "nats":
@@ -114,6 +122,11 @@ class Wiring:
         with _extra("sql"):
             from tradepit.backends.store.sql import SqlStore  # noqa: PLC0415 - an extra
         return SqlStore(self.settings.store, migrates=self.settings.migrate_store)
+
+    @property
+    def secrets(self) -> Mapping[str, str]:
+        """Where passwords are read from by the names the settings give them."""
+        return {**os.environ, **self._secrets}
 
     def broker(self) -> Broker:
         """Where order management sends orders. Brokers of one process that go through TqSDK share its process."""
@@ -187,6 +200,8 @@ def tqsdk_link(wiring: Wiring) -> TqsdkLink:
     if not tq.user or not tq.accounts or not tq.symbols:
         raise ConfigError("tq needs a user, accounts and symbols")
 
+    secrets = wiring.secrets
+
     def login() -> Login:
         real = tq.run_mode == "real"
         accounts = [
@@ -194,14 +209,17 @@ def tqsdk_link(wiring: Wiring) -> TqsdkLink:
                 name=told.account,
                 broker=told.broker_id,
                 user=told.user,
-                password=read_secret(told.password_env, told.password_file, os.environ) if real else "",
+                password=read_secret(told.password_env, told.password_file, secrets) if real else "",
                 number=told.number,
             )
             for told in tq.accounts
         ]
-        password = read_secret(tq.password_env, tq.password_file, os.environ)
+        password = read_secret(tq.password_env, tq.password_file, secrets)
         return Login(run_mode=tq.run_mode, user=tq.user, password=password, accounts=accounts, symbols=list(tq.symbols))
 
     timing = TqsdkTiming(stuck_s=tq.stuck_s, ack_s=tq.ack_s, settle_s=tq.settle_s, back_off_max_s=tq.retry_max_s)
-    folder = wiring.settings.folder / "tqsdk"
-    return TqsdkLink(folder, wiring.journal("tqsdk"), login, wiring.exchange_clock(), timing=timing, environment=os.environ)
+    # Each process that logs in by itself keeps its own account of what it sent and was told.
+    name = "tqsdk" if wiring.settings.tq.service is None else f"tqsdk-{wiring.process}"
+    return TqsdkLink(
+        wiring.settings.folder / name, wiring.journal(name), login, wiring.exchange_clock(), timing=timing, environment=os.environ
+    )

@@ -1,10 +1,15 @@
 """All profiles by name."""
 
-from tradepit.profiles import pit, simulator
+from tradepit.profiles import pit, simulator, tq, tq_flat
 from tradepit.profiles.role import Role
 from tradepit.trading.model.errors import ConfigError
 
-PROFILES: dict[str, tuple[Role, ...]] = {"pit": pit.ROLES, "simulator": simulator.ROLES}
+PROFILES: dict[str, tuple[Role, ...]] = {
+    "pit": pit.ROLES,
+    "simulator": simulator.ROLES,
+    "tq": tq.ROLES,
+    "tq_flat": tq_flat.ROLES,
+}
 
 
 def roles_of(profile: str) -> tuple[Role, ...]:

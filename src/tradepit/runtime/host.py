@@ -38,6 +38,7 @@ class Host:
     def fail(self, error: BaseException) -> None:
         """A service can no longer work: end the process, so that whoever runs it starts it again."""
         self.failure = error
+        logger.error("a service can no longer work: {!r}", error)
         self._ended.set()
 
     async def run(self, before_start: Callable[[], Awaitable[None]] | None = None) -> int:

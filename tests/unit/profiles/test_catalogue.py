@@ -2,7 +2,7 @@
 
 import pytest
 
-from tradepit.profiles import pit, simulator
+from tradepit.profiles import pit, simulator, tq, tq_flat
 from tradepit.profiles.catalogue import PROFILES, roles_of
 from tradepit.trading.model.errors import ConfigError
 
@@ -10,9 +10,11 @@ from tradepit.trading.model.errors import ConfigError
 def test_profiles_are_found_by_name() -> None:
     assert roles_of("pit") is pit.ROLES
     assert roles_of("simulator") is simulator.ROLES
-    assert set(PROFILES) == {"pit", "simulator"}
+    assert roles_of("tq") is tq.ROLES
+    assert roles_of("tq_flat") is tq_flat.ROLES
+    assert set(PROFILES) == {"pit", "simulator", "tq", "tq_flat"}
 
 
 def test_an_unknown_profile_is_refused_with_those_there_are() -> None:
-    with pytest.raises(ConfigError, match="pit, simulator"):
+    with pytest.raises(ConfigError, match="pit, simulator, tq, tq_flat"):
         roles_of("moon")

@@ -7,7 +7,7 @@ import pytest
 from tests.order_path import FakeBroker, Venue, an_intent
 
 from tradepit.runtime.shared_broker import SharedBroker
-from tradepit.trading.model.errors import OrderNotFound
+from tradepit.trading.model.errors import OrderNotFound, StaleEpoch
 from tradepit.trading.model.report import Report
 from tradepit.trading.model.terms import OrderStatus
 from tradepit.trading.risk.exposure import Exposure
@@ -65,3 +65,19 @@ async def _first(share: SharedBroker) -> AsyncIterator[Report]:
     async for report in share.reports(0):
         yield report
         return
+
+
+async def test_shares_count_their_terms_apart_and_command_as_one() -> None:
+    inner = FakeBroker(Venue())
+    first = SharedBroker(inner, epoch=100)
+    second = first.share()
+    await first.open_session(1)
+    await second.open_session(7_000)
+    approved = review(an_intent(), Exposure(), (ReviewedUpstream(),), 0)
+    assert isinstance(approved, Approved)
+    assert (await first.submit(approved, epoch=1)).status is OrderStatus.OPEN
+    assert (await second.cancel("A1", "c1", epoch=7_000)).status is OrderStatus.CANCELLED
+    await first.open_session(2)
+    with pytest.raises(StaleEpoch):
+        await first.resolve(an_intent(), epoch=1)
+    assert (await first.resolve(an_intent(), epoch=2)).status is OrderStatus.CANCELLED

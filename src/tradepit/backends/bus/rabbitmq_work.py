@@ -208,7 +208,8 @@ async def ensure_route(connection: AbstractConnection, route: Route) -> bool:
                 for name in missing:
                     await channel.queue_declare(name, durable=True)
                 if route.queue:
-                    await channel.queue_bind(route.queue, route.exchange, route.routing_key)
+                    for key in dict.fromkeys((route.routing_key, *route.bindings)):
+                        await channel.queue_bind(route.queue, route.exchange, key)
     finally:
         await shut(channel)
     return bool(missing) or not with_exchange

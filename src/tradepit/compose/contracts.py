@@ -1,0 +1,44 @@
+"""Which channels a profile's bus carries, and where they live on a queueing broker."""
+
+from collections.abc import Sequence
+
+from tradepit.config import Settings
+from tradepit.ports.bus import Channel
+from tradepit.ports.bus_route import Route, Routes
+from tradepit.trading.model.errors import ConfigError
+from tradepit.wire import tq, tq_flat
+from tradepit.wire.simulator import CHANNELS
+from tradepit.wire.tq import TqContract
+
+BROKER_CONNECT = frozenset({"tq", "tq_flat"})
+
+
+def contract_of(settings: Settings) -> TqContract:
+    """The broker connect's contract of a portfolio. Raises ConfigError where the settings name none."""
+    told = settings.tq
+    if told.service is None:
+        raise ConfigError("tq.service: name the portfolio whose orders are served", profile=settings.profile)
+    if settings.profile == "tq_flat":
+        return tq_flat.contract(told.service.portfolio_id, told.flat_queues)
+    return tq.contract(told.service.portfolio_id, told.queues)
+
+
+def channels_of(settings: Settings) -> Sequence[Channel]:
+    """The channels of the profile's wire contract."""
+    return contract_of(settings).channels if settings.profile in BROKER_CONNECT else CHANNELS
+
+
+def routes_of(settings: Settings) -> Routes:
+    """Channel name to its place on RabbitMQ; empty where the house's own names serve."""
+    if settings.profile not in BROKER_CONNECT:
+        return {}
+    return {
+        route.channel.name: Route(
+            exchange=route.exchange,
+            queue=route.queue,
+            routing_key=route.routing_key,
+            bindings=route.bindings,
+            kind=route.exchange_type,
+        )
+        for route in contract_of(settings).routes
+    }
