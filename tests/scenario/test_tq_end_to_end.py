@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -89,21 +90,21 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
         yield Servers(rabbit, valkey, postgres)
 
 
+def start_connect(folder: Path, log: Path, front_port: int, *roles: str) -> "subprocess.Popen[bytes]":
+    """``tradepit run`` on the folder's config.yaml. TqSDK is sent to our front and nowhere else."""
+    environment = os.environ | addresses("127.0.0.1", front_port) | {"HTTPS_PROXY": "http://127.0.0.1:9"}
+    command = [sys.executable, "-m", "tradepit", "run", *roles, "--config", str(folder / "config.yaml")]
+    with log.open("ab") as output:
+        return subprocess.Popen(command, cwd=folder, stdout=output, stderr=output, env=environment)
+
+
 @contextmanager
 def connect_running(folder: Path, config: Mapping[str, object], roles: tuple[str, ...], front_port: int) -> Iterator[Path]:
-    """``tradepit run`` on a documents' config.yaml; its log. TqSDK is sent to our front and nowhere else."""
+    """``tradepit run`` on a documents' config.yaml while the block runs; its log."""
     folder.mkdir()
-    path, log = folder / "config.yaml", folder / "connect.log"
-    path.write_text(yaml.safe_dump(dict(config)))
-    environment = os.environ | addresses("127.0.0.1", front_port) | {"HTTPS_PROXY": "http://127.0.0.1:9"}
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tradepit", "run", *roles, "--config", str(path)],
-            cwd=folder,
-            stdout=output,
-            stderr=output,
-            env=environment,
-        )
+    log = folder / "connect.log"
+    (folder / "config.yaml").write_text(yaml.safe_dump(dict(config)))
+    process = start_connect(folder, log, front_port, *roles)
     try:
         yield log
         assert process.poll() is None, log.read_text()[-4000:]
@@ -125,6 +126,7 @@ class Engine:
         self.keys = redis.Redis(port=servers.valkey.port, password=servers.valkey.password, db=1, decode_responses=True)
 
     async def open(self) -> None:
+        self.keys.flushdb()  # what an earlier case left must not be taken for what this one did
         self.line = await aiormq.connect(self.servers.rabbit.url)
         self.channel = await self.line.channel()
         self.rows = await asyncpg.connect(self.servers.postgres.url.replace("+asyncpg", ""))
@@ -263,3 +265,33 @@ async def _has(engine: Engine, order_id: str, event: str) -> bool:
 
 async def _equals(engine: Engine, key: str, value: str) -> bool:
     return engine.keys.get(key) == value
+
+
+async def test_a_connect_killed_in_the_middle_of_its_work_loses_and_doubles_nothing(servers: Servers, tmp_path: Path) -> None:
+    names = FLAT | {"order_request_queue": "tq_killed_requests"}
+    folder, count = tmp_path / "connect", 40
+    async with DiffHouse(tmp_path, diff_settings(), TRADING) as house, engine_of(servers) as engine:
+        await house.leader()
+        await house.order("sell", 3300, 500, symbol="rb2505", account="B1")
+        folder.mkdir()
+        log = folder / "connect.log"
+        (folder / "config.yaml").write_text(yaml.safe_dump(servers.config(names)))
+        process = start_connect(folder, log, house.house.settings.diff.port)
+        try:
+            await until(log, "the queue of requests", lambda: engine.has_queue("tq_killed_requests"))
+            desk = Desk(engine, "flat")
+            for number in range(count):
+                await desk.submit(f"killed-{number}", "BUY", "OPEN", 1, 3300.0)
+                await asyncio.sleep(0.05)
+                if number in (12, 27):
+                    process.kill()
+                    process.wait()
+                    process = start_connect(folder, log, house.house.settings.diff.port)
+            for number in range(count):
+                await until(log, f"order {number}", partial(_is, engine, f"killed-{number}", "FINISHED", 1))
+        finally:
+            process.terminate()
+            process.wait(30)
+        assert await house.venue_positions("A1") == [("A1", "rb2505", "BUY", count, 0)]
+        for number in range(count):
+            assert (await engine.events(f"killed-{number}")).count("COMPLETE_FILL") == 1
