@@ -116,6 +116,14 @@ def test_backends_nobody_has_are_refused(tmp_path: Path, setting: dict[str, str]
         ask(wiring(tmp_path, **setting))  # type: ignore[operator]  # a table of lambdas
 
 
+def test_what_lives_on_nats_is_refused_beside_a_bus_on_rabbitmq(tmp_path: Path) -> None:
+    made = wiring(tmp_path, bus="amqp://user:secret@127.0.0.1:1/", journal="jetstream", lease="nats", cache="nats")
+    for ask in (lambda: made.journal("orders"), lambda: made.lease("a"), made.cache):
+        with pytest.raises(ConfigError, match="RabbitMQ") as told:
+            ask()
+        assert "secret" not in str(told.value)
+
+
 @pytest.mark.parametrize("profile", ["tq", "tq_flat"])
 def test_a_broker_connect_without_a_portfolio_is_refused(tmp_path: Path, profile: str) -> None:
     with pytest.raises(ConfigError, match="portfolio"):

@@ -83,7 +83,7 @@ class Wiring:
             # Instances share one store, as instances of a real journal share a file.
             return MemoryJournal(self._memory_journals.setdefault(name, MemoryJournalStore()))
         if kind.path == "jetstream":
-            return JetstreamJournal(self.settings.bus, stream_of(name), synced=True)
+            return JetstreamJournal(self._nats("journal"), stream_of(name), synced=True)
         if kind.path == "file":
             sync = _sync(parse_qs(kind.query).get("sync", ["always"])[0])
             # Reports follow from the commands, which are on disk before them: a replay makes again what a power cut took.
@@ -95,7 +95,7 @@ class Wiring:
         if self.settings.lease == "memory":
             return MemoryLease(self._memory_leases, name)
         if self.settings.lease == "nats":
-            return NatsLease(self.settings.bus, name)
+            return NatsLease(self._nats("lease"), name)
         raise ConfigError("lease must be nats or memory", lease=self.settings.lease)
 
     def cache(self) -> Cache:
@@ -108,12 +108,18 @@ class Wiring:
         if self.settings.cache == "memory":
             return MemoryCache(self._memory_cache, self.clock)
         if self.settings.cache == "nats":
-            return NatsCache(self.settings.bus)
+            return NatsCache(self._nats("cache"))
         if self.settings.cache.startswith(("redis:", "rediss:")):
             with _extra("redis"):
                 from tradepit.backends.cache.redis import RedisCache  # noqa: PLC0415 - an extra
             return RedisCache(self.settings.cache)
         raise ConfigError("cache must be nats, memory or redis://host:port/database", cache=without_secret(self.settings.cache))
+
+    def _nats(self, what: str) -> str:
+        """The NATS server's URL, which is the bus's. Raises ConfigError where the bus is RabbitMQ."""
+        if self.settings.bus.startswith(("amqp:", "amqps:")):
+            raise ConfigError("on a RabbitMQ bus this cannot be kept on NATS", setting=what)
+        return self.settings.bus
 
     def store(self) -> Store:
         """The store of the order tables. Its owner connects and closes it."""
