@@ -9,39 +9,18 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 
 import pytest
+from tests.bus_outages import CHANNELS, EVENTS, TICKS, WORK, Collected
 
 from tradepit.backends.bus.nats import NatsBus
 from tradepit.backends.cache.nats import NatsCache
 from tradepit.backends.journal.jetstream import JetstreamJournal
 from tradepit.backends.lease.nats import NatsLease
-from tradepit.ports.bus import Channel, Delivery, Message
+from tradepit.ports.bus import Message
 from tradepit.runtime.nats_link import NatsLink
 from tradepit.runtime.nats_server import NatsServer
 from tradepit.trading.model.errors import StaleEpoch, TimedOut, Unavailable
 
 DEADLINE_S = 25.0
-EVENTS = Channel(name="trades.executed", subject="trades.executed", durable=True)
-WORK = Channel(name="orders.algo", subject="orders.algo.*", delivery=Delivery.COMPETE, durable=True)
-TICKS = Channel(name="market.tick", subject="market.tick.*")
-CHANNELS = (EVENTS, WORK, TICKS)
-
-
-class Collected:
-    """Payloads in the order of their arrival, with a way to wait for a number of different ones."""
-
-    def __init__(self) -> None:
-        self.payloads: list[bytes] = []
-        self._changed = asyncio.Condition()
-
-    async def __call__(self, message: Message) -> None:
-        async with self._changed:
-            self.payloads.append(message.payload)
-            self._changed.notify_all()
-
-    async def until(self, count: int) -> list[bytes]:
-        async with asyncio.timeout(DEADLINE_S), self._changed:
-            await self._changed.wait_for(lambda: len(set(self.payloads)) >= count)
-        return self.payloads
 
 
 @pytest.fixture
@@ -70,7 +49,7 @@ async def test_a_broadcast_subscriber_misses_nothing_when_the_server_is_killed(
     own_nats_server: NatsServer, stack: AsyncExitStack
 ) -> None:
     publisher, reader = await join(stack, own_nats_server), await join(stack, own_nats_server)
-    inbox = Collected()
+    inbox = Collected(DEADLINE_S)
     await reader.subscribe(EVENTS, inbox, replay=True)
     done = 0
     for _ in range(3):
@@ -87,7 +66,7 @@ async def test_publications_under_way_while_the_server_is_killed_are_kept_once_i
     own_nats_server: NatsServer, stack: AsyncExitStack
 ) -> None:
     publisher, reader = await join(stack, own_nats_server), await join(stack, own_nats_server)
-    inbox = Collected()
+    inbox = Collected(DEADLINE_S)
     await reader.subscribe(EVENTS, inbox, replay=True)
     publishing = [asyncio.create_task(publisher.publish("trades.executed", payload)) for payload in numbers(2000)]
     await inbox.until(100)
@@ -105,7 +84,7 @@ async def test_publishing_waits_for_the_server_to_come_back(own_nats_server: Nat
     await asyncio.to_thread(own_nats_server.start)
     async with asyncio.timeout(DEADLINE_S):
         await asyncio.gather(*publishing)
-    inbox = Collected()
+    inbox = Collected(DEADLINE_S)
     await publisher.subscribe(EVENTS, inbox, replay=True)
     assert await inbox.until(10) == numbers(10)
 
@@ -129,7 +108,7 @@ async def test_core_subscribers_and_responders_hear_again_after_a_kill(
     own_nats_server: NatsServer, stack: AsyncExitStack
 ) -> None:
     one, two = await join(stack, own_nats_server), await join(stack, own_nats_server)
-    inbox = Collected()
+    inbox = Collected(DEADLINE_S)
     await one.subscribe(TICKS, inbox)
 
     async def echo(message: Message) -> bytes:
@@ -152,7 +131,7 @@ async def test_core_subscribers_and_responders_hear_again_after_a_kill(
 
 async def test_work_goes_on_after_a_kill_and_none_is_lost(own_nats_server: NatsServer, stack: AsyncExitStack) -> None:
     publisher = await join(stack, own_nats_server)
-    inbox = Collected()
+    inbox = Collected(DEADLINE_S)
     for _ in range(2):
         await (await join(stack, own_nats_server)).subscribe(WORK, inbox, group="desk", max_in_flight=3)
     done = 0
@@ -167,7 +146,7 @@ async def test_work_goes_on_after_a_kill_and_none_is_lost(own_nats_server: NatsS
 
 
 async def test_nobody_stays_deaf_when_the_server_lost_its_store(own_nats_server: NatsServer, stack: AsyncExitStack) -> None:
-    bus, events, work = await join(stack, own_nats_server), Collected(), Collected()
+    bus, events, work = await join(stack, own_nats_server), Collected(DEADLINE_S), Collected(DEADLINE_S)
     await bus.subscribe(EVENTS, events, replay=True)
     await bus.subscribe(WORK, work, group="desk")
     await bus.publish("trades.executed", b"before")
@@ -184,7 +163,7 @@ async def test_nobody_stays_deaf_when_the_server_lost_its_store(own_nats_server:
 
 
 async def test_a_frozen_server_is_noticed_and_nothing_is_lost(own_nats_server: NatsServer, stack: AsyncExitStack) -> None:
-    bus, inbox = await join(stack, own_nats_server), Collected()
+    bus, inbox = await join(stack, own_nats_server), Collected(DEADLINE_S)
     await bus.subscribe(EVENTS, inbox)
     await bus.publish("trades.executed", b"0")
     own_nats_server.pause()
@@ -198,7 +177,7 @@ async def test_a_frozen_server_is_noticed_and_nothing_is_lost(own_nats_server: N
 
 
 async def test_a_consumer_that_vanished_is_rebuilt(own_nats_server: NatsServer, stack: AsyncExitStack) -> None:
-    bus, inbox = await join(stack, own_nats_server), Collected()
+    bus, inbox = await join(stack, own_nats_server), Collected(DEADLINE_S)
     await bus.subscribe(EVENTS, inbox)
     await bus.publish("trades.executed", b"0")
     await inbox.until(1)
@@ -215,7 +194,7 @@ async def test_a_consumer_that_vanished_is_rebuilt(own_nats_server: NatsServer, 
 async def test_outsiders_with_core_nats_see_durable_messages_and_are_heard(
     own_nats_server: NatsServer, stack: AsyncExitStack
 ) -> None:
-    bus, inside, outside = await join(stack, own_nats_server), Collected(), asyncio.Event()
+    bus, inside, outside = await join(stack, own_nats_server), Collected(DEADLINE_S), asyncio.Event()
     outsider = NatsLink(own_nats_server.url, name="outsider")
     await outsider.connect()
     stack.push_async_callback(outsider.close)
@@ -251,7 +230,7 @@ async def main():
     await asyncio.Event().wait()
 asyncio.run(main())
 """
-    bus, inbox, redelivered = await join(stack, own_nats_server), Collected(), []
+    bus, inbox, redelivered = await join(stack, own_nats_server), Collected(DEADLINE_S), []
     await bus.publish("orders.algo.twap", b"slice")
     doomed = await asyncio.create_subprocess_exec(sys.executable, "-c", program, stdout=asyncio.subprocess.PIPE)
     assert doomed.stdout is not None
@@ -273,7 +252,7 @@ async def test_a_handler_longer_than_the_patience_of_the_server_is_not_doubled(
     own_nats_server: NatsServer, stack: AsyncExitStack
 ) -> None:
     bus, other = await join(stack, own_nats_server, ack_wait_s=0.3), await join(stack, own_nats_server, ack_wait_s=0.3)
-    inbox = Collected()
+    inbox = Collected(DEADLINE_S)
 
     async def slow(message: Message) -> None:
         await inbox(message)
@@ -363,7 +342,7 @@ async def test_lease_and_cache_survive_a_kill_of_the_server(own_nats_server: Nat
 
 
 async def test_work_goes_on_when_its_shared_consumer_vanished(own_nats_server: NatsServer, stack: AsyncExitStack) -> None:
-    bus, inbox = await join(stack, own_nats_server), Collected()
+    bus, inbox = await join(stack, own_nats_server), Collected(DEADLINE_S)
     await bus.subscribe(WORK, inbox, group="desk")
     await bus.publish("orders.algo.twap", b"0")
     await inbox.until(1)

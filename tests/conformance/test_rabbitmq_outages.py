@@ -10,36 +10,15 @@ from contextlib import AsyncExitStack
 import aiormq
 import pytest
 from aiormq.channel import Channel as AmqpChannel
+from tests.bus_outages import CHANNELS, EVENTS, TICKS, WORK, Collected
 from tests.servers.rabbitmq import RabbitmqServer
 from tests.servers.relay import Relay
 
 from tradepit.backends.bus.rabbitmq import RabbitmqBus
-from tradepit.ports.bus import Channel, Delivery, Message
+from tradepit.ports.bus import Message
 from tradepit.trading.model.errors import TimedOut, Unavailable
 
 DEADLINE_S = 40.0
-EVENTS = Channel(name="trades.executed", subject="trades.executed", durable=True)
-WORK = Channel(name="orders.algo", subject="orders.algo.*", delivery=Delivery.COMPETE, durable=True)
-TICKS = Channel(name="market.tick", subject="market.tick.*")
-CHANNELS = (EVENTS, WORK, TICKS)
-
-
-class Collected:
-    """Payloads in the order of their arrival, with a way to wait for a number of different ones."""
-
-    def __init__(self) -> None:
-        self.payloads: list[bytes] = []
-        self._changed = asyncio.Condition()
-
-    async def __call__(self, message: Message) -> None:
-        async with self._changed:
-            self.payloads.append(message.payload)
-            self._changed.notify_all()
-
-    async def until(self, count: int) -> list[bytes]:
-        async with asyncio.timeout(DEADLINE_S), self._changed:
-            await self._changed.wait_for(lambda: len(set(self.payloads)) >= count)
-        return self.payloads
 
 
 class House:
@@ -97,7 +76,7 @@ def numbers(count: int, start: int = 0) -> list[bytes]:
 
 async def test_a_broadcast_subscriber_misses_nothing_when_the_server_is_killed(house: House) -> None:
     publisher, reader = await house.join(), await house.join()
-    inbox, quiet = Collected(), Collected()
+    inbox, quiet = Collected(DEADLINE_S), Collected(DEADLINE_S)
     await reader.subscribe(EVENTS, inbox, replay=True)
     await publisher.publish("trades.executed", b"before")
     await reader.subscribe(EVENTS, quiet)  # has heard nothing yet when the server dies
@@ -114,7 +93,7 @@ async def test_a_broadcast_subscriber_misses_nothing_when_the_server_is_killed(h
 
 async def test_publications_under_way_while_the_server_is_killed_are_kept_once_in_order(house: House) -> None:
     publisher, reader = await house.join(), await house.join()
-    inbox = Collected()
+    inbox = Collected(DEADLINE_S)
     await reader.subscribe(EVENTS, inbox, replay=True)
     publishing = [asyncio.create_task(publisher.publish("trades.executed", payload)) for payload in numbers(5000)]
     await inbox.until(100)
@@ -122,7 +101,7 @@ async def test_publications_under_way_while_the_server_is_killed_are_kept_once_i
     async with asyncio.timeout(DEADLINE_S):
         await asyncio.gather(*publishing)
     assert await inbox.until(5000) == numbers(5000)
-    late = Collected()
+    late = Collected(DEADLINE_S)
     await reader.subscribe(EVENTS, late, replay=True)
     assert await late.until(5000) == numbers(5000)
 
@@ -135,7 +114,7 @@ async def test_publishing_waits_for_the_server_to_come_back(house: House) -> Non
     await asyncio.to_thread(house.server.start)
     async with asyncio.timeout(DEADLINE_S):
         await asyncio.gather(*publishing)
-    inbox = Collected()
+    inbox = Collected(DEADLINE_S)
     await publisher.subscribe(EVENTS, inbox, replay=True)
     assert await inbox.until(10) == numbers(10)
     assert publisher.dropped == 1
@@ -155,7 +134,7 @@ async def test_publishing_to_a_server_that_stays_away_is_unavailable(house: Hous
 
 async def test_subscribers_and_responders_hear_again_after_a_kill(house: House) -> None:
     one, two = await house.join(), await house.join()
-    inbox, work = Collected(), Collected()
+    inbox, work = Collected(DEADLINE_S), Collected(DEADLINE_S)
     await one.subscribe(TICKS, inbox)
     for _ in range(2):
         await (await house.join()).subscribe(WORK, work, group="desk", max_in_flight=3)
@@ -186,7 +165,7 @@ async def test_subscribers_and_responders_hear_again_after_a_kill(house: House) 
 
 
 async def test_nobody_stays_deaf_when_the_server_lost_its_store(house: House) -> None:
-    bus, events, work = await house.join(), Collected(), Collected()
+    bus, events, work = await house.join(), Collected(DEADLINE_S), Collected(DEADLINE_S)
     await bus.subscribe(EVENTS, events, replay=True)
     await bus.subscribe(WORK, work, group="desk")
     for payload in (b"before", b"before too"):
@@ -208,7 +187,7 @@ async def test_nobody_stays_deaf_when_the_server_lost_its_store(house: House) ->
 
 async def test_a_frozen_server_is_noticed_and_nothing_is_lost(house: House) -> None:
     house.settle_s = 0
-    bus, inbox, work = await house.join(), Collected(), Collected()
+    bus, inbox, work = await house.join(), Collected(DEADLINE_S), Collected(DEADLINE_S)
     await bus.subscribe(EVENTS, inbox)
     await bus.subscribe(WORK, work, group="desk")
     await bus.publish("trades.executed", b"0")
@@ -227,7 +206,7 @@ async def test_a_cut_cable_loses_nothing(house: House) -> None:
     house.settle_s = 0
     relay = await house.relay()
     bus, other = await house.join(url=house.server.url_at(relay.port)), await house.join()
-    events, work = Collected(), Collected()
+    events, work = Collected(DEADLINE_S), Collected(DEADLINE_S)
     await bus.subscribe(EVENTS, events)
     await bus.subscribe(WORK, work, group="desk", max_in_flight=5)
     for part in range(5):
@@ -247,8 +226,8 @@ async def test_a_silent_cable_is_given_up(house: House) -> None:
     bus, other, events, ticks = (
         await house.join(url=house.server.url_at(relay.port)),
         await house.join(),
-        Collected(),
-        Collected(),
+        Collected(DEADLINE_S),
+        Collected(DEADLINE_S),
     )
     await bus.subscribe(EVENTS, events)
     await bus.subscribe(TICKS, ticks)
@@ -268,7 +247,7 @@ async def test_a_silent_cable_is_given_up(house: House) -> None:
 
 async def test_what_vanished_is_rebuilt(house: House) -> None:
     house.settle_s = 0
-    bus, events, work, ticks = await house.join(), Collected(), Collected(), Collected()
+    bus, events, work, ticks = await house.join(), Collected(DEADLINE_S), Collected(DEADLINE_S), Collected(DEADLINE_S)
     await bus.subscribe(EVENTS, events)
     await bus.subscribe(WORK, work, group="desk")
     await bus.subscribe(TICKS, ticks)
@@ -303,7 +282,7 @@ async def main():
     await asyncio.Event().wait()
 asyncio.run(main())
 """
-    bus, inbox, redelivered = await house.join(), Collected(), []
+    bus, inbox, redelivered = await house.join(), Collected(DEADLINE_S), []
     await bus.publish("orders.algo.twap", b"slice")
     doomed = await asyncio.create_subprocess_exec(sys.executable, "-c", program, stdout=asyncio.subprocess.PIPE)
     assert doomed.stdout is not None
