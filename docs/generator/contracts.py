@@ -61,6 +61,7 @@ _BODIES: dict[str, Struct | None] = {
     "position-tracker.account": simulator.QueryRequest,
     "position-tracker.digest": None,
     "trading-gateway.send_order": commands.SubmitOrder,
+    "trading-gateway.send_orders": gateway.OrderBatch,
     "trading-gateway.cancel_order": commands.CancelOrder,
     "trading-gateway.reduce_order": commands.ReduceOrder,
     "trading-gateway.resolve_order": commands.ResolveOrder,
@@ -84,6 +85,7 @@ _BODIES: dict[str, Struct | None] = {
 }
 _REPLIES: dict[str, Struct] = {
     "send_order": gateway.OrderReply,
+    "send_orders": gateway.OrderBatchReply,
     "cancel_order": gateway.OrderReply,
     "reduce_order": gateway.OrderReply,
     "resolve_order": gateway.OrderReply,

@@ -57,6 +57,7 @@ _INTENT = {
 # Not in the leader's own session: a higher epoch there is a newer leader's word, and rightly fences the present one.
 _EXCHANGE_DOORS: dict[str, dict[str, object]] = {
     "send_order": {"intent": _INTENT, "session": "stranger", "epoch": 0},
+    "send_orders": {"orders": [{"intent": _INTENT, "session": "stranger", "epoch": 0}]},
     "resolve_order": {"intent": _INTENT, "session": "stranger", "epoch": 0},
     "cancel_order": {"account": "A1", "client_order_id": "seen", "session": "stranger", "epoch": 0},
     "reduce_order": {"reduce_id": "r", "account": "A1", "client_order_id": "seen", "by_lots": 1, "session": "", "epoch": 0},

@@ -6,6 +6,7 @@ from tradepit.wire import simulator as wire
 _ORDER_METHODS = ("buy", "sell", "cancel", "algo_order", "orders", "positions", "account", "set_state", "status")
 _GATEWAY_METHODS = (
     "send_order",
+    "send_orders",
     "cancel_order",
     "reduce_order",
     "resolve_order",

@@ -27,7 +27,7 @@ from tradepit.trading.matching.commands import (
     Transfer,
 )
 from tradepit.trading.matching.events import CommandRefused
-from tradepit.trading.matching.faults import NO_MISHAP
+from tradepit.trading.matching.faults import NO_MISHAP, Mishap, worst_of
 from tradepit.trading.matching.venue import Venue
 from tradepit.trading.model.errors import BadRequest, InternalError, RequestRefused, TradepitError
 from tradepit.trading.model.ids import check_id
@@ -43,6 +43,8 @@ CommandT = TypeVar("CommandT", OpenSession, OpenAccount, Transfer, ListInstrumen
 
 _MAX_REPLY_BYTES = 512 * 1024
 _TICK = msgspec.json.Decoder(Tick)
+_SUBMIT = msgspec.json.Decoder(SubmitOrder)
+_ORDERS = msgspec.json.Decoder(wire.OrderBatch)
 _TICKS = msgspec.json.Decoder(wire.TicksRequest)
 _QUERY_ORDER = msgspec.json.Decoder(wire.QueryOrder)
 _QUERY_ACCOUNT = msgspec.json.Decoder(wire.QueryAccount)
@@ -73,6 +75,7 @@ class Doors:
         self._time, self._seam, self._status, self._check_fence = time, seam, status, check_fence
         self.venue_methods: dict[str, Method] = {
             "send_order": self._order_method(SubmitOrder),
+            "send_orders": self._send_orders,
             "cancel_order": self._order_method(CancelOrder),
             "reduce_order": self._order_method(ReduceOrder),
             "resolve_order": self._order_method(ResolveOrder, faulty=False),
@@ -110,6 +113,35 @@ class Doors:
             )
 
         return method
+
+    async def _send_orders(self, payload: bytes) -> bytes:
+        raws = wire.read_body(payload, _ORDERS, wire.MAX_BATCH_BYTES).orders
+        if len(raws) > wire.MAX_BATCH_ORDERS:
+            raise BadRequest("too many orders in a batch", orders=len(raws), limit=wire.MAX_BATCH_ORDERS)
+        commands: list[Command] = []
+        replies: list[bytes] = []
+        places: list[tuple[int, tuple[str, str]]] = []
+        mishaps: list[Mishap] = []
+        for raw in raws:
+            try:
+                command = wire.read_body(bytes(raw), _SUBMIT, MAX_REQUEST_BYTES)
+                check_command(command)
+                mishaps.append(self._seam.draw())
+            except RequestRefused as error:
+                replies.append(encode_error(error))
+                continue
+            places.append((len(replies), _key(command)))
+            replies.append(b"")
+            commands.append(command)
+
+        def answer(results: Results) -> bytes:
+            for (place, key), events in zip(places, results, strict=True):
+                replies[place] = self._order_answer(key, [events])
+            return b'{"replies":[%b]}' % b",".join(replies)
+
+        if not commands:
+            return answer([])
+        return await self._seam.pass_on(worst_of(mishaps), self._loop.submit(commands, answer))
 
     def _order_answer(self, key: tuple[str, str], results: Results) -> bytes:
         refusal = _refusal(results[0])

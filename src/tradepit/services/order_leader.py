@@ -15,21 +15,15 @@ from tradepit.runtime.shared_work import SharedWork
 from tradepit.runtime.tasks import TaskGroup
 from tradepit.services.algo_guard import check_child
 from tradepit.services.order_cancels import OrderCancels
+from tradepit.services.order_doubts import OrderDoubts
 from tradepit.trading.model.errors import (
-    BadRequest,
-    DuplicateId,
-    IdNotValid,
     InstrumentNotFound,
     NotActive,
     OutcomeUnknown,
-    PayloadTooLarge,
-    PriceNotValid,
-    PriceWrongTick,
     RequestRefused,
     RiskRefused,
     StaleEpoch,
     Unavailable,
-    VolumeNotValid,
 )
 from tradepit.trading.model.instrument import Instrument
 from tradepit.trading.model.order import Order, OrderIntent
@@ -46,10 +40,6 @@ _KNOCK_EVERY_S = 0.02
 _STALLED_S = 5.0
 _DRAIN_S = 2.0
 _REFRESH_EVERY_NS = 1_000_000_000
-# Refusals of the question itself that prove that the broker never took the order and never will; all others prove nothing.
-_NEVER_TAKEN = frozenset(
-    kind.code for kind in (BadRequest, PriceNotValid, PriceWrongTick, VolumeNotValid, IdNotValid, PayloadTooLarge, DuplicateId)
-)
 Key = tuple[str, str]
 
 
@@ -72,11 +62,17 @@ class OrderLeader:
         self._tasks = TaskGroup("order-leader", lambda _: on_fenced())
         self.sending: SharedWork[Key, Order] = SharedWork()
         self._cancels = OrderCancels(self, broker, clock, on_fenced)
+        self._doubts = OrderDoubts(self, broker, clock, on_fenced)
         self._admitting: dict[str, asyncio.Lock] = {}
         self._written: asyncio.Future[int] | None = None
+        self._at_broker = 0
         self._refreshed_ns = 0
         self._through = desk.register.report_sequence
-        self.resolved = 0
+
+    @property
+    def resolved(self) -> int:
+        """Orders in doubt that this term has cleared up."""
+        return self._doubts.resolved
 
     @property
     def through(self) -> int:
@@ -98,9 +94,9 @@ class OrderLeader:
         await self._await_broker()
         await self._learn_instruments()
         self._tasks.spawn(self._read_reports(), "reports")
-        await self._resolve_all()
+        await self._doubts.resolve_all()
         await self._catch_up()
-        self._tasks.spawn(self._keep_resolving(), "resolver")
+        self._tasks.spawn(self._doubts.keep_resolving(), "resolver")
         self._tasks.spawn(self._cancels.keep_trying(), "canceller")
 
     async def stop(self) -> None:
@@ -237,7 +233,7 @@ class OrderLeader:
         intent = approved.intent
         await durable(written)
         try:
-            order = await self._broker.submit(approved, epoch=self.epoch)
+            order = await self._submit(approved)
         except StaleEpoch as error:
             self._on_fenced()
             raise NotActive from error
@@ -255,6 +251,16 @@ class OrderLeader:
             await durable(self.record(doubt))
             raise OutcomeUnknown(client_order_id=intent.client_order_id) from error
         return self.learn_order(order)
+
+    async def _submit(self, approved: Approved) -> Order:
+        self._at_broker += 1
+        self._writer.hold()
+        try:
+            return await self._broker.submit(approved, epoch=self.epoch)
+        finally:
+            self._at_broker -= 1
+            if not self._at_broker:
+                self._writer.release()
 
     def learn_order(self, order: Order) -> Order:
         """Apply the broker's answer; the order as it is known after it, for the reports may have run ahead."""
@@ -325,36 +331,6 @@ class OrderLeader:
                 seen, since_ns = self._through, self._clock.monotonic_ns()
             elif self._clock.monotonic_ns() - since_ns > _STALLED_S * 1e9:
                 raise Unavailable("the broker's reports stopped coming", read=self._through, last=target)
-
-    async def _keep_resolving(self) -> None:
-        while True:
-            await self._clock.sleep(_RESOLVE_EVERY_S)
-            await self._resolve_all()
-
-    async def _resolve_all(self) -> None:
-        if self._writer.fenced:
-            # What this desk holds may never have reached the journal: it is the next leader's to judge.
-            return
-        doubtful = [order for key, order in self.desk.register.in_doubt.items() if key not in self.sending]
-        await asyncio.gather(*(self._resolve(order) for order in doubtful))
-
-    async def _resolve(self, order: Order) -> None:
-        try:
-            found = await self._broker.resolve(order.intent, epoch=self.epoch)
-        except StaleEpoch:
-            self._on_fenced()
-            return
-        except (OutcomeUnknown, Unavailable) as error:
-            logger.warning("order {} still in doubt: {}", order.client_order_id, error)
-            return
-        except RequestRefused as error:
-            if error.reason_code not in _NEVER_TAKEN:
-                logger.warning("order {} still in doubt, the broker does not tell: {}", order.client_order_id, error)
-                return
-            found = msgspec.structs.replace(order, status=OrderStatus.REJECTED, reason=error.reason_code, left_lots=0)
-        self.resolved += 1
-        logger.info("order {} was in doubt: {} {}", order.client_order_id, found.status, found.reason)
-        self.learn_order(found)
 
     async def _learn_instruments(self) -> None:
         self._refreshed_ns = self._clock.monotonic_ns()

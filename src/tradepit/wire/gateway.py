@@ -23,6 +23,7 @@ from tradepit.trading.model.tick import Level, Tick
 SERVICE = "trading-gateway"
 MAX_BATCH_BYTES = 256 * 1024
 MAX_BATCH_TICKS = 512
+MAX_BATCH_ORDERS = 128
 MAX_REPORTS = 1_000
 MAX_ORDERS = 500
 MAX_INSTRUMENTS = 500
@@ -68,6 +69,12 @@ class TicksRequest(msgspec.Struct, frozen=True, kw_only=True):
     ticks: list[msgspec.Raw]
 
 
+class OrderBatch(msgspec.Struct, frozen=True, kw_only=True):
+    """Body of send_orders: bodies of send_order, in the order in which they are done. Each is judged for itself."""
+
+    orders: list[msgspec.Raw]
+
+
 class AdvanceRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Body of advance_time (exchanges whose time is driven by ticks): the exchange's instant becomes ``now_ns`` (UTC ns)."""
 
@@ -110,6 +117,12 @@ class OrderReply(Reply, frozen=True, kw_only=True, omit_defaults=True):
     """Reply of send_order, cancel_order, reduce_order, resolve_order and query_order: the order now; none if not known."""
 
     order: Order | None = None
+
+
+class OrderBatchReply(Reply, frozen=True, kw_only=True, omit_defaults=True):
+    """Reply of send_orders: to each order what send_order would have answered, in the same order."""
+
+    replies: list[OrderReply] = []
 
 
 class OrdersReply(Reply, frozen=True, kw_only=True, omit_defaults=True):

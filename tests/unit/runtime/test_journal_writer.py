@@ -286,3 +286,22 @@ async def test_stopping_writes_what_is_lazy_too(gathering: Bench) -> None:
     gathering.writer.put([b"1"], lazy=True)
     await gathering.writer.stop()
     assert gathering.records() == [b"1"]
+
+
+async def test_what_comes_while_a_group_is_on_its_way_shares_the_next_entry(
+    gathering: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tradepit.runtime.journal_writer._HOLD_S", 60.0)
+    gathering.writer.hold()
+    first = gathering.writer.put([b"1"])
+    await turns()
+    second = gathering.writer.put([b"2"])
+    assert not first.done()
+    gathering.writer.release()
+    assert (await first, await second) == (1, 1)
+
+
+async def test_an_answer_that_does_not_come_holds_nothing_up_for_long(gathering: Bench) -> None:
+    gathering.writer.hold()
+    assert await gathering.writer.put([b"1"]) == 1
+    assert await gathering.writer.put([b"2"]) == 2

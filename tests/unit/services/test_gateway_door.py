@@ -100,6 +100,7 @@ NASTY: list[Any] = [
 ]
 METHODS = (
     "send_order",
+    "send_orders",
     "cancel_order",
     "reduce_order",
     "resolve_order",
@@ -123,6 +124,7 @@ METHODS = (
 def good_bodies(house: "House") -> dict[str, Any]:
     return {
         "send_order": house.body(house.order(1)),
+        "send_orders": {"orders": [house.body(house.order(3)), house.body(house.order(4))]},
         "cancel_order": {"account": "A", "client_order_id": "c1", "session": "oms", "epoch": 1},
         "reduce_order": {"account": "A", "client_order_id": "c1", "by_lots": 1, "reduce_id": "r", "session": "oms", "epoch": 1},
         "resolve_order": house.body(house.order(2)),
@@ -188,3 +190,16 @@ async def test_bad_requests_get_codes_and_never_stop_the_gateway(house: "House")
     await house.kill(gateway)
     await house.start()
     assert await house.digest() == before
+
+
+async def test_orders_sent_together_are_each_judged_for_themselves(house: "House") -> None:
+    await house.start()
+    good, other = ({"intent": house.order(number), "session": "oms", "epoch": 1} for number in (1, 2))
+    answer = await house.ask("send_orders", {"orders": [good, {"intent": 7}, other, good]})
+    first, bad, second, again = answer["replies"]
+    assert first["order"]["intent"]["client_order_id"] == house.order(1).client_order_id
+    assert second["order"]["intent"]["client_order_id"] == house.order(2).client_order_id
+    assert bad["error"] == "INVALID_REQUEST"
+    assert again == first
+    assert (await house.ask("send_orders", {"orders": []}))["replies"] == []
+    assert (await house.ask("send_orders", {"orders": [good] * 129}))["error"] == "INVALID_REQUEST"

@@ -1,5 +1,6 @@
 """Every kind of fault can be seen from outside, and none loses or doubles an order."""
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
@@ -79,3 +80,21 @@ async def test_a_cut_line_is_unreachable_and_then_mended(house: "House") -> None
     assert found is not None
     assert found.status is OrderStatus.OPEN
     await house.until(lambda: len(heard["broker.reports"]) == 1)
+
+
+async def test_orders_sent_together_are_limited_one_by_one_and_lose_their_answer_together(house: "House") -> None:
+    await house.start(faults=FaultPlan(rate_limit=Fault(count=1)))
+    client = house.broker(timeout_s=0.05)
+    sent = [house.approved(house.order(number)) for number in (1, 2, 3)]
+    orders = await asyncio.gather(*(client.submit(each, epoch=1) for each in sent))
+    assert [(order.status, order.reason) for order in orders] == [
+        (OrderStatus.REJECTED, "ORDER_FREQ_LIMIT"),
+        (OrderStatus.OPEN, ""),
+        (OrderStatus.OPEN, ""),
+    ]
+    await house.ask("faults", {"plan": {"lose_ack": {"count": 1}}})
+    sent = [house.approved(house.order(number)) for number in (4, 5)]
+    outcomes = await asyncio.gather(*(client.submit(each, epoch=1) for each in sent), return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [OutcomeUnknown, OutcomeUnknown]
+    for each in sent:
+        assert (await client.resolve(each.intent, epoch=1)).status is OrderStatus.OPEN

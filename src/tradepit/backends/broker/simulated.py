@@ -1,11 +1,12 @@
 """The simulated exchange as a broker: a client of ``rpc.trading-gateway.*`` and ``broker.reports`` over any bus."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from decimal import Decimal
 from typing import TypeVar
 
 import msgspec
 
+from tradepit.backends.broker.order_batches import OrderBatches
 from tradepit.backends.broker.report_feed import ReportFeed
 from tradepit.ports.broker import Capabilities, Listing
 from tradepit.ports.bus import Bus
@@ -34,6 +35,7 @@ _CAPABILITIES = Capabilities(order_types=frozenset(OrderType), offsets=frozenset
 _ERRORS: dict[str, type[TradepitError]] = {
     kind.code: kind for kind in (StaleEpoch, OutcomeUnknown, Unavailable, OrderNotFound, InternalError)
 }
+_BATCHES = msgspec.json.Decoder(wire.OrderBatchReply)
 
 ReplyT = TypeVar("ReplyT", bound=wire.Reply)
 
@@ -48,6 +50,7 @@ class SimulatedBroker:
     def __init__(self, bus: Bus, session: str, *, timeout_s: float = 2.0, check_s: float = 0.5) -> None:
         self._bus, self._session, self._timeout_s, self._check_s = bus, session, timeout_s, check_s
         self._orders = msgspec.json.Decoder(wire.OrderReply)
+        self._order_batches = OrderBatches(self._send_orders)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -64,7 +67,7 @@ class SimulatedBroker:
         intent = approved.intent
         body = SubmitOrder(intent=intent, session=self._session, epoch=epoch)
         try:
-            return _order(await self._command("send_order", body, self._orders))
+            return _order(_outcome(await self._order_batches.submit(body)))
         except RequestRefused as error:
             # The exchange's no is an outcome of the order, not a failure of the request.
             return Order(intent=intent, status=OrderStatus.REJECTED, reason=error.reason_code, message=error.message)
@@ -126,17 +129,26 @@ class SimulatedBroker:
     async def close(self) -> None:
         """Nothing to release: the bus is its owner's, and feeds end with their iterators."""
 
+    async def _send_orders(self, orders: Sequence[SubmitOrder]) -> Sequence[wire.OrderReply]:
+        if len(orders) == 1:
+            return (await self._reply("send_order", orders[0], self._orders),)
+        body = wire.OrderBatch(orders=[msgspec.Raw(wire.encode(order)) for order in orders])
+        replies = (await self._command("send_orders", body, _BATCHES)).replies
+        if len(replies) != len(orders):
+            raise OutcomeUnknown("the exchange did not answer every order", orders=len(orders), answers=len(replies))
+        return replies
+
     async def _ask(self, method: str, body: msgspec.Struct, decoder: "msgspec.json.Decoder[ReplyT]") -> ReplyT:
         payload = await self._bus.request(rpc_subject(wire.SERVICE, method), wire.encode(body), timeout_s=self._timeout_s)
         try:
-            reply = decoder.decode(payload)
+            return decoder.decode(payload)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise InternalError(f"the exchange's answer cannot be read: {error}") from error
-        if reply.error:
-            raise _error(reply)
-        return reply
 
     async def _command(self, method: str, body: msgspec.Struct, decoder: "msgspec.json.Decoder[ReplyT]") -> ReplyT:
+        return _outcome(await self._reply(method, body, decoder))
+
+    async def _reply(self, method: str, body: msgspec.Struct, decoder: "msgspec.json.Decoder[ReplyT]") -> ReplyT:
         try:
             return await self._ask(method, body, decoder)
         except (TimedOut, InternalError) as error:
@@ -144,7 +156,7 @@ class SimulatedBroker:
 
     async def _query(self, method: str, body: msgspec.Struct, decoder: "msgspec.json.Decoder[ReplyT]") -> ReplyT:
         try:
-            return await self._ask(method, body, decoder)
+            return _accepted(await self._ask(method, body, decoder))
         except InternalError as error:
             raise Unavailable(method=method, cause=error.message) from error
 
@@ -153,6 +165,20 @@ def _order(reply: wire.OrderReply) -> Order:
     if reply.order is None:
         raise OutcomeUnknown("the exchange answered without an order")
     return reply.order
+
+
+def _outcome(reply: ReplyT) -> ReplyT:
+    """What a command came to. An exchange that failed over it may have done it."""
+    try:
+        return _accepted(reply)
+    except InternalError as error:
+        raise OutcomeUnknown(cause=error.message) from error
+
+
+def _accepted(reply: ReplyT) -> ReplyT:
+    if reply.error:
+        raise _error(reply)
+    return reply
 
 
 def _error(reply: wire.Reply) -> TradepitError:

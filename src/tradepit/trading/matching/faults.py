@@ -52,6 +52,17 @@ class Mishap(msgspec.Struct, frozen=True, kw_only=True):
 NO_MISHAP = Mishap()
 
 
+def worst_of(mishaps: Sequence[Mishap]) -> Mishap:
+    """What happens to commands that are answered together: an answer lost or late takes the others with it."""
+    if all(mishap is NO_MISHAP for mishap in mishaps):
+        return NO_MISHAP
+    return Mishap(
+        lost=any(mishap.lost for mishap in mishaps),
+        delay_ms=max(mishap.delay_ms for mishap in mishaps),
+        disconnect_ms=max(mishap.disconnect_ms for mishap in mishaps),
+    )
+
+
 class FaultDice:
     """Draws faults by a plan. Mutable: counts run down and ``injected`` counts what was drawn, by kind."""
 

@@ -1,9 +1,12 @@
 """The simulated broker: what each kind of answer, and no answer, means."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from decimal import Decimal
+from typing import Any
 
+import msgspec
 import pytest
 
 from tradepit.backends.broker.simulated import SimulatedBroker
@@ -103,3 +106,55 @@ async def test_queries_never_leave_anything_unknown(bus: MemoryBus) -> None:
         await broker.query("A", "c1")
     assert (await broker.account("A")).balance == 5
     assert await broker.positions("A") == []
+
+
+def approved(name: str) -> review.Approved:
+    return review.Approved(msgspec.structs.replace(INTENT, client_order_id=name), review._SEAL)
+
+
+async def test_orders_of_one_turn_leave_in_one_message_and_each_gets_its_own_answer(bus: MemoryBus) -> None:
+    refused = wire.OrderReply(error="ORDER_FREQ_LIMIT", message="too many")
+    heard = await answering(bus, "send_orders", wire.OrderBatchReply(replies=[wire.OrderReply(order=OPEN), refused]))
+    broker = SimulatedBroker(bus, "oms")
+    first, second = await asyncio.gather(*(broker.submit(approved(name), epoch=7) for name in ("c1", "c2")))
+    sent: Any = heard[0]["orders"]
+    assert [order["intent"]["client_order_id"] for order in sent] == ["c1", "c2"]
+    assert first == OPEN
+    assert (second.client_order_id, second.status, second.reason) == ("c2", OrderStatus.REJECTED, "ORDER_FREQ_LIMIT")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [wire.OrderBatchReply(replies=[wire.OrderReply(order=OPEN)]), b"}", {"error": "INTERNAL_ERROR", "message": "no"}],
+    ids=["too few", "not JSON", "failed"],
+)
+async def test_a_batch_that_is_not_answered_order_by_order_leaves_all_unknown(bus: MemoryBus, answer: object) -> None:
+    await answering(bus, "send_orders", answer)
+    broker = SimulatedBroker(bus, "oms")
+    outcomes = await asyncio.gather(*(broker.submit(approved(name), epoch=7) for name in ("c1", "c2")), return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [OutcomeUnknown, OutcomeUnknown]
+
+
+async def test_when_the_first_sender_of_a_batch_goes_away_the_others_are_told(bus: MemoryBus) -> None:
+    broker = SimulatedBroker(bus, "oms")
+    first, second = (asyncio.ensure_future(broker.submit(approved(name), epoch=7)) for name in ("c1", "c2"))
+    await asyncio.sleep(0)
+    first.cancel()
+    outcomes = await asyncio.gather(first, second, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [asyncio.CancelledError, OutcomeUnknown]
+    await answering(bus, "send_order", wire.OrderReply(order=OPEN))
+    assert await broker.submit(approved("c3"), epoch=7) == OPEN
+
+
+async def test_a_full_batch_leaves_and_the_next_one_begins(bus: MemoryBus) -> None:
+    sizes: list[int] = []
+
+    async def respond(message: Message) -> bytes:
+        orders = json.loads(message.payload)["orders"]
+        sizes.append(len(orders))
+        return wire.encode(wire.OrderBatchReply(replies=[wire.OrderReply(order=OPEN)] * len(orders)))
+
+    await bus.serve("rpc.trading-gateway.send_orders", respond)
+    broker, count = SimulatedBroker(bus, "oms"), wire.MAX_BATCH_ORDERS + 2
+    await asyncio.gather(*(broker.submit(approved(f"c{number}"), epoch=7) for number in range(count)))
+    assert sizes == [wire.MAX_BATCH_ORDERS, 2]
