@@ -11,7 +11,7 @@ from tests.tq_house import PORTFOLIO, Flaky, TqHouse, eventually
 
 from tradepit.profiles import tq as tq_profile
 from tradepit.profiles import tq_flat as flat_profile
-from tradepit.trading.model.errors import OutcomeUnknown, Unavailable
+from tradepit.trading.model.errors import OutcomeUnknown, Unavailable, VenueRefused
 from tradepit.wire import tq, tq_flat
 
 RB = "SHFE.rb2505"
@@ -226,6 +226,56 @@ async def test_a_submitter_that_dies_forgets_nothing(house: TqHouse) -> None:
     # The trade of before the start is asked for again: the parent knows its price, now and after the next fill.
     await house.exchange.trade_against(RB, "BUY", 1)
     assert (await house.row("c1", kind="COMPLETE_FILL")).trade_price == Decimal(3500)
+
+
+async def test_a_submitter_whose_broker_is_not_logged_in_yet_waits_for_it(house: TqHouse) -> None:
+    instance = "tq_order_submitter-1"
+    await house.services[tq.ORDER_SUBMITTER].stop()
+    await house.submit("o1")
+    flaky = house.brokers[instance] = Flaky(house.brokers[instance])
+    flaky.mishaps["instruments"] = [Unavailable("not connected")] * 2
+    await house.start_one(tq.ORDER_SUBMITTER, instance)
+    await house.row("o1", kind="NEW")
+    assert flaky.mishaps["instruments"] == []
+
+
+async def test_an_order_does_not_wait_for_the_answer_of_the_one_before(house: TqHouse) -> None:
+    """But a close does: it is judged by the position that the orders before it lead to."""
+    instance = "tq_order_submitter-1"
+    await house.services[tq.ORDER_SUBMITTER].stop()
+    flaky = house.brokers[instance] = Flaky(house.brokers[instance])
+    await house.start_one(tq.ORDER_SUBMITTER, instance)
+    await house.submit("first", limit_price=3400.0)
+    await house.row("first", kind="NEW")
+    await house.exchange.trade_against(RB, "SELL", 3)
+    flaky.calls.clear()
+    flaky.slow_s = 0.3
+    for number in range(3):
+        await house.submit(f"o{number}", volume=1)
+    await house.submit("c1", direction="SELL", offset="CLOSE", volume=3, limit_price=3510.0)
+    figures = house.services[tq.ORDER_SUBMITTER].health
+    await eventually(lambda: figures().figures["unanswered"] == 3)
+    assert flaky.calls.count("submit") == 3
+    assert flaky.calls.count("positions") == 0
+    flaky.slow_s = 0.0
+    row = await house.row("c1", kind="NEW")
+    assert (row.volume_lots, row.status) == (3, "ALIVE")
+    assert figures().figures["unanswered"] == 0
+    for number in range(3):
+        await house.row(f"o{number}", kind="COMPLETE_FILL")
+
+
+async def test_a_refusal_that_comes_late_is_told_and_buried(house: TqHouse) -> None:
+    instance = "tq_order_submitter-1"
+    await house.services[tq.ORDER_SUBMITTER].stop()
+    flaky = house.brokers[instance] = Flaky(house.brokers[instance])
+    flaky.slow_s = 0.05
+    await house.start_one(tq.ORDER_SUBMITTER, instance)
+    flaky.mishaps["submit"] = [VenueRefused("ACCOUNT_NOT_FOUND")]
+    await house.submit("o1")
+    await eventually(lambda: house.dead)
+    assert house.dead[0].headers[tq.REASON_HEADER] == "ACCOUNT_NOT_FOUND"
+    await eventually(lambda: "REJECTED" in house.rows.kinds("o1"))
 
 
 async def test_a_second_submitter_takes_the_first_ones_place(house: TqHouse) -> None:

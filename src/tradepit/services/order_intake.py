@@ -1,6 +1,8 @@
 """The order intake: requests from a queue become orders, persisted before they are sent; refusals become events with a code."""
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 
 from loguru import logger
 
@@ -8,6 +10,7 @@ from tradepit.ports.broker import Broker
 from tradepit.ports.bus import Bus, Message
 from tradepit.ports.clock import Clock
 from tradepit.ports.journal import Journal
+from tradepit.runtime.eager import Started
 from tradepit.runtime.tasks import TaskGroup
 from tradepit.services.close_splitter import CloseSplitter
 from tradepit.services.order_news import OrderNews
@@ -25,6 +28,8 @@ from tradepit.trading.model.errors import (
     StaleEpoch,
     VenueRefused,
 )
+from tradepit.trading.model.order import Order, OrderIntent
+from tradepit.trading.model.terms import OrderStatus
 from tradepit.trading.orders import events as facts
 from tradepit.trading.risk.rule import Rule
 from tradepit.wire.tq import child_order_ids
@@ -37,6 +42,8 @@ class OrderIntake:
 
     With ``cancels`` it takes cancels from the same queue; without, they are passed over, for another queue's worker takes them.
     An order whose answer was lost is in hand once it is journaled: the broker is asked what became of it, it is not sent again.
+    Nor does the next request wait for the answer of an order that opens; one that closes waits for all before it, for it is judged
+    by the position they lead to.
     """
 
     def __init__(
@@ -61,6 +68,7 @@ class OrderIntake:
         self._splitter: CloseSplitter | None = None
         self._news: OrderNews | None = None
         self._problem = ""
+        self._unanswered: set[asyncio.Task[Order]] = set()
         self.passed_over = self.refused = 0
 
     async def open(self) -> None:
@@ -71,7 +79,7 @@ class OrderIntake:
             self._tasks.spawn(self._news.run(), "news")
             self._tasks.spawn(self._news.learn_prices(self._broker), "prices")
 
-    async def do(self, message: Message) -> None:
+    async def do(self, message: Message) -> Awaitable[None] | None:
         try:
             request = read_request(message.payload)
             self._check_portfolio(request.portfolio_id)
@@ -80,17 +88,11 @@ class OrderIntake:
             raise
         if isinstance(request, Cancel):
             await self._cancel(request)
-            return
-        try:
-            await self._submit(request)
-        except OutcomeUnknown as error:
-            logger.warning("order {} is in doubt; the broker is asked: {}", request.order_id, error)
-        except DuplicateId:
-            # The id is another order's, which lives on: an event in its name would tell of its end.
-            raise
-        except RequestRefused as error:
-            self._tell_refused(message, error)
-            raise
+            return None
+        sending: asyncio.Task[Order] | None = None
+        async with self._told(message):
+            sending = await self._submit(request)
+        return self._await_answer(message, sending) if sending is not None else None
 
     async def close(self) -> None:
         await self._term.end()
@@ -108,6 +110,7 @@ class OrderIntake:
             "orders": len(register.orders) if register is not None else 0,
             "working": len(register.working) if register is not None else 0,
             "in_doubt": len(register.in_doubt) if register is not None else 0,
+            "unanswered": len(self._unanswered),
             "splits": self._splitter.splits if self._splitter is not None else 0,
             "refused": self.refused,
             "passed_over": self.passed_over,
@@ -127,13 +130,16 @@ class OrderIntake:
         if order is not None:
             self._splitter.follow(order)
 
-    async def _submit(self, request: Submit) -> None:
+    async def _submit(self, request: Submit) -> "asyncio.Task[Order] | None":
+        """Have an order in hand; what is left of it, unless it is answered already."""
         if self._leader is None or self._splitter is None or self._news is None:
             raise NotActive
         instrument = await self._leader.instrument(request.symbol)
         intent = intent_of(request, instrument, self._settings.broker_account)
+        if intent.offset.closes and self._unanswered:
+            await asyncio.wait(self._unanswered)
         try:
-            await self._splitter.submit(intent)
+            return await self._send(intent, self._leader, self._splitter)
         except RiskRefused:
             # Journaled, so it is the answer for good; told now, and told again whenever the request comes again.
             self.refused += 1
@@ -141,6 +147,41 @@ class OrderIntake:
             if known is None:
                 raise
             self._news.tell(known)
+            return None
+
+    async def _send(self, intent: OrderIntent, leader: TellingLeader, splitter: CloseSplitter) -> "asyncio.Task[Order] | None":
+        name, find = (intent.account, intent.client_order_id), leader.desk.register.find
+        is_new, begun = find(*name) is None, Started(splitter.submit(intent))
+        if begun.finished:
+            begun.result()
+            return None
+        order = find(*name)
+        if intent.offset.closes or not is_new or order is None or order.status is not OrderStatus.SENDING:
+            await begun.task
+            return None
+        # Sent in the order of the journal's entries, so the next one cannot overtake it.
+        self._unanswered.add(begun.task)
+        begun.task.add_done_callback(self._unanswered.discard)
+        await leader.write()
+        return begun.task
+
+    async def _await_answer(self, message: Message, sending: "asyncio.Task[Order]") -> None:
+        async with self._told(message):
+            await asyncio.shield(sending)
+
+    @asynccontextmanager
+    async def _told(self, message: Message) -> AsyncIterator[None]:
+        """What becomes of an order is told to whoever waits for it."""
+        try:
+            yield
+        except OutcomeUnknown as error:
+            logger.warning("an order is in doubt; the broker is asked: {}", error)
+        except DuplicateId:
+            # The id is another order's, which lives on: an event in its name would tell of its end.
+            raise
+        except RequestRefused as error:
+            self._tell_refused(message, error)
+            raise
 
     async def _cancel(self, request: Cancel) -> None:
         if not self._cancels:

@@ -1,5 +1,6 @@
 """The order projection: order updates from the queue become rows other programs query, and events that are kept once."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 from tradepit.ports.bus import Message
@@ -27,21 +28,12 @@ class OrderProjection:
         await self._rows.connect()
 
     async def do(self, message: Message) -> None:
-        told = read_update(message.payload, tq.OrderUpdate, "ORDER_UPDATE")
-        check_id(told.order_id, "order_id")
-        check_id(told.portfolio_id, "portfolio_id")
-        if told.status not in (ALIVE, FINISHED):
-            raise BadRequest("status must be ALIVE or FINISHED", status=told.status[:32])
-        was_order = bool(told.insert_date_time) or told.event_type != tq.REJECTED
-        event = OrderEvent(
-            order_id=told.order_id,
-            portfolio_id=told.portfolio_id,
-            kind=told.event_type,
-            body=message.payload,
-            identity=str(told.filled_quantity) if was_order else "",
-        )
-        await self._rows.keep([_row(told)] if was_order else [], [event])
-        self._kept += 1
+        await self.do_together([message])
+
+    async def do_together(self, messages: Sequence[Message]) -> None:
+        read = [_read(message) for message in messages]
+        await self._rows.keep([row for row, _ in read if row is not None], [event for _, event in read])
+        self._kept += len(read)
 
     async def close(self) -> None:
         await self._rows.close()
@@ -51,6 +43,24 @@ class OrderProjection:
 
     def figures(self) -> Figures:
         return {"kept": self._kept}
+
+
+def _read(message: Message) -> tuple[OrderUpdate | None, OrderEvent]:
+    """The row, where there was an order, and the event. Raises BadRequest, IdNotValid."""
+    told = read_update(message.payload, tq.OrderUpdate, "ORDER_UPDATE")
+    check_id(told.order_id, "order_id")
+    check_id(told.portfolio_id, "portfolio_id")
+    if told.status not in (ALIVE, FINISHED):
+        raise BadRequest("status must be ALIVE or FINISHED", status=told.status[:32])
+    was_order = bool(told.insert_date_time) or told.event_type != tq.REJECTED
+    event = OrderEvent(
+        order_id=told.order_id,
+        portfolio_id=told.portfolio_id,
+        kind=told.event_type,
+        body=message.payload,
+        identity=str(told.filled_quantity) if was_order else "",
+    )
+    return _row(told) if was_order else None, event
 
 
 def _row(told: tq.OrderUpdate) -> OrderUpdate:
