@@ -173,15 +173,19 @@ def diff_env(*, config: Config = None, json: Json = False) -> int:
 
 @app.command
 def bench(
-    what: Literal["match", "order", "events", "failover", "all"] = "all",
+    what: Literal["match", "order", "events", "failover", "tq", "all"] = "all",
     *,
     kills: int = 50,
-    load: float = 100.0,
+    load: float | None = None,
     seconds: float = 10.0,
     journal: str = "file",
     json: Json = False,
 ) -> int:
-    """Measure matching, the order path, events or failover on this machine, each beside a peer or the bare transport."""
+    """Measure matching, the order path, events, failover or the broker connect, each beside a peer or the bare transport.
+
+    ``all`` leaves out ``tq``, which needs RabbitMQ, Valkey or Redis, and PostgreSQL installed. LOAD is orders a second: 100 for
+    ``failover``, 50 for ``tq`` unless told.
+    """
     from tradepit.cli.bench.command import run_bench  # noqa: PLC0415 - each command loads only what it needs
 
     return run_bench(what, kills=kills, load=load, seconds=seconds, journal=journal, json=json)
