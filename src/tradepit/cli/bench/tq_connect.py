@@ -84,7 +84,9 @@ class Servers:
 
 
 class Connect:
-    """Eight processes in ``folder``. TqSDK is sent to the front at ``front_port`` and nowhere else."""
+    """Eight processes in ``folder`` while the block runs, then their exit ``codes``. TqSDK is sent to the front at ``front_port`` and
+    nowhere else.
+    """
 
     def __init__(self, folder: Path, config: Mapping[str, object], front_port: int) -> None:
         self._folder = folder
@@ -93,6 +95,7 @@ class Connect:
         (folder / "config.yaml").write_text(yaml.safe_dump(dict(config)))
         self.environment = os.environ | addresses("127.0.0.1", front_port) | {"HTTPS_PROXY": "http://127.0.0.1:9"}
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.codes: dict[str, int] = {}
 
     def __enter__(self) -> Self:
         environment = self.environment | {PARENT_VARIABLE: str(os.getpid())}
@@ -108,12 +111,12 @@ class Connect:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         for process in self._processes.values():
             process.send_signal(signal.SIGTERM)
-        for process in self._processes.values():
+        for name, process in self._processes.items():
             try:
-                process.wait(_STOP_S)
+                self.codes[name] = process.wait(_STOP_S)
             except subprocess.TimeoutExpired:
                 process.kill()
-                process.wait()
+                self.codes[name] = process.wait()
 
     def check(self) -> None:
         """Raises Unavailable, with the end of its log, when a service has ended."""
@@ -121,6 +124,10 @@ class Connect:
             if process.poll() is not None:
                 tail = self._log(name).read_text(errors="replace")[-_LOG_CHARS:]
                 raise Unavailable("a service of the broker connect has ended", service=name, log=tail)
+
+    def last_words(self) -> str:
+        """The end of each service's log."""
+        return "\n".join(f"{name}: {self._log(name).read_text(errors='replace')[-_LOG_CHARS:]}" for name in self._processes)
 
     def members(self) -> dict[str, Member]:
         """Memory and processor time by service; zeros where the system does not tell."""
