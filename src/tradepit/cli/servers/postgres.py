@@ -44,12 +44,13 @@ class PostgresServer:
     """
 
     def __init__(self) -> None:
+        programs = find_programs()
         self.port = free_port()
         self.password = secrets.token_urlsafe(18)
         self._folder = Path(tempfile.mkdtemp(prefix="tradepit-pg-"))
         self._user = "nobody" if os.geteuid() == 0 else None
         self._process: subprocess.Popen[bytes] | None = None
-        self._programs = self._reachable(find_programs())
+        self._programs = self._reachable(programs)
 
     @property
     def url(self) -> str:

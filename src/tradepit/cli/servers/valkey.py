@@ -31,11 +31,11 @@ class ValkeyServer:
     """One Valkey server. Blocking; about 40 ms to start. It writes each change to its file, so that a kill loses nothing."""
 
     def __init__(self) -> None:
+        self._program = find_program()
         self.port = free_port()
         self.password = secrets.token_urlsafe(18)
         self._folder = Path(tempfile.mkdtemp(prefix="tradepit-valkey-"))
         self._process: subprocess.Popen[bytes] | None = None
-        self._program = find_program()
 
     @property
     def url(self) -> str:
