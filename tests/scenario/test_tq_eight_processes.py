@@ -21,7 +21,7 @@ from tests.diff_house import TRADING, DiffHouse, diff_settings
 from tradepit.cli.bench.tq_connect import ACCOUNT, PORTFOLIO, SYMBOL, Connect, Servers
 
 SECONDS = float(os.environ.get("TQ_EIGHT_SECONDS", "10"))
-PER_S, PATIENCE_S = 50, 120.0
+PER_S, PATIENCE_S = 50, 120.0 + 5 * SECONDS
 SUBMITS, CANCELS, EXCHANGE, DEAD = (
     "tq_order_submit_requests",
     "tq_order_cancel_requests",
