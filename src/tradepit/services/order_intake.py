@@ -161,9 +161,14 @@ class OrderIntake:
             return None
         # Sent in the order of the journal's entries, so the next one cannot overtake it.
         self._unanswered.add(begun.task)
-        begun.task.add_done_callback(self._unanswered.discard)
+        begun.task.add_done_callback(self._answered)
         await leader.write()
         return begun.task
+
+    def _answered(self, sending: "asyncio.Task[Order]") -> None:
+        self._unanswered.discard(sending)
+        if not sending.cancelled():
+            sending.exception()  # whoever asked may have given up
 
     async def _await_answer(self, message: Message, sending: "asyncio.Task[Order]") -> None:
         async with self._told(message):
