@@ -373,3 +373,40 @@ async def test_a_monitor_that_begins_anew_adds_no_event(house: TqHouse) -> None:
     await house.row("o2", kind="NEW")
     assert house.rows.kinds("o1") == ["NEW", "COMPLETE_FILL"]
     assert msgspec.json.decode((await house.rows.events("o1"))[1].body)["trade_price"] == 3500.0
+
+
+async def test_the_id_of_a_split_close_is_used(house: TqHouse) -> None:
+    await hold(house, 3, "o1")
+    await house.submit("c1", direction="SELL", offset="CLOSE", volume=2)
+    await house.row("c1", kind="NEW")
+    await house.submit("c1", direction="BUY", offset="OPEN", volume=2)
+    await house.submit("c1", direction="SELL", offset="CLOSETODAY", volume=2)
+    await eventually(lambda: len(house.dead) == 2, "both buried")
+    assert {message.headers[tq.REASON_HEADER] for message in house.dead} == {"DUPLICATE_ID"}
+    assert (house.rows.rows["c1"].offset, house.rows.kinds("c1")) == ("CLOSE", ["NEW"])
+    assert await house.brokers["tq_order_monitor-1"].query(PORTFOLIO, "c1") is None
+
+
+async def test_a_refused_request_that_comes_again_is_one_event(house: TqHouse) -> None:
+    await house.submit("bad", limit_price=3500.5)
+    await house.submit("worse", volume=0)
+    for name in ("bad", "worse"):
+        await eventually(lambda n=name: house.rows.kinds(n), name)  # type: ignore[misc]  # bound
+    # What a killed submitter had told, and tells again seconds later with the message that was given back.
+    for update in list(house.updates):
+        again = msgspec.json.encode(update | {"timestamp": "2031-01-06T02:30:07Z"})
+        await house.bus.publish(house.contract.order_updates.channel.subject, again)
+    await hold(house, 1, "o1")
+    assert (house.rows.kinds("bad"), house.rows.kinds("worse")) == (["REJECTED"], ["REJECTED"])
+    assert house.rows.rows.keys() == {"o1"}
+
+
+async def test_nonsense_under_the_id_of_an_order_does_not_tell_of_its_end(house: TqHouse) -> None:
+    await house.submit("o1")
+    await house.row("o1", kind="NEW")
+    await house.submit("o1", limit_price=3500.5)
+    await house.submit("o1", symbol="SHFE.xx2505")
+    await eventually(lambda: len(house.dead) == 2, "both buried")
+    await house.submit("o2")
+    await house.row("o2", kind="NEW")
+    assert house.rows.kinds("o1") == ["NEW"]

@@ -32,8 +32,8 @@ from tradepit.trading.model.order import Order, OrderIntent
 from tradepit.trading.model.terms import OrderStatus
 from tradepit.trading.orders import events as facts
 from tradepit.trading.risk.rule import Rule
-from tradepit.wire.tq import child_order_ids
-from tradepit.wire.tq_codec import refusal
+from tradepit.wire.tq import OrderUpdate, child_order_ids
+from tradepit.wire.tq_codec import encode, refusal
 from tradepit.wire.tq_requests import Cancel, Submit, intent_of, read_request, salvage
 
 
@@ -84,7 +84,7 @@ class OrderIntake:
             request = read_request(message.payload)
             self._check_portfolio(request.portfolio_id)
         except BadRequest as error:
-            self._tell_refused(message, error)
+            await self._tell_refused(message, error)
             raise
         if isinstance(request, Cancel):
             await self._cancel(request)
@@ -146,7 +146,7 @@ class OrderIntake:
             known = self._leader.desk.register.find(intent.account, intent.client_order_id)
             if known is None:
                 raise
-            self._news.tell(known)
+            await self._publish(self._news.update_of(known))
             return None
 
     async def _send(self, intent: OrderIntent, leader: TellingLeader, splitter: CloseSplitter) -> "asyncio.Task[Order] | None":
@@ -185,7 +185,7 @@ class OrderIntake:
             # The id is another order's, which lives on: an event in its name would tell of its end.
             raise
         except RequestRefused as error:
-            self._tell_refused(message, error)
+            await self._tell_refused(message, error)
             raise
 
     async def _cancel(self, request: Cancel) -> None:
@@ -194,27 +194,40 @@ class OrderIntake:
             return
         if self._leader is None:
             raise NotActive
-        account, find = self._settings.broker_account, self._leader.desk.register.find
-        names = [name for name in (request.order_id, *child_order_ids(request.order_id)) if find(account, name) is not None]
+        names = self._found(request.order_id)
         if not names:
             raise OrderNotFound(order_id=request.order_id)
         for name in names:
             try:
-                await self._leader.cancel(account, name)
+                await self._leader.cancel(self._settings.broker_account, name)
             except (OutcomeUnknown, VenueRefused) as error:
                 logger.warning("cancel of {} is in hand: {}", name, error)
+
+    def _found(self, order_id: str) -> list[str]:
+        """The names under which an order is known here: its own, or those of the parts it was split into."""
+        if self._leader is None:
+            return []
+        account, find = self._settings.broker_account, self._leader.desk.register.find
+        return [name for name in (order_id, *child_order_ids(order_id)) if find(account, name) is not None]
 
     def _check_portfolio(self, portfolio_id: str) -> None:
         if portfolio_id != self._settings.portfolio_id:
             raise BadRequest("not the portfolio that is served here", portfolio_id=portfolio_id)
 
-    def _tell_refused(self, message: Message, error: RequestRefused) -> None:
-        """An event for whoever waits for this order; of a request without a usable id, or another's, only the dead letter tells."""
-        self.refused += 1
+    async def _tell_refused(self, message: Message, error: RequestRefused) -> None:
+        """An event for whoever waits for this order. Of a request without a usable id, for another portfolio, or under the id of an
+        order there is, only the dead letter tells.
+        """
         told = salvage(message.payload)
-        if told.order_id and told.portfolio_id in ("", self._settings.portfolio_id) and self._news is not None:
+        if told.order_id and told.portfolio_id in ("", self._settings.portfolio_id) and not self._found(told.order_id):
             now_ns, ours = self._clock.now_ns(), self._settings.portfolio_id
-            self._news.put(refusal(told, portfolio_id=ours, reason=error.reason_code, now_ns=now_ns))
+            await self._publish(refusal(told, portfolio_id=ours, reason=error.reason_code, now_ns=now_ns))
+        self.refused += 1
+
+    async def _publish(self, update: OrderUpdate | None) -> None:
+        """Tell a refusal, which nobody knows of once its request has left the queue: this comes first. Raises Unavailable."""
+        if update is not None:
+            await self._bus.publish(self._updates, encode(update))
 
     def _fenced(self) -> None:
         self._problem = "another instance writes the orders now"

@@ -2,6 +2,9 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
+from hashlib import sha256
+
+import msgspec
 
 from tradepit.ports.bus import Message
 from tradepit.ports.store import Store
@@ -10,14 +13,15 @@ from tradepit.trading.model.errors import BadRequest
 from tradepit.trading.model.ids import check_id
 from tradepit.trading.orders.order_record import OrderEvent, OrderUpdate
 from tradepit.wire import tq
-from tradepit.wire.tq_codec import ALIVE, FINISHED, from_timestamp, read_update
+from tradepit.wire.tq_codec import ALIVE, FINISHED, encode, from_timestamp, read_update
 
 
 class OrderProjection:
     """Work at the queue of order updates. Row and event are kept together or not at all.
 
     A refused request that never was an order (it tells no instant of insertion) leaves an event and no row: its id may be that of
-    an order that lives. Events of one kind are told apart by the volume filled, so a monitor that begins anew adds none.
+    an order that lives. Events of one kind are told apart by the volume filled, so a monitor that begins anew adds none; refusals by
+    what was refused and why, so a request that comes again adds none.
     """
 
     def __init__(self, rows: Store) -> None:
@@ -58,9 +62,13 @@ def _read(message: Message) -> tuple[OrderUpdate | None, OrderEvent]:
         portfolio_id=told.portfolio_id,
         kind=told.event_type,
         body=message.payload,
-        identity=str(told.filled_quantity) if was_order else "",
+        identity=str(told.filled_quantity) if was_order else _what_was_refused(told),
     )
     return _row(told) if was_order else None, event
+
+
+def _what_was_refused(told: tq.OrderUpdate) -> str:
+    return f"refused:{sha256(encode(msgspec.structs.replace(told, timestamp=''))).hexdigest()}"
 
 
 def _row(told: tq.OrderUpdate) -> OrderUpdate:

@@ -167,7 +167,7 @@ class RabbitmqServer:
                 os.kill(pid, number)
 
     def _machines(self, leader: int) -> list[int]:
-        return [pid for pid in _pids_of("beam", "cmdline", "") if os.getpgid(pid) == leader] or [leader]
+        return [pid for pid in _pids_of("beam", "cmdline", "") if _group_of(pid) == leader] or [leader]
 
     def _await_ready(self, timeout_s: float) -> None:
         if self._process is not None and wait_for(self._serves, self._process, timeout_s):
@@ -193,6 +193,13 @@ def _pids_of(program: str, place: str, text: str) -> list[int]:
             if program in name and text in (entry / place).read_bytes().decode(errors="replace"):
                 found.append(int(entry.name))
     return found
+
+
+def _group_of(pid: int) -> int:
+    """A process's group, 0 when it has just ended."""
+    with contextlib.suppress(ProcessLookupError):
+        return os.getpgid(pid)
+    return 0
 
 
 def _signal_group(leader: int, number: signal.Signals) -> None:
