@@ -206,6 +206,19 @@ def verify(
 
 
 @app.command
+def verify_connect(
+    folder: Path = Path(".tradepit/demo"),
+    *,
+    config: Annotated[Path, Parameter(name=["--config", "-c"], help="The broker connect's config.yaml.")] = Path("config.yaml"),
+    published: Annotated[tuple[Path, ...], Parameter(help="The engine's log of what it published.")] = (),
+) -> int:
+    """Prove that what an engine PUBLISHED to a broker connect is what the exchange in FOLDER did, and what the tables say."""
+    from tradepit.cli.verify_connect import run_verify_connect  # noqa: PLC0415 - each command loads only what it needs
+
+    return run_verify_connect(folder, config=config, published=published)
+
+
+@app.command
 def store(action: Literal["status", "migrate"], *, config: Config = None, json: Json = False) -> int:
     """Tell which revision the store's tables are of (exit 1 when they are not the newest), or bring them up to date."""
     from tradepit.cli.store import run_store  # noqa: PLC0415 - each command loads only what it needs
