@@ -29,7 +29,7 @@ SECONDS = float(os.environ.get("CONNECT_KILLS_SECONDS", "20"))
 SEEDS = [int(seed) for seed in os.environ.get("CONNECT_KILLS_SEEDS", "1").split(",")]
 LONG = "CONNECT_KILLS_SECONDS" in os.environ
 ORDERS_PER_S, PATIENCE_S = 20.0, 120.0
-PAUSE_S = (0.5, 3.0)
+PAUSE_S, _MOST_TURNS = (0.5, 3.0), 200
 SHORT_GROUPS = (
     ("tq_order_submitter", "tq_order_canceller"),
     ("tq_order_monitor",),
@@ -145,15 +145,17 @@ class Run:
             await asyncio.sleep(0.2)
 
     async def _kill_for(self, seconds: float) -> None:
-        """Every kind of victim in a random order, then again, one every few seconds; each at least once."""
+        """Every victim in a random order, one every few seconds, then again. Who was just dead anyway has another turn."""
         victims = self._victims()
-        deadline, order = time.monotonic() + seconds, list[str]()
-        while len(self.killed) < len(victims) or time.monotonic() < deadline:
+        deadline, order, turns = time.monotonic() + seconds, list[str](), 0
+        while turns < _MOST_TURNS and (time.monotonic() < deadline or not all(self.killed[each] for each in victims)):
             await asyncio.sleep(self.chance.uniform(*PAUSE_S))
-            order = order or self.chance.sample(victims, len(victims))
-            victim = order.pop()
+            missed = [each for each in victims if not self.killed[each]]
+            order = order or self.chance.sample(missed or victims, len(missed or victims))
+            victim, turns = order.pop(), turns + 1
             self.killed[victim] += await self._kill(victim)
             say(f"killed {victim} {self.killed[victim]}")
+        assert all(self.killed[each] for each in victims), self.killed
 
     async def _kill_some(self, count: int) -> None:
         """A few victims through which a cancel goes."""
@@ -230,10 +232,9 @@ class Run:
             if "account" not in reply:
                 return False
             money = msgspec.convert(reply["account"], Account, strict=False)
-            told = json.loads(keys.get(f"TQ_Account_PortfolioId_{PORTFOLIO}") or "{}", parse_float=Decimal)
-            truth = (money.balance, money.available, money.margin)
-            held = tuple(told.get(name, Decimal(0)) for name in ("balance", "available", "margin"))
-            return bool(told) and all(abs(one - other) < Decimal("0.01") for one, other in zip(held, truth, strict=True))
+            cached = json.loads(keys.get(f"TQ_Account_PortfolioId_{PORTFOLIO}") or "{}", parse_float=Decimal)
+            held = {"balance": money.balance, "available": money.available, "margin": money.margin}
+            return bool(cached) and all(abs(cached[name] - amount) < Decimal("0.01") for name, amount in held.items())
 
     def _show(self, verdict: verify.ConnectVerdict) -> None:
         engine = self.engine
