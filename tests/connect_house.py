@@ -15,6 +15,7 @@ from tests.servers.postgres import PostgresServer
 from tests.servers.rabbitmq import RabbitmqServer
 from tests.servers.valkey import ValkeyServer
 
+from tradepit.runtime.host import PARENT_VARIABLE
 from tradepit.web.diff.addresses import addresses
 
 SERVERS = ("rabbitmq", "valkey", "postgresql")
@@ -118,7 +119,8 @@ class ConnectHouse:
 
     def _launch(self, name: str) -> None:
         # TqSDK is sent to our front and nowhere else.
-        environment = os.environ | addresses("127.0.0.1", self._front_port) | {"HTTPS_PROXY": "http://127.0.0.1:9"}
+        environment = os.environ | addresses("127.0.0.1", self._front_port)
+        environment |= {"HTTPS_PROXY": "http://127.0.0.1:9", PARENT_VARIABLE: str(os.getpid())}
         command = [sys.executable, "-m", "tradepit", "run", *self._groups[name], "--config", str(self.folder / "config.yaml")]
         with self.log(name).open("ab") as output:
             self._processes[name] = subprocess.Popen(command, cwd=self.folder, stdout=output, stderr=output, env=environment)
