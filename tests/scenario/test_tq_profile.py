@@ -237,6 +237,8 @@ async def test_a_submitter_whose_broker_is_not_logged_in_yet_waits_for_it(house:
     await house.start_one(tq.ORDER_SUBMITTER, instance)
     await house.row("o1", kind="NEW")
     assert flaky.mishaps["instruments"] == []
+    # A login that another submitter led before begins only with the session of the new one.
+    assert flaky.calls.index("open_session") < flaky.calls.index("instruments")
 
 
 async def test_an_order_does_not_wait_for_the_answer_of_the_one_before(house: TqHouse) -> None:

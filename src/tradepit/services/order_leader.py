@@ -94,10 +94,10 @@ class OrderLeader:
         """True once the journal refused this term: another leader writes."""
         return self._writer.fenced
 
-    async def start(self) -> None:
-        """Fence the former leader at the broker, learn what it missed, clear up what it left in doubt, go on from there."""
+    async def start(self, *, waits: bool = False) -> None:
+        """Fence the former leader, learn what it missed, clear up its doubts. ``waits``: nobody else could lead, so do not give up."""
         await self._await_broker()
-        await self._learn_instruments()
+        await (self._insist(self._learn_instruments) if waits else self._learn_instruments())
         self._tasks.spawn(self._read_reports(), "reports")
         await self._resolve_all()
         await self._catch_up()

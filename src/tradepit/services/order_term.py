@@ -12,14 +12,14 @@ from tradepit.ports.journal import Journal
 from tradepit.runtime.journal_writer import JournalWriter
 from tradepit.services.order_leader import OrderLeader
 from tradepit.services.order_snapshots import OrderSnapshots
-from tradepit.trading.model.errors import JournalCorrupted, OutcomeUnknown, TradepitError, Unavailable
+from tradepit.trading.model.errors import JournalCorrupted, TradepitError
 from tradepit.trading.orders import events as facts
 from tradepit.trading.orders.desk import OrderDesk
 from tradepit.trading.risk.rule import Rule
 
 _ENCODER = msgspec.json.Encoder()
 _DECODER: msgspec.json.Decoder[facts.Fact] = msgspec.json.Decoder(facts.Fact)
-_SETTLE_S, _KNOCK_EVERY_S = 3.0, 0.5
+_SETTLE_S = 3.0
 OnFact = Callable[[facts.Fact], None]
 
 
@@ -75,21 +75,9 @@ class OrderTerm:
         leader = TellingLeader(desk, self._writer, self._broker, self._clock, epoch=began.epoch, on_fenced=self._on_fenced)
         self._leader = leader
         on_leader(leader)
-        await self._await_listings()
-        await leader.start()
+        await leader.start(waits=True)
         logger.info("{}: leading under epoch {} with {} orders", self._instance, began.epoch, len(desk.register.orders))
         return leader
-
-    async def _await_listings(self) -> None:
-        """Nobody could lead instead: a broker that is not logged in yet is waited for, as long as it takes."""
-        while True:
-            try:
-                await self._broker.instruments()
-            except (Unavailable, OutcomeUnknown) as error:
-                logger.warning("{}: waits for the broker: {}", self._instance, error)
-                await self._clock.sleep(_KNOCK_EVERY_S)
-            else:
-                return
 
     async def end(self) -> None:
         """Let what is being sent be answered for a moment, write what is recorded, keep a snapshot. Idempotent."""
