@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test servers crashpoints split-flows check unit format docs bench clean
+.PHONY: demo test servers crashpoints split-flows connect-kills check unit format docs bench clean
 
 demo: $(VENV)/.installed
 	$(BIN)/tradepit demo
@@ -26,6 +26,11 @@ crashpoints: $(VENV)/.installed-dev
 # A hundred thousand random flows of concurrent closers against the exchange's ledger; `make test` plays fewer.
 split-flows: $(VENV)/.installed-dev
 	SPLIT_FLOWS=100000 $(BIN)/pytest -s tests/property/test_close_split.py
+
+# The broker connect's eight processes and all they stand on, killed for minutes; `make test` does so for half a minute.
+connect-kills: servers $(VENV)/.installed-dev
+	CONNECT_KILLS_SECONDS=$${CONNECT_KILLS_SECONDS:-120} CONNECT_KILLS_SEEDS=$${CONNECT_KILLS_SEEDS:-1,2,3} \
+		$(BIN)/pytest -s tests/chaos/test_broker_connect_kills.py
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .

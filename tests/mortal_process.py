@@ -186,7 +186,7 @@ class _Wiring(Wiring):
     def bus(self) -> Bus:
         return self.connection
 
-    def journal(self, name: str) -> Journal:
+    def journal(self, name: str, *, synced: bool = True) -> Journal:
         journal = MortalJournal(self._outlet.folder / "journals" / name, self._death, self._outlet.late_s)
         self.journals.append(journal)
         return journal

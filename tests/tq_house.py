@@ -71,7 +71,10 @@ class FakeRows:
             told, known = record_of(check_update(update)), self.rows.get(update.order_id)
             self.rows[update.order_id] = told if known is None else merge(known, told)
         names = {identity_of(event) for event in self.kept}
-        self.kept += [check_event(event) for event in events if identity_of(event) not in names]
+        for event in events:
+            if identity_of(check_event(event)) not in names:
+                names.add(identity_of(event))
+                self.kept.append(event)
         return Kept(changed=len(updates), unchanged=0, events=len(self.kept) - before)
 
     async def order(self, order_id: str) -> OrderRecord | None:

@@ -170,6 +170,19 @@ async def test_the_life_of_an_order(world: World) -> None:
     assert world.arrived() == ["c1"]
 
 
+async def test_before_the_login_nobody_says_that_there_is_no_such_order(world: World) -> None:
+    link = world.link()
+    asker = TqsdkBroker(link, load_catalog(), SystemClock(), timeout_s=0.0)
+    await world.broker(link, ready=False)
+    await asker.connect()
+    assert not link.ready
+    with pytest.raises(Unavailable):
+        await asker.query("A", "c1")
+    await until(lambda: link.ready)
+    assert await asker.query("A", "c1") is None
+    await asker.close()
+
+
 async def test_a_refusal_is_told_from_a_cancel(world: World) -> None:
     broker, _ = await world.broker()
     world.mode("reject")

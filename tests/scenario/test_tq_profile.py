@@ -11,7 +11,7 @@ from tests.tq_house import PORTFOLIO, Flaky, TqHouse, eventually
 
 from tradepit.profiles import tq as tq_profile
 from tradepit.profiles import tq_flat as flat_profile
-from tradepit.trading.model.errors import OutcomeUnknown, Unavailable
+from tradepit.trading.model.errors import OutcomeUnknown, Unavailable, VenueRefused
 from tradepit.wire import tq, tq_flat
 
 RB = "SHFE.rb2505"
@@ -228,6 +228,58 @@ async def test_a_submitter_that_dies_forgets_nothing(house: TqHouse) -> None:
     assert (await house.row("c1", kind="COMPLETE_FILL")).trade_price == Decimal(3500)
 
 
+async def test_a_submitter_whose_broker_is_not_logged_in_yet_waits_for_it(house: TqHouse) -> None:
+    instance = "tq_order_submitter-1"
+    await house.services[tq.ORDER_SUBMITTER].stop()
+    await house.submit("o1")
+    flaky = house.brokers[instance] = Flaky(house.brokers[instance])
+    flaky.mishaps["instruments"] = [Unavailable("not connected")] * 2
+    await house.start_one(tq.ORDER_SUBMITTER, instance)
+    await house.row("o1", kind="NEW")
+    assert flaky.mishaps["instruments"] == []
+    # A login that another submitter led before begins only with the session of the new one.
+    assert flaky.calls.index("open_session") < flaky.calls.index("instruments")
+
+
+async def test_an_order_does_not_wait_for_the_answer_of_the_one_before(house: TqHouse) -> None:
+    """But a close does: it is judged by the position that the orders before it lead to."""
+    instance = "tq_order_submitter-1"
+    await house.services[tq.ORDER_SUBMITTER].stop()
+    flaky = house.brokers[instance] = Flaky(house.brokers[instance])
+    await house.start_one(tq.ORDER_SUBMITTER, instance)
+    await house.submit("first", limit_price=3400.0)
+    await house.row("first", kind="NEW")
+    await house.exchange.trade_against(RB, "SELL", 3)
+    flaky.calls.clear()
+    flaky.slow_s = 0.3
+    for number in range(3):
+        await house.submit(f"o{number}", volume=1)
+    await house.submit("c1", direction="SELL", offset="CLOSE", volume=3, limit_price=3510.0)
+    figures = house.services[tq.ORDER_SUBMITTER].health
+    await eventually(lambda: figures().figures["unanswered"] == 3)
+    assert flaky.calls.count("submit") == 3
+    assert flaky.calls.count("positions") == 0
+    flaky.slow_s = 0.0
+    row = await house.row("c1", kind="NEW")
+    assert (row.volume_lots, row.status) == (3, "ALIVE")
+    assert figures().figures["unanswered"] == 0
+    for number in range(3):
+        await house.row(f"o{number}", kind="COMPLETE_FILL")
+
+
+async def test_a_refusal_that_comes_late_is_told_and_buried(house: TqHouse) -> None:
+    instance = "tq_order_submitter-1"
+    await house.services[tq.ORDER_SUBMITTER].stop()
+    flaky = house.brokers[instance] = Flaky(house.brokers[instance])
+    flaky.slow_s = 0.05
+    await house.start_one(tq.ORDER_SUBMITTER, instance)
+    flaky.mishaps["submit"] = [VenueRefused("ACCOUNT_NOT_FOUND")]
+    await house.submit("o1")
+    await eventually(lambda: house.dead)
+    assert house.dead[0].headers[tq.REASON_HEADER] == "ACCOUNT_NOT_FOUND"
+    await eventually(lambda: "REJECTED" in house.rows.kinds("o1"))
+
+
 async def test_a_second_submitter_takes_the_first_ones_place(house: TqHouse) -> None:
     first = house.services[tq.ORDER_SUBMITTER]
     second = await house.start_one(tq.ORDER_SUBMITTER, "tq_order_submitter-1")
@@ -323,3 +375,40 @@ async def test_a_monitor_that_begins_anew_adds_no_event(house: TqHouse) -> None:
     await house.row("o2", kind="NEW")
     assert house.rows.kinds("o1") == ["NEW", "COMPLETE_FILL"]
     assert msgspec.json.decode((await house.rows.events("o1"))[1].body)["trade_price"] == 3500.0
+
+
+async def test_the_id_of_a_split_close_is_used(house: TqHouse) -> None:
+    await hold(house, 3, "o1")
+    await house.submit("c1", direction="SELL", offset="CLOSE", volume=2)
+    await house.row("c1", kind="NEW")
+    await house.submit("c1", direction="BUY", offset="OPEN", volume=2)
+    await house.submit("c1", direction="SELL", offset="CLOSETODAY", volume=2)
+    await eventually(lambda: len(house.dead) == 2, "both buried")
+    assert {message.headers[tq.REASON_HEADER] for message in house.dead} == {"DUPLICATE_ID"}
+    assert (house.rows.rows["c1"].offset, house.rows.kinds("c1")) == ("CLOSE", ["NEW"])
+    assert await house.brokers["tq_order_monitor-1"].query(PORTFOLIO, "c1") is None
+
+
+async def test_a_refused_request_that_comes_again_is_one_event(house: TqHouse) -> None:
+    await house.submit("bad", limit_price=3500.5)
+    await house.submit("worse", volume=0)
+    for name in ("bad", "worse"):
+        await eventually(lambda n=name: house.rows.kinds(n), name)  # type: ignore[misc]  # bound
+    # What a killed submitter had told, and tells again seconds later with the message that was given back.
+    for update in list(house.updates):
+        again = msgspec.json.encode(update | {"timestamp": "2031-01-06T02:30:07Z"})
+        await house.bus.publish(house.contract.order_updates.channel.subject, again)
+    await hold(house, 1, "o1")
+    assert (house.rows.kinds("bad"), house.rows.kinds("worse")) == (["REJECTED"], ["REJECTED"])
+    assert house.rows.rows.keys() == {"o1"}
+
+
+async def test_nonsense_under_the_id_of_an_order_does_not_tell_of_its_end(house: TqHouse) -> None:
+    await house.submit("o1")
+    await house.row("o1", kind="NEW")
+    await house.submit("o1", limit_price=3500.5)
+    await house.submit("o1", symbol="SHFE.xx2505")
+    await eventually(lambda: len(house.dead) == 2, "both buried")
+    await house.submit("o2")
+    await house.row("o2", kind="NEW")
+    assert house.rows.kinds("o1") == ["NEW"]

@@ -245,3 +245,25 @@ async def test_the_broker_is_the_houses_own_or_tqsdk(tmp_path: Path, monkeypatch
     assert (login.password, login.accounts[0].password) == ("abracadabra", "sesame")
     assert "abracadabra" not in dump(made.settings) + repr(login)
     assert "sesame" not in dump(made.settings) + repr(login)
+
+
+@pytest.mark.parametrize(
+    ("instances", "waits"),
+    [
+        ((), True),
+        (("tq_order_submitter-1",), True),
+        (("tq_order_executor-1",), True),
+        (("tq_order_canceller-1", "tq_order_submitter-1"), True),
+        (("tq_order_canceller-1",), False),
+        (("tq_order_monitor-1", "tq_order_handler-1"), False),
+    ],
+)
+def test_what_a_login_that_sends_nothing_was_told_does_not_wait_for_the_disk(
+    tmp_path: Path, instances: tuple[str, ...], waits: bool
+) -> None:
+    account = TqAccountSettings(account="A1", broker_id="simnow", user="88", password_env="WORD")
+    tq = TqSettings(run_mode="real", user="mira", password_env="WORD", accounts=(account,), symbols=("SHFE.rb2505",))
+    settings = Settings(data_dir=str(tmp_path), broker="tqsdk", tq=tq)
+    made = Wiring(settings, process="test", instances=instances)
+    assert tqsdk_link(made)._journal.durability == made.journal("tqsdk", synced=waits).durability
+    assert made.journal("a", synced=True).durability != made.journal("a", synced=False).durability

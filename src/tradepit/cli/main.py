@@ -173,15 +173,19 @@ def diff_env(*, config: Config = None, json: Json = False) -> int:
 
 @app.command
 def bench(
-    what: Literal["match", "order", "events", "failover", "all"] = "all",
+    what: Literal["match", "order", "events", "failover", "tq", "all"] = "all",
     *,
     kills: int = 50,
-    load: float = 100.0,
+    load: float | None = None,
     seconds: float = 10.0,
     journal: str = "file",
     json: Json = False,
 ) -> int:
-    """Measure matching, the order path, events or failover on this machine, each beside a peer or the bare transport."""
+    """Measure matching, the order path, events, failover or the broker connect, each beside a peer or the bare transport.
+
+    ``all`` leaves out ``tq``, which needs RabbitMQ, Valkey or Redis, and PostgreSQL installed. LOAD is orders a second: 100 for
+    ``failover``, 50 for ``tq`` unless told.
+    """
     from tradepit.cli.bench.command import run_bench  # noqa: PLC0415 - each command loads only what it needs
 
     return run_bench(what, kills=kills, load=load, seconds=seconds, journal=journal, json=json)
@@ -199,6 +203,19 @@ def verify(
     from tradepit.cli.verify import run_verify  # noqa: PLC0415 - each command loads only what it needs
 
     return run_verify(folder, strict=strict, json=json, progress=progress)
+
+
+@app.command
+def verify_connect(
+    folder: Path = Path(".tradepit/demo"),
+    *,
+    config: Annotated[Path, Parameter(name=["--config", "-c"], help="The broker connect's config.yaml.")] = Path("config.yaml"),
+    published: Annotated[tuple[Path, ...], Parameter(help="The engine's log of what it published.")] = (),
+) -> int:
+    """Prove that what an engine PUBLISHED to a broker connect is what the exchange in FOLDER did, and what the tables say."""
+    from tradepit.cli.verify_connect import run_verify_connect  # noqa: PLC0415 - each command loads only what it needs
+
+    return run_verify_connect(folder, config=config, published=published)
 
 
 @app.command

@@ -30,8 +30,9 @@ def _all_of(settings: Settings) -> list[str]:
 async def _run(settings: Settings, names: Sequence[str], process: str, secrets: Mapping[str, str]) -> int:
     from tradepit.compose.roles import instances_of, make_service  # noqa: PLC0415 - kept out of the commands that need no service
 
-    wiring = Wiring(settings, process=process, secrets=secrets)
+    instances = instances_of(settings, names)
+    wiring = Wiring(settings, process=process, secrets=secrets, instances=instances)
     host = Host(wiring.bus(), wiring.cache(), wiring.clock)
-    for instance in instances_of(settings, names):
+    for instance in instances:
         host.add(make_service(wiring, instance, host.fail))
     return int(Exit.OK) if await host.run(wiring.follow_time) == 0 else int(Exit.FINDINGS)

@@ -21,6 +21,7 @@ from tradepit.services.account_look import AccountLook
 from tradepit.services.broker_watch import BrokerWatch, Look
 from tradepit.services.cancel_intake import CancelIntake
 from tradepit.services.dead_letters import DeadLetters
+from tradepit.services.group_worker import GroupWorker
 from tradepit.services.key_projections import AccountProjection, PositionProjection
 from tradepit.services.order_intake import OrderIntake
 from tradepit.services.order_monitor import OrderMonitor
@@ -37,6 +38,8 @@ from tradepit.wire.queues import QueueRoute
 from tradepit.wire.tq import TqContract
 
 _CANCELS_AT_ONCE = 16
+# A transaction costs the same for one order as for these.
+_ROWS_AT_ONCE = 100
 ROLES = frozenset(role.name for role in (*profile_tq.ROLES, *profile_flat.ROLES))
 OnFailure = Callable[[BaseException], None]
 
@@ -165,7 +168,17 @@ def _account_monitor(parts: TqParts, role: str, instance: str, on_failure: OnFai
 
 def _order_handler(parts: TqParts, role: str, instance: str, on_failure: OnFailure) -> Service:
     del on_failure
-    return _worker(parts, role, instance, parts.contract.order_updates, OrderProjection(parts.make_rows(instance)))
+    letters = DeadLetters(parts.bus, parts.contract.dead_letters)
+    return GroupWorker(
+        role,
+        instance,
+        bus=parts.bus,
+        route=parts.contract.order_updates,
+        dead_letters=letters,
+        work=OrderProjection(parts.make_rows(instance)),
+        clock=parts.clock,
+        hands=_ROWS_AT_ONCE,
+    )
 
 
 def _position_handler(parts: TqParts, role: str, instance: str, on_failure: OnFailure) -> Service:

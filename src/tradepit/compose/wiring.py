@@ -1,7 +1,7 @@
 """The wiring: from settings to backends; the only module that names one."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Literal
@@ -30,6 +30,7 @@ from tradepit.ports.clock import Clock
 from tradepit.ports.journal import Journal
 from tradepit.ports.lease import Lease
 from tradepit.ports.store import Store
+from tradepit.profiles import tq as profile_tq
 from tradepit.runtime.clock import ShiftedClock, SystemClock
 from tradepit.runtime.order_client import OrderClient
 from tradepit.runtime.secret_source import read_secret
@@ -38,15 +39,22 @@ from tradepit.runtime.urls import without_secret
 from tradepit.trading.calendar.catalog import load_catalog
 from tradepit.trading.model.errors import ConfigError
 from tradepit.wire import simulator as wire
+from tradepit.wire import tq as wire_tq
 
 JOURNALS = ("orders", "commands", "events")
+_SEND_NOTHING = frozenset(role.name for role in (*profile_tq.MONITORS, *profile_tq.HANDLERS)) | {wire_tq.ORDER_CANCELLER}
 
 
 class Wiring:
-    """Backends as the settings ask for them. Memory backends are shared by everything one wiring makes: they live in one process."""
+    """Backends as the settings ask for them. Memory backends are shared by everything one wiring makes: they live in one process.
 
-    def __init__(self, settings: Settings, *, process: str, secrets: Mapping[str, str] | None = None) -> None:
-        self.settings, self.process = settings, process
+    ``instances`` are those that will run here, where that is known.
+    """
+
+    def __init__(
+        self, settings: Settings, *, process: str, secrets: Mapping[str, str] | None = None, instances: Sequence[str] = ()
+    ) -> None:
+        self.settings, self.process, self.instances = settings, process, tuple(instances)
         self._secrets = secrets or {}
         self.clock = SystemClock()
         self._bus: Bus | None = None
@@ -76,8 +84,11 @@ class Wiring:
                 )
         return self._bus
 
-    def journal(self, name: str) -> Journal:
-        """One of the house's journals (``orders``, ``commands``, ``events``), an instance of its own."""
+    def journal(self, name: str, *, synced: bool = True) -> Journal:
+        """One of the house's journals (``orders``, ``commands``, ``events``), an instance of its own.
+
+        Not ``synced``: what a power cut takes of it can be had again, so it does not wait for the disk.
+        """
         kind = urlsplit(self.settings.journal)
         if kind.path == "memory":
             # Instances share one store, as instances of a real journal share a file.
@@ -87,7 +98,8 @@ class Wiring:
         if kind.path == "file":
             sync = _sync(parse_qs(kind.query).get("sync", ["always"])[0])
             # Reports follow from the commands, which are on disk before them: a replay makes again what a power cut took.
-            return FileJournal(self.settings.folder / "journals" / name, sync="os" if name == "events" else sync)
+            again = name == "events" or not synced
+            return FileJournal(self.settings.folder / "journals" / name, sync="os" if again else sync)
         raise ConfigError("journal must be file, file?sync=os, jetstream or memory", journal=self.settings.journal)
 
     def lease(self, name: str) -> Lease:
@@ -224,8 +236,15 @@ def tqsdk_link(wiring: Wiring) -> TqsdkLink:
         return Login(run_mode=tq.run_mode, user=tq.user, password=password, accounts=accounts, symbols=list(tq.symbols))
 
     timing = TqsdkTiming(stuck_s=tq.stuck_s, ack_s=tq.ack_s, settle_s=tq.settle_s, back_off_max_s=tq.retry_max_s)
-    # Each process that logs in by itself keeps its own account of what it sent and was told.
+    # Each process that logs in by itself keeps its own account of what it sent and was told. Who sends nothing follows the broker
+    # from the beginning whenever it starts: what a power cut took is told again.
     name = "tqsdk" if wiring.settings.tq.service is None else f"tqsdk-{wiring.process}"
+    sends = not wiring.instances or any(instance.rpartition("-")[0] not in _SEND_NOTHING for instance in wiring.instances)
     return TqsdkLink(
-        wiring.settings.folder / name, wiring.journal(name), login, wiring.exchange_clock(), timing=timing, environment=os.environ
+        wiring.settings.folder / name,
+        wiring.journal(name, synced=sends),
+        login,
+        wiring.exchange_clock(),
+        timing=timing,
+        environment=os.environ,
     )

@@ -60,7 +60,7 @@ class Broker(Protocol):
         """What became of an order whose answer was lost? Where ``voids_unknown``, an order never seen is voided (REJECTED, NOT_SENT)."""
 
     async def query(self, account: str, client_order_id: str) -> Order | None:
-        """The order by its sender's id, None when the broker does not know it."""
+        """The order by its sender's id, None when the broker does not know it. Raises Unavailable when that cannot be said now."""
 
     def reports(self, after: int) -> AsyncIterator[Report]:
         """All reports with a sequence above ``after``, in order, without gaps, for ever; survives reconnects."""

@@ -53,9 +53,10 @@ class Host:
             if before_start is not None:
                 await before_start()
             for service in self._services:
-                await service.start()
+                await self._begin(service)
                 started.append(service)
-                logger.info("{} started", service.instance)
+                if self._ended.is_set():
+                    break
             for heart in self._hearts:
                 self._tasks.spawn(heart.run(), "heartbeat")
             self._tasks.spawn(self._watch_parent(), "parent")
@@ -64,6 +65,20 @@ class Host:
         finally:
             await self._stop(started)
         return 1 if self.failure is not None else 0
+
+    async def _begin(self, service: Service) -> None:
+        """Start a service. One that still waits for whom it needs can be told to stop meanwhile."""
+        loop = asyncio.get_running_loop()
+        starting, ended = loop.create_task(service.start()), loop.create_task(self._ended.wait())
+        try:
+            await asyncio.wait({starting, ended}, return_when=asyncio.FIRST_COMPLETED)
+            if starting.done():
+                await starting
+                logger.info("{} started", service.instance)
+        finally:
+            ended.cancel()
+            starting.cancel()
+            await asyncio.wait({starting})
 
     async def _watch_parent(self) -> None:
         """A launcher that was killed cannot stop its processes: they notice that they were orphaned and stop by themselves."""

@@ -13,6 +13,7 @@ from tradepit.trading.model.ids import check_id
 from tradepit.trading.model.order import Order, OrderIntent
 from tradepit.trading.model.position import Position
 from tradepit.trading.model.product import CloseRule
+from tradepit.trading.model.terms import Offset
 from tradepit.trading.orders import events as facts
 from tradepit.trading.orders.parent_order import fold_parent
 from tradepit.wire.tq import child_order_id, child_order_ids
@@ -41,6 +42,9 @@ class CloseSplitter:
         Raises RiskRefused (journaled), DuplicateId, IdNotValid (no room for a child's suffix), OutcomeUnknown (in hand), Unavailable,
         NotActive.
         """
+        if intent.offset is not Offset.CLOSE and self._children(intent):
+            # Only the parts of a split close are journaled, so the leader does not know that its id was used.
+            raise DuplicateId(client_order_id=intent.client_order_id)
         if not intent.offset.closes:
             return await self._leader.submit(intent)
         # One close at a time: the next one is judged by a position that this one's answer is a part of.
@@ -88,9 +92,7 @@ class CloseSplitter:
 
     def _planned(self, intent: OrderIntent) -> tuple[OrderIntent, ...]:
         """The children this order has already. Raises DuplicateId when they are another order's."""
-        find = self._leader.desk.register.find
-        found = [find(intent.account, name) for name in child_order_ids(intent.client_order_id)]
-        children = tuple(order.intent for order in found if order is not None)
+        children = self._children(intent)
         if not children:
             return ()
         told = {(child.symbol, child.side, child.price_ticks, child.reference) for child in children}
@@ -99,6 +101,11 @@ class CloseSplitter:
         ):
             raise DuplicateId(client_order_id=intent.client_order_id)
         return children
+
+    def _children(self, intent: OrderIntent) -> tuple[OrderIntent, ...]:
+        find = self._leader.desk.register.find
+        found = [find(intent.account, name) for name in child_order_ids(intent.client_order_id)]
+        return tuple(order.intent for order in found if order is not None)
 
     async def _position(self, intent: OrderIntent) -> Position | None:
         side = intent.side.opposite

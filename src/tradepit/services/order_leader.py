@@ -10,6 +10,7 @@ from loguru import logger
 
 from tradepit.ports.broker import Broker
 from tradepit.ports.clock import Clock
+from tradepit.runtime.eager import Started
 from tradepit.runtime.journal_writer import JournalWriter, durable
 from tradepit.runtime.shared_work import SharedWork
 from tradepit.runtime.tasks import TaskGroup
@@ -89,10 +90,10 @@ class OrderLeader:
         """True once the journal refused this term: another leader writes."""
         return self._writer.fenced
 
-    async def start(self) -> None:
-        """Fence the former leader at the broker, learn what it missed, clear up what it left in doubt, go on from there."""
+    async def start(self, *, waits: bool = False) -> None:
+        """Fence the former leader, learn what it missed, clear up its doubts. ``waits``: nobody else could lead, so do not give up."""
         await self._await_broker()
-        await self._learn_instruments()
+        await (self._insist(self._learn_instruments) if waits else self._learn_instruments())
         self._tasks.spawn(self._read_reports(), "reports")
         await self._doubts.resolve_all()
         await self._catch_up()
@@ -348,12 +349,10 @@ class OrderLeader:
 
 
 async def _all_of(parts: Iterable[Coroutine[Any, Any, Order]]) -> list[Order]:
-    """Every answer, once all have come: a part that fails does not keep the others from being sent."""
-    answers = await asyncio.gather(*parts, return_exceptions=True)
-    failed = next((answer for answer in answers if isinstance(answer, BaseException)), None)
-    if failed is not None:
-        raise failed
-    return [answer for answer in answers if isinstance(answer, Order)]
+    """Every answer, once all have come, whichever fail. All are under way at once, or the resolver would take them for left behind."""
+    begun = [Started(part) for part in parts]
+    await asyncio.gather(*(part.task for part in begun if not part.finished), return_exceptions=True)
+    return [part.result() for part in begun]
 
 
 def _key(intent: OrderIntent) -> Key:

@@ -21,6 +21,7 @@ from tradepit.wire.tq_codec import encode, order_update
 
 _AGAIN_S = 0.2
 _DRAIN_S = 3.0
+_TOLD = OrderStatus.SUBMITTED.progress
 
 
 class OrderNews:
@@ -62,17 +63,18 @@ class OrderNews:
                 self._consider(order)
 
     def tell(self, order: Order) -> None:
-        """Tell the state of one order."""
+        """Queue the state of one order."""
+        update = self.update_of(order)
+        if update is not None:
+            self._queue.put_nowait(encode(update))
+
+    def update_of(self, order: Order) -> tq.OrderUpdate | None:
+        """The state of one order in the contract's words; None for a contract nobody lists."""
         instrument = self._register.instruments.get(order.intent.symbol)
         if instrument is None:
-            return
+            return None
         price = self._prices.of(order.client_order_id, instrument, order.traded_lots)
-        update = order_update(order, instrument, portfolio_id=self._portfolio_id, trade_price=price, now_ns=self._clock.now_ns())
-        self.put(update)
-
-    def put(self, update: tq.OrderUpdate) -> None:
-        """Queue an update."""
-        self._queue.put_nowait(encode(update))
+        return order_update(order, instrument, portfolio_id=self._portfolio_id, trade_price=price, now_ns=self._clock.now_ns())
 
     async def run(self) -> None:
         """Publish until cancelled."""
@@ -129,6 +131,9 @@ class OrderNews:
     def _tell_parent(self, account: str, parent: str) -> None:
         found = [self._register.find(account, name) for name in tq.child_order_ids(parent)]
         children = [child for child in found if child is not None]
+        if not any(child.status.progress >= _TOLD for child in children):
+            # NEW says that the broker has it: an order that was not split is told no earlier.
+            return
         volume = sum(child.intent.volume_lots for child in children)
         first = children[0].intent
         intent = type(first)(

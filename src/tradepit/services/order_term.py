@@ -75,7 +75,7 @@ class OrderTerm:
         leader = TellingLeader(desk, self._writer, self._broker, self._clock, epoch=began.epoch, on_fenced=self._on_fenced)
         self._leader = leader
         on_leader(leader)
-        await leader.start()
+        await leader.start(waits=True)
         logger.info("{}: leading under epoch {} with {} orders", self._instance, began.epoch, len(desk.register.orders))
         return leader
 

@@ -1,5 +1,6 @@
 """A worker at a queue: takes messages one after another, acknowledges each after its effect, and survives all of them."""
 
+from collections.abc import Awaitable
 from typing import Protocol
 
 from loguru import logger
@@ -7,6 +8,7 @@ from loguru import logger
 from tradepit.ports.bus import Bus, Message, Subscription
 from tradepit.ports.clock import Clock
 from tradepit.runtime.service import Health
+from tradepit.runtime.tasks import TaskGroup
 from tradepit.services.dead_letters import DeadLetters
 from tradepit.trading.model.errors import RequestRefused, TradepitError, Unavailable
 from tradepit.wire.queues import QueueRoute
@@ -22,8 +24,12 @@ class Work(Protocol):
     async def open(self) -> None:
         """Connect, recover. Before the first message."""
 
-    async def do(self, message: Message) -> None:
-        """Raises RequestRefused for a message that can never be used; Unavailable and its like when it may be tried again."""
+    async def do(self, message: Message) -> Awaitable[None] | None:
+        """Raises RequestRefused for a message that can never be used; Unavailable and its like when it may be tried again.
+
+        What it gives back is waited for while the next messages are worked on: by then this one is kept elsewhere than in the
+        queue. It may still raise RequestRefused.
+        """
 
     async def close(self) -> None:
         """Finish what is in hand, disconnect. After the last message. Idempotent."""
@@ -60,6 +66,7 @@ class QueueWorker:
         self._name, self._instance = name, instance
         self._bus, self._route, self._dead, self._work, self._clock = bus, route, dead_letters, work, clock
         self._hands = hands
+        self._rests = TaskGroup(instance)
         self._subscription: Subscription | None = None
         self._stopping = False
         self._waiting = ""
@@ -85,6 +92,7 @@ class QueueWorker:
         if subscription is not None:
             await subscription.stop()
         await self._work.close()
+        await self._rests.stop()
 
     def health(self) -> Health:
         figures: Figures = {
@@ -103,13 +111,18 @@ class QueueWorker:
                 raise Unavailable("stopping; the message is given back", queue=self._route.queue)
             await self._clock.sleep(wait_s)
             wait_s = min(wait_s * 2, _MAX_AGAIN_S)
+        self._count(1)
+
+    def _count(self, messages: int) -> None:
         self._waiting = ""
-        self._done += 1
+        self._done += messages
 
     async def _try(self, message: Message) -> bool:
         try:
             try:
-                await self._work.do(message)
+                rest = await self._work.do(message)
+                if rest is not None:
+                    self._rests.spawn(self._finish(message, rest), "rest")
             except RequestRefused as error:
                 await self._dead.bury(message, error, self._route.queue)
         except TradepitError as error:
@@ -121,6 +134,13 @@ class QueueWorker:
             logger.opt(exception=error).error("{}: a message could not be used", self._instance)
             return await self._bury(message, error)
         return True
+
+    async def _finish(self, message: Message, rest: Awaitable[None]) -> None:
+        try:
+            await rest
+        except RequestRefused as error:
+            while not await self._bury(message, error):
+                await self._clock.sleep(_MAX_AGAIN_S)
 
     async def _bury(self, message: Message, error: Exception) -> bool:
         try:

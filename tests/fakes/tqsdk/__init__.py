@@ -16,11 +16,11 @@ _NAN = float("nan")
 
 
 class Entity(dict[str, Any]):
-    def __getattr__(self, name: str) -> Any:
-        try:
-            return self[name]
-        except KeyError:
-            raise AttributeError(name) from None
+    """Its fields are its attributes, as TqSDK's entities have it."""
+
+    def __init__(self, *fields: Any, **more: Any) -> None:
+        super().__init__(*fields, **more)
+        self.__dict__ = self
 
 
 class TqAuth:

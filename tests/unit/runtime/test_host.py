@@ -23,11 +23,15 @@ class Lodger:
     def __init__(self, instance: str, diary: list[str]) -> None:
         self.instance, self.diary = instance, diary
         self.start_fails: Exception | None = None
+        self.waits_for: asyncio.Event | None = None
         self.stop_fails: Exception | None = None
 
     async def start(self) -> None:
         if self.start_fails is not None:
             raise self.start_fails
+        if self.waits_for is not None:
+            self.diary.append(f"wait {self.instance}")
+            await self.waits_for.wait()
         self.diary.append(f"start {self.instance}")
 
     async def stop(self) -> None:
@@ -91,6 +95,15 @@ async def test_a_service_that_does_not_start_ends_what_was_started(inn: Inn) -> 
     with pytest.raises(Unavailable):
         await inn.host.run()
     assert inn.diary == ["start a", "stop a"]
+
+
+async def test_a_service_that_waits_in_its_start_can_be_told_to_stop(inn: Inn) -> None:
+    inn.lodgers[1].waits_for = asyncio.Event()
+    running = asyncio.ensure_future(inn.host.run())
+    await until(lambda: "wait b" in inn.diary)
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert await running == 0
+    assert inn.diary == ["start a", "wait b", "stop b", "stop a"]
 
 
 async def test_what_comes_before_the_start_comes_first(inn: Inn) -> None:

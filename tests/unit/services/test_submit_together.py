@@ -1,8 +1,11 @@
 """Orders that are parts of one: one entry in the journal, all or none, told twice as once."""
 
+import asyncio
+
 import pytest
 from tests.order_path import Office, an_intent, lost, until
 
+from tradepit.runtime.eager import Started
 from tradepit.trading.model.errors import DuplicateId, OutcomeUnknown, RiskRefused
 from tradepit.trading.model.terms import OrderStatus
 
@@ -20,6 +23,20 @@ async def test_parts_share_an_entry_and_are_all_sent() -> None:
     assert set(office.venue.arrivals.values()) == {1}
     with pytest.raises(DuplicateId):
         await leader.submit_together([an_intent(1, lots=1)])
+    await leader.stop()
+
+
+async def test_what_is_journaled_is_under_way_before_anybody_else_has_a_turn() -> None:
+    """Else the resolver, when its turn comes in between, gives up as never sent what is about to be sent."""
+    office = Office()
+    leader = await office.leader()
+    held = office.broker.hold["submit"] = asyncio.Event()
+    parts = [an_intent(1), an_intent(2)]
+    begun = Started(leader.submit_together(parts))
+    assert [order.status for order in leader.desk.register.in_doubt.values()] == [OrderStatus.SENDING] * 2
+    assert all((part.account, part.client_order_id) in leader.sending for part in parts)
+    held.set()
+    assert [order.status for order in await begun.task] == [OrderStatus.OPEN] * 2
     await leader.stop()
 
 

@@ -125,7 +125,11 @@ class TqsdkBroker:
         return await link.void(intent, day, epoch=epoch)
 
     async def query(self, account: str, client_order_id: str) -> Order | None:
-        return self._link.book.orders.get((account, client_order_id))
+        key = (account, client_order_id)
+        if key not in self._link.book.orders:
+            # What was sent by another process, or before this one, is known with the snapshot.
+            await self._link.await_ready(self._timeout_s)
+        return self._link.book.orders.get(key)
 
     def reports(self, after: int) -> AsyncIterator[Report]:
         return self._link.follow(after)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
+from itertools import islice
 from typing import Any
 
 from tradepit.backends.broker.tqsdk_frames import ToldAccount, ToldOrder, ToldPosition, ToldQuote, ToldTrade
@@ -16,6 +17,20 @@ _SIDES = (("BUY", "long"), ("SELL", "short"))
 def items(entity: Mapping[str, Any]) -> list[tuple[str, Any]]:
     """What a collection holds, without TqSDK's own entries."""
     return [(key, value) for key, value in entity.items() if not key.startswith("_")]
+
+
+def entries(entity: Any) -> dict[str, Any]:  # noqa: ANN401 - TqSDK's own type
+    """A collection as the dictionary it is, TqSDK's own entries in it: going through TqSDK copies it for every question."""
+    held: dict[str, Any] = vars(entity)
+    return held
+
+
+def added_since(entity: Any, count: int) -> list[tuple[str, Any]]:  # noqa: ANN401 - TqSDK's own type
+    """What has come to a collection since it had ``count`` entries, in the order in which it came; all, when something has gone."""
+    held = entries(entity)
+    fresh = len(held) - count if len(held) >= count else len(held)
+    newest = list(islice(reversed(held.items()), fresh))
+    return [(key, value) for key, value in reversed(newest) if not key.startswith("_")]
 
 
 def number(value: Any) -> float:  # noqa: ANN401 - whatever stands in a field

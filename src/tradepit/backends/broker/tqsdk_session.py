@@ -20,10 +20,13 @@ from tradepit.backends.broker.tqsdk_frames import (
     Ready,
     Request,
     ToldOrder,
+    ToldTrade,
     Trace,
 )
 from tradepit.backends.broker.tqsdk_inbox import Inbox
 from tradepit.backends.broker.tqsdk_reading import (
+    added_since,
+    entries,
     is_acknowledged,
     items,
     number,
@@ -54,8 +57,9 @@ class Session:
         self._login, self._inbox, self._clock = login, inbox, clock
         self._wire = WireLog(Path(login.wire_log))
         self._sent: set[tuple[str, str]] = set()
-        self._told: dict[tuple[str, str], tuple[object, ...]] = {}
-        self._closed: set[tuple[str, str]] = set()
+        # Orders that have not finished, by account and id, as they were told; and how large each collection was at the last look.
+        self._working: dict[str, dict[str, tuple[object, ...]]] = {}
+        self._counts: dict[tuple[str, str], int] = {}
         self._trades: set[tuple[str, str]] = set()
         self._quotes: dict[str, Any] = {}
         self._refused: set[str] = set()
@@ -154,26 +158,37 @@ class Session:
         return Answer(number=ask.number, trace=trace)
 
     def _look(self) -> None:
-        """Tell what is new: trades not told yet, and orders that are not as they were told."""
-        orders, trades = [], []
+        """Tell what is new: trades not told yet, and orders that are not as they were told. A day's finished orders cost nothing."""
+        orders: list[ToldOrder] = []
+        trades: list[ToldTrade] = []
         for name, account in self._accounts.items():
-            for trade_id, trade in items(self._api.get_trade(account=account)):
+            for trade_id, trade in self._added(name, "trades", self._api.get_trade(account=account)):
                 if (name, trade_id) not in self._trades and self._watch(f"{trade.exchange_id}.{trade.instrument_id}"):
                     self._trades.add((name, trade_id))
                     trades.append(read_trade(name, trade_id, trade, self._tick(trade)))
-            for order_id, order in items(self._api.get_order(account=account)):
-                if (name, order_id) in self._closed:
-                    continue
-                seen = (order.status, order.volume_left, order.exchange_order_id)
-                if self._told.get((name, order_id)) == seen or not is_acknowledged(order):
-                    continue
-                if self._watch(f"{order.exchange_id}.{order.instrument_id}"):
-                    self._told[name, order_id] = seen
-                    if order.status == "FINISHED":
-                        self._closed.add((name, order_id))
-                    orders.append(self._order(name, order))
+            orders += self._look_at_orders(name, self._api.get_order(account=account))
         if orders or trades:
             self._inbox.tell(News(trading_day=self._trading_day(), orders=orders, trades=trades))
+
+    def _look_at_orders(self, name: str, known: Any) -> list[ToldOrder]:  # noqa: ANN401 - TqSDK's own type
+        working, told = self._working.setdefault(name, {}), list[ToldOrder]()
+        working |= {order_id: () for order_id, _ in self._added(name, "orders", known) if order_id not in working}
+        for order_id, former in list(working.items()):
+            order = entries(known)[order_id]
+            seen = (order.status, order.volume_left, order.exchange_order_id)
+            if former == seen or not is_acknowledged(order):
+                continue
+            if self._watch(f"{order.exchange_id}.{order.instrument_id}"):
+                working[order_id] = seen
+                if order.status == "FINISHED":
+                    del working[order_id]
+                told.append(self._order(name, order))
+        return told
+
+    def _added(self, name: str, what: str, collection: Any) -> list[tuple[str, Any]]:  # noqa: ANN401 - TqSDK's own type
+        found = added_since(collection, self._counts.get((name, what), 0))
+        self._counts[name, what] = len(entries(collection))
+        return found
 
     def _watch(self, symbol: str) -> bool:
         """Know a contract's tick; False for one the broker does not know."""

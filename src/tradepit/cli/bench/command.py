@@ -14,20 +14,23 @@ from tradepit.trading.model.errors import ConfigError
 from tradepit.wire.simulator_codec import to_iso
 
 Figures = Mapping[str, object]
+_WITH_SERVERS = frozenset({"tq"})
 
 
-def run_bench(what: str, *, kills: int, load: float, seconds: float, journal: str, json: bool) -> int:
+def run_bench(what: str, *, kills: int, load: float | None, seconds: float, journal: str, json: bool) -> int:
     """Measure one thing, or ``all``; exit 1 when orders were lost, doubled or unexplained while measuring."""
     set_up("bench", level="ERROR", folder=None)
     measures: dict[str, Callable[[], msgspec.Struct | Mapping[str, object]]] = {
         "match": lambda: _match(seconds),
         "order": lambda: _order(seconds, journal),
         "events": lambda: _events(seconds),
-        "failover": lambda: _failover(kills, load),
+        "failover": lambda: _failover(kills, 100.0 if load is None else load),
+        "tq": lambda: _tq(50.0 if load is None else load, seconds),
     }
     if what != "all" and what not in measures:
-        raise ConfigError("measure match, order, events, failover or all", what=what[:20])
-    chosen = measures if what == "all" else {what: measures[what]}
+        raise ConfigError("measure match, order, events, failover, tq or all", what=what[:20])
+    # What needs servers that do not come with the package is measured when it is named.
+    chosen = {name: measures[name] for name in measures if name not in _WITH_SERVERS} if what == "all" else {what: measures[what]}
     told: dict[str, Any] = {"machine": machine(), "measured_at": to_iso(SystemClock().now_ns())}
     for name, measure in chosen.items():
         told[name] = msgspec.to_builtins(measure())
@@ -35,7 +38,8 @@ def run_bench(what: str, *, kills: int, load: float, seconds: float, journal: st
             print_fields(f"bench {name}", _flat(told[name]))
     if json:
         print_json(told)
-    clean = all(result.get("proof", {}).get("clean", True) for result in told.values() if isinstance(result, dict))
+    results = [result for result in told.values() if isinstance(result, dict)]
+    clean = all(result.get(part, {}).get("clean", True) for result in results for part in ("proof", "tally"))
     return int(Exit.OK if clean else Exit.FINDINGS)
 
 
@@ -83,3 +87,12 @@ def _failover(kills: int, load: float) -> msgspec.Struct:
     from tradepit.cli.bench.failover import measure  # noqa: PLC0415 - each measurement loads only what it needs
 
     return measure(kills=kills, load_per_s=load)
+
+
+def _tq(per_s: float, seconds: float) -> msgspec.Struct:
+    try:
+        from tradepit.cli.bench.tq import measure  # noqa: PLC0415 - each measurement loads only what it needs
+    except ModuleNotFoundError as error:
+        raise ConfigError("a library is missing: pip install 'tradepit[rabbitmq,redis,sql,tq]'", missing=error.name) from error
+
+    return measure(per_s=per_s, seconds=seconds)

@@ -1,0 +1,162 @@
+"""The broker connect as its users run it: a ``config.yaml``, and each of the eight services in a process of its own."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import msgspec
+import yaml
+
+from tradepit.cli.servers.postgres import PostgresServer
+from tradepit.cli.servers.rabbitmq import RabbitmqServer
+from tradepit.cli.servers.valkey import ValkeyServer
+from tradepit.profiles.tq import ROLES
+from tradepit.runtime.host import PARENT_VARIABLE
+from tradepit.trading.model.errors import Unavailable
+from tradepit.web.diff.addresses import addresses
+
+PORTFOLIO, ACCOUNT, SYMBOL = "bench", "A1", "SHFE.rb2505"
+_STOP_S = 15.0
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+_LOG_CHARS = 2000
+
+
+class Member(msgspec.Struct, frozen=True, kw_only=True):
+    """One service's process: megabytes resident, its own and of the TqSDK process it has beside it (0: none), processor seconds of
+    both since they started.
+    """
+
+    rss_mb: float
+    tqsdk_mb: float
+    cpu_s: float
+
+
+class Servers:
+    """A private RabbitMQ, Valkey and PostgreSQL while the block runs. Raises Unavailable, with what to install."""
+
+    def __init__(self, folder: Path) -> None:
+        self.rabbit, self.valkey, self.postgres = RabbitmqServer(folder / "rabbitmq"), ValkeyServer(), PostgresServer()
+
+    def __enter__(self) -> Self:
+        try:
+            self.rabbit.start()
+            self.valkey.start()
+            self.postgres.start()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.rabbit.stop()
+        self.valkey.__exit__(kind, error, trace)
+        self.postgres.__exit__(kind, error, trace)
+
+    def config(self) -> dict[str, object]:
+        """The ``config.yaml`` of a connect that trades one account with them."""
+        return {
+            "tq": {
+                "username": "bench",
+                "password": "bench",
+                "portfolio_id": PORTFOLIO,
+                "run_mode": "real",
+                "symbols": [SYMBOL],
+                "broker_id": "simnow",
+                "account": ACCOUNT,
+                "account_password": "bench",
+            },
+            "redis": {"host": "127.0.0.1", "port": self.valkey.port, "password": self.valkey.password, "db": 0},
+            "rabbitmq": {"url": self.rabbit.url},
+            "database": {
+                "host": "127.0.0.1",
+                "port": self.postgres.port,
+                "user": "tradepit",
+                "password": self.postgres.password,
+                "dbname": "postgres",
+            },
+        }
+
+
+class Connect:
+    """Eight processes in ``folder`` while the block runs, then their exit ``codes``. TqSDK is sent to the front at ``front_port`` and
+    nowhere else.
+    """
+
+    def __init__(self, folder: Path, config: Mapping[str, object], front_port: int) -> None:
+        self._folder = folder
+        folder.mkdir(parents=True)
+        (folder / "config.yaml").touch(mode=0o600)
+        (folder / "config.yaml").write_text(yaml.safe_dump(dict(config)))
+        self.environment = os.environ | addresses("127.0.0.1", front_port) | {"HTTPS_PROXY": "http://127.0.0.1:9"}
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.codes: dict[str, int] = {}
+
+    def __enter__(self) -> Self:
+        environment = self.environment | {PARENT_VARIABLE: str(os.getpid())}
+        for role in ROLES:
+            command = [sys.executable, "-m", "tradepit", "run", role.name, "--config", "config.yaml"]
+            with self._log(role.name).open("ab") as log:
+                self._processes[role.name] = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+                    command, cwd=self._folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment,
+                    start_new_session=True,
+                )  # fmt: skip
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        for process in self._processes.values():
+            process.send_signal(signal.SIGTERM)
+        for name, process in self._processes.items():
+            try:
+                self.codes[name] = process.wait(_STOP_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                self.codes[name] = process.wait()
+
+    def check(self) -> None:
+        """Raises Unavailable, with the end of its log, when a service has ended."""
+        for name, process in self._processes.items():
+            if process.poll() is not None:
+                tail = self._log(name).read_text(errors="replace")[-_LOG_CHARS:]
+                raise Unavailable("a service of the broker connect has ended", service=name, log=tail)
+
+    def last_words(self) -> str:
+        """The end of each service's log."""
+        return "\n".join(f"{name}: {self._log(name).read_text(errors='replace')[-_LOG_CHARS:]}" for name in self._processes)
+
+    def members(self) -> dict[str, Member]:
+        """Memory and processor time by service; zeros where the system does not tell."""
+        found = {}
+        for name, process in self._processes.items():
+            own, children = _usage(process.pid), [_usage(pid) for pid in _children(process.pid)]
+            found[name] = Member(
+                rss_mb=round(own[0], 1),
+                tqsdk_mb=round(sum(child[0] for child in children), 1),
+                cpu_s=round(own[1] + sum(child[1] for child in children), 1),
+            )
+        return found
+
+    def _log(self, name: str) -> Path:
+        return self._folder / f"{name}.out"
+
+
+def _usage(pid: int) -> tuple[float, float]:
+    """Megabytes resident and processor seconds of a process."""
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0, 0.0
+    return pages * _PAGE_BYTES / 1e6, (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
