@@ -13,7 +13,8 @@ _INTRO = """# Broker connect
 The contract of the profiles `tq` (enveloped messages, eight services) and `tq_flat` (flat messages, one process). Every
 message is one line of JSON. Both request shapes are accepted in every request queue; a request of the other kind is
 passed over, because the portfolio's routing key brings it to both queues. A message that can never be used goes to
-`tq_dead_letters` with the headers `x-reason` (a [stable code](errors.md)), `x-detail` and `x-queue`. See
+`tq_dead_letters` with the headers `x-reason` (a [stable code](errors.md)), `x-detail` and `x-queue`. Of one larger than
+16 MiB it has the first 64 KiB, and `x-size` in bytes. See
 [the how-to](../how-to/connect-qpto-engine.md).
 """
 _EVENTS = """`NEW` (the exchange has it), `PARTIAL_FILL`, `COMPLETE_FILL`, `CANCELLED`, `REJECTED`. A split CLOSE is told under its

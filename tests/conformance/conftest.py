@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from tests.servers.postgres import PostgresServer
 from tests.servers.rabbitmq import RabbitmqServer
-from tests.servers.valkey import ValkeyServer
+from tests.servers.valkey import ValkeyServer, find_timeseries
 
 from tradepit.runtime.nats_server import NatsServer
 
@@ -29,6 +29,13 @@ def own_nats_server(tmp_path: Path) -> Iterator[NatsServer]:
 def valkey_server() -> Iterator[ValkeyServer]:
     """A private Valkey shared by the cases that leave it running; each uses a numbered database of its own."""
     with ValkeyServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def timeseries_server() -> Iterator[ValkeyServer]:
+    """A private Valkey with the module RedisTimeSeries, shared; each case uses a numbered database of its own."""
+    with ValkeyServer(module=find_timeseries()) as server:
         yield server
 
 

@@ -9,6 +9,7 @@ import pytest
 from aiormq.abc import DeliveredMessage
 from aiormq.channel import Channel as AmqpChannel
 from pamqp.commands import Basic
+from tests.bad_messages import UNREADABLE, RawProperties
 from tests.servers.rabbitmq import RabbitmqServer
 
 from tradepit.backends.bus.rabbitmq import RabbitmqBus
@@ -158,6 +159,29 @@ async def test_a_message_that_breaks_its_handler_is_buried_after_its_deliveries_
     assert (dead.body, calls) == (b"poison", {b"patient": 4, b"poison": 2})
     headers = dead.header.properties.headers or {}
     assert (headers["x-reason-code"], headers["x-reason"]) == ("INTERNAL_ERROR", "KeyError")
+
+
+@pytest.mark.parametrize(("flags", "data"), UNREADABLE)
+async def test_a_message_whose_properties_cannot_be_read_comes_without_them(contract: Contract, flags: int, data: bytes) -> None:
+    bus, heard = await contract.join(), asyncio.Queue[bytes]()
+
+    async def handler(message: Message) -> None:
+        assert message.headers == {}
+        heard.put_nowait(message.payload)
+
+    await bus.subscribe(SUBMIT, handler, group="one")
+    for body in (b"", b"one", b"x" * 300_000):
+        await contract.engine.basic_publish(
+            body,
+            exchange=contract.submit.exchange,
+            routing_key=contract.submit.routing_key,
+            properties=RawProperties(flags, data),
+            mandatory=True,
+        )
+    await contract.send(b"last")
+    async with asyncio.timeout(DEADLINE_S):
+        assert [await heard.get() for _ in range(4)] == [b"", b"one", b"x" * 300_000, b"last"]
+    assert bus.reconnects == 0
 
 
 async def test_unacknowledged_work_is_bounded_by_what_is_in_hand(contract: Contract) -> None:

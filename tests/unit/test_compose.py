@@ -13,11 +13,14 @@ from tradepit.backends.broker.tqsdk import TqsdkBroker
 from tradepit.backends.bus.colocated import ColocatedBus
 from tradepit.backends.bus.memory import MemoryBus
 from tradepit.backends.cache.memory import MemoryCache
+from tradepit.backends.cache.memory_series import MemorySeries
 from tradepit.backends.cache.redis import RedisCache
+from tradepit.backends.cache.redis_series import RedisSeries
 from tradepit.backends.journal.file import FileJournal
 from tradepit.backends.journal.memory import MemoryJournal
 from tradepit.backends.lease.memory import MemoryLease
 from tradepit.backends.store.sql import SqlStore
+from tradepit.compose.contracts import channels_of
 from tradepit.compose.roles import house_day, instances_of, make_service, opening_commands
 from tradepit.compose.wiring import Wiring, starts_at_ns, tqsdk_link
 from tradepit.config import (
@@ -32,6 +35,7 @@ from tradepit.config import (
     TqSettings,
     dump,
 )
+from tradepit.ports.series import Sample
 from tradepit.profiles.catalogue import PROFILES
 from tradepit.runtime.clock import ShiftedClock, SystemClock
 from tradepit.runtime.tick_clock import TickClock
@@ -39,6 +43,8 @@ from tradepit.services.tq_settings import TqServiceSettings
 from tradepit.services.trading_agents import TradingAgents
 from tradepit.trading.matching.commands import ListInstrument, OpenAccount
 from tradepit.trading.model.errors import CalendarUnknown, ConfigError, TradepitError
+from tradepit.wire.market_series import price_series
+from tradepit.wire.simulator import BROKER_REPORTS
 
 EXCHANGE = ExchangeSettings(
     contracts=(
@@ -108,6 +114,7 @@ def test_a_file_journal_says_how_durable_it_is(tmp_path: Path) -> None:
         ({"journal": "file?sync=never"}, lambda made: made.journal("orders")),
         ({"lease": "etcd"}, lambda made: made.lease("a")),
         ({"cache": "redis"}, lambda made: made.cache()),
+        ({"cache": "nats"}, lambda made: made.series()),
         ({"profile": "moon"}, lambda made: instances_of(made.settings, ["trading-gateway"])),
     ],
 )
@@ -203,8 +210,26 @@ def test_the_exchanges_time(tmp_path: Path) -> None:
     assert ticks.exchange_clock() is ticks.exchange_clock()
 
 
+async def test_members_of_one_process_share_the_series_in_memory(tmp_path: Path) -> None:
+    made = wiring(tmp_path)
+    one, two = made.series(), made.series()
+    assert isinstance(one, MemorySeries)
+    await one.connect()
+    await two.connect()
+    await one.add({price_series("IF2501"): [Sample(1, 4500.0)]})
+    assert await two.latest("markets:if2501:price") == Sample(1, 4500.0)
+
+
+def test_a_simulated_exchange_tells_a_broker_connect_its_reports_on_the_same_bus() -> None:
+    told = TqSettings(service=TqServiceSettings(portfolio_id="p1"))
+    assert BROKER_REPORTS in channels_of(Settings(profile="tq", tq=told))
+    assert BROKER_REPORTS not in channels_of(Settings(profile="tq", tq=told, broker="tqsdk"))
+
+
 async def test_redis_and_the_store_are_chosen_by_their_urls(tmp_path: Path) -> None:
-    assert isinstance(wiring(tmp_path, cache="redis://:secret@127.0.0.1:6379/1").cache(), RedisCache)
+    on_redis = wiring(tmp_path, cache="redis://:secret@127.0.0.1:6379/1")
+    assert isinstance(on_redis.cache(), RedisCache)
+    assert isinstance(on_redis.series(), RedisSeries)
     for url in (f"sqlite+aiosqlite:///{tmp_path / 'orders.db'}", "postgresql+asyncpg://me:secret@127.0.0.1/db"):
         assert isinstance(wiring(tmp_path, store=url).store(), SqlStore)
 

@@ -134,6 +134,8 @@ def test_prices_become_ticks_exactly() -> None:
         ({"timestamp": -5}, "INVALID_REQUEST"),
         ({"timestamp": "yesterday"}, "INVALID_REQUEST"),
         ({"timestamp": "2025-12-18T10:30:00"}, "INVALID_REQUEST"),
+        ({"timestamp": "9999-12-31T23:59:59Z"}, "INVALID_REQUEST"),
+        ({"timestamp": "1969-12-31T23:59:59Z"}, "INVALID_REQUEST"),
         ({"action": "BUY"}, "INVALID_REQUEST"),
         ({"action": "CANCEL", "type": "all"}, "INVALID_REQUEST"),
         ({"payload": 3, "type": "SUBMIT"}, "INVALID_REQUEST"),

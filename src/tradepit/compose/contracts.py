@@ -7,7 +7,7 @@ from tradepit.ports.bus import Channel
 from tradepit.ports.bus_route import Route, Routes
 from tradepit.trading.model.errors import ConfigError
 from tradepit.wire import tq, tq_flat
-from tradepit.wire.simulator import CHANNELS
+from tradepit.wire.simulator import BROKER_REPORTS, CHANNELS
 from tradepit.wire.tq import TqContract
 
 BROKER_CONNECT = frozenset({"tq", "tq_flat"})
@@ -24,8 +24,11 @@ def contract_of(settings: Settings) -> TqContract:
 
 
 def channels_of(settings: Settings) -> Sequence[Channel]:
-    """The channels of the profile's wire contract."""
-    return contract_of(settings).channels if settings.profile in BROKER_CONNECT else CHANNELS
+    """The channels of the profile's wire contract; the simulated exchange behind a broker connect tells its reports on the same bus."""
+    if settings.profile not in BROKER_CONNECT:
+        return CHANNELS
+    reports = (BROKER_REPORTS,) if settings.broker == "simulated" else ()
+    return (*contract_of(settings).channels, *reports)
 
 
 def routes_of(settings: Settings) -> Routes:

@@ -24,8 +24,8 @@ ORDER_HISTORY = "order_history"
 ORDER_EVENT = "order_event"
 DEAD_LETTERS = "tq_dead_letters"
 DEAD_LETTER_EXCHANGE = "tq_dead_letter_exchange"
-# Headers of a dead letter: the stable code, the sentence, and the queue it came from.
-REASON_HEADER, DETAIL_HEADER, QUEUE_HEADER = "x-reason", "x-detail", "x-queue"
+# Headers of a dead letter: the stable code, the sentence, the queue it came from, and of one that was cut its bytes before.
+REASON_HEADER, DETAIL_HEADER, QUEUE_HEADER, SIZE_HEADER = "x-reason", "x-detail", "x-queue", "x-size"
 
 CLOSETODAY_SUFFIX = "_closetoday"
 CLOSE_SUFFIX = "_close"

@@ -206,7 +206,10 @@ def _instant(sent: str | int) -> int:
     if moment.tzinfo is None:
         raise BadRequest("a timestamp needs its offset", timestamp=sent[:64])
     delta = moment - _EPOCH
-    return (delta.days * 86_400 + delta.seconds) * 1_000_000_000 + delta.microseconds * 1000
+    told_ns = (delta.days * 86_400 + delta.seconds) * 1_000_000_000 + delta.microseconds * 1000
+    if not 0 <= told_ns < _TOO_LATE_NS:
+        raise BadRequest("timestamp must be from 1970 to 2262", timestamp=sent[:64])
+    return told_ns
 
 
 def _fits(name: str, value: object) -> bool:

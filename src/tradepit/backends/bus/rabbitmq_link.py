@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
 
 import aiormq
@@ -22,6 +22,7 @@ from aiormq.exceptions import (
 from loguru import logger
 from yarl import URL
 
+from tradepit.backends.bus.rabbitmq_frames import ReadableFrames
 from tradepit.trading.model.errors import ConfigError, TradepitError, Unavailable
 
 _REFUSALS = (
@@ -88,7 +89,7 @@ class _Cable(TransportFactory):
     async def create(self, url: URL, **options: Any) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:  # noqa: ANN401 - the client's own
         factory = TLSTransportFactory() if url.scheme == "amqps" else TCPTransportFactory()
         reader, self._writer = await factory.create(url, **options)
-        return reader, self._writer
+        return cast("asyncio.StreamReader", ReadableFrames(reader)), self._writer
 
     def cut(self) -> None:
         if self._writer is not None:

@@ -28,9 +28,13 @@ def find_program() -> str:
 
 
 class ValkeyServer:
-    """One Valkey server. Blocking; about 40 ms to start. It writes each change to its file, so that a kill loses nothing."""
+    """One Valkey server. Blocking; about 40 ms to start. It writes each change to its file, so that a kill loses nothing.
 
-    def __init__(self) -> None:
+    ``module`` is one to load.
+    """
+
+    def __init__(self, *, module: Path | None = None) -> None:
+        self._module = module
         self._program = find_program()
         self.port = free_port()
         self.password = secrets.token_urlsafe(18)
@@ -54,7 +58,7 @@ class ValkeyServer:
         config.touch(mode=0o600)
         config.write_text(
             f'bind 127.0.0.1\nport {self.port}\nrequirepass {self.password}\ndir {self._folder}\nsave ""\n'
-            "appendonly yes\nappendfsync always\ndatabases 64\n"
+            "appendonly yes\nappendfsync always\ndatabases 64\n" + (f"loadmodule {self._module}\n" if self._module else "")
         )
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
