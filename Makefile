@@ -15,9 +15,13 @@ test: servers $(VENV)/.installed-dev
 	$(BIN)/pytest tests/conformance
 	$(BIN)/pytest tests/scenario tests/chaos
 
-# The servers that the tests start for themselves.
-servers:
+# The servers that the tests start for themselves, and the vendor's JavaScript client that trades at one of ours.
+servers: tests/node/node_modules/.package-lock.json
 	sh tests/servers/install.sh
+
+tests/node/node_modules/.package-lock.json: tests/node/package-lock.json $(VENV)/.installed
+	sh tests/node/install.sh $(BIN)
+	touch $@
 
 # Two hundred seeded crashes at chosen appends, on a driven clock: a part of `make test` that can be run by itself.
 crashpoints: $(VENV)/.installed-dev

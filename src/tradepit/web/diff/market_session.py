@@ -1,7 +1,8 @@
 """One client of the market-data socket: its quotes, its questions to the instrument service, its charts."""
 
 import asyncio
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -33,6 +34,8 @@ _MAX_CHARTS = 500
 
 class MarketSession:
     """Whatever the client asked with is told back letter for letter: after a reconnect it compares."""
+
+    greeting: ClassVar[Mapping[str, Any]] = {"aid": "rsp_login", "session_id": "market", "account_id": ""}
 
     def __init__(self, market: Market, charts: ChartStore) -> None:
         self._market, self._store = market, charts
