@@ -7,14 +7,14 @@ from typing import Any
 import polars as pl
 
 
-def record_past(path: Path) -> list[float]:
-    """Two days of ticks every ten seconds, rising by a tick each; the price every minute ended with."""
+def record_past(path: Path, *, ticks: int = 1440) -> list[float]:
+    """Two days of so many ticks every ten seconds, rising by a tick each; the price every minute ended with. 1440 fill a day."""
     rows: list[dict[str, Any]] = []
     ends: dict[datetime, float] = {}
     for day in (2, 3):
         at = datetime(2025, 1, day, 1, 30, tzinfo=UTC)
-        for number in range(1440):
-            if number == 720:
+        for number in range(ticks):
+            if number == ticks // 2:
                 at = datetime(2025, 1, day, 5, 0, tzinfo=UTC)
             price = round(4400 + (day - 2) * 10 + (number % 100) * 0.2, 1)
             ends[at.replace(second=0)] = price

@@ -6,14 +6,17 @@ import signal
 import urllib.request
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from tests.diff_house import TRADING, DiffHouse, diff_settings
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
 
+from tradepit.config import LogSettings
 from tradepit.web.diff.access import Access
 from tradepit.web.diff.outlet import merge
 
@@ -213,3 +216,33 @@ async def test_a_notice_has_a_patch_of_its_own(tmp_path: Path) -> None:
             # The vendor's JavaScript client takes a patch with ``notify`` for nothing else.
             patches = [patch for answer in client.answers for patch in answer["data"]]
             assert [sorted(patch) for patch in patches if "notify" in patch] == [["notify"]]
+
+
+def _all_bytes(folder: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+
+
+async def test_what_it_does_not_know_ends_nothing_and_secrets_are_kept_nowhere(tmp_path: Path) -> None:
+    settings = msgspec.structs.replace(diff_settings(), log=LogSettings(level="DEBUG"))
+    async with DiffHouse(tmp_path, settings, TRADING) as house:
+        await house.leader()
+        await house.open_door()
+        async with _client(house, "/td") as client, _client(house, "/md") as market:
+            for each in (client, market):
+                await each.say(aid="qry_settlement_info", trading_day=20250106)
+                await each.socket.send(b"\x00\xff")
+            await client.say(
+                aid="req_login", bid="simnow", user_name="alice", password="s3cr3t-word", client_system_info="s3cr3t-machine"
+            )
+            await client.until(lambda document: document["trade"]["alice"]["trade_more_data"] is False)
+            await client.say(**ORDER, order_id="dated")
+            await client.until(lambda document: document["trade"]["alice"]["orders"]["dated"]["exchange_order_id"])
+            dated = client.document["trade"]["alice"]["orders"]["dated"]["insert_date_time"]
+            # The exchange's time, not this machine's.
+            assert datetime.fromtimestamp(dated / 1e9, UTC).strftime("%Y-%m-%d %H") == "2025-01-06 01"
+            await market.peek()
+            assert market.document["mdhis_more_data"] is False
+        logs = await asyncio.to_thread(_all_bytes, tmp_path)
+        assert b"alice logged in" in logs
+        assert b"qry_settlement_info" in logs
+        assert b"s3cr3t" not in logs

@@ -22,7 +22,7 @@ _PAGE = _ROOT / "docs" / "tutorial" / "trade-tqsdk-offline.md"
 _PIECE = re.compile(
     r"Save this as `(?P<name>[^`]+)`:\n\n```python\n(?P<program>.*?)```|^```sh\n(?P<commands>.*?)```", re.MULTILINE | re.DOTALL
 )
-_PATIENCE_S = 120
+_PATIENCE_S = 300
 _USUAL_PORT = 7788
 
 
@@ -110,7 +110,7 @@ def _usual_port_taken() -> Iterator[None]:
 
 
 def test_every_step_of_the_page(tmp_path: Path) -> None:
-    record_past(tmp_path / "ticks.parquet")
+    record_past(tmp_path / "ticks.parquet", ticks=120)
     (tmp_path / ".venv").symlink_to(sys.prefix)
     environment = clean_environment() | {"HOME": str(tmp_path)}
     shell, said, verdicts = _Shell(tmp_path, environment), [], []

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import msgspec
+from loguru import logger
 
 from tradepit.trading.model.errors import BadRequest
 from tradepit.web.diff.chart import Chart, SetChart
@@ -54,6 +55,8 @@ class MarketSession:
             self._answer(_QUERY.decode(payload))
         elif aid == "set_chart":
             await self._set_chart(_CHART.decode(payload), payload)
+        elif aid != "peek_message":
+            logger.debug("a packet {} of the market-data socket has no answer", aid[:64])
 
     async def patience(self) -> str:
         """There is always some left."""

@@ -51,7 +51,7 @@ class TradeSession:
         self.outlet = Outlet()
 
     async def hear(self, aid: str, payload: bytes) -> None:
-        """req_login, insert_order, cancel_order; anything else needs no answer."""
+        """req_login, insert_order, cancel_order; anything else is logged, and needs no answer."""
         if aid == "insert_order":
             self._insert(_INSERT.decode(payload))
         elif aid == "cancel_order":
@@ -60,6 +60,8 @@ class TradeSession:
             await self._login(_LOGIN.decode(payload))
         elif aid == "peek_message":
             self._peeked.set()
+        elif aid != "confirm_settlement":
+            logger.debug("a packet {} of the trading socket has no answer", aid[:64])
 
     async def patience(self) -> str:
         """A TqSDK that was cut off cleanly believes itself logged in; only a new connection brings it to its senses.
