@@ -4,6 +4,7 @@ import os
 import pty
 import re
 import shlex
+import signal
 import socket
 import subprocess
 import sys
@@ -48,7 +49,8 @@ class _Demo:
 
     def __exit__(self, *error: object) -> None:
         if self.process.poll() is None:
-            self.process.terminate()
+            # As Ctrl-C does: the demo stops its house before it ends.
+            self.process.send_signal(signal.SIGINT)
         self.process.wait(60)
         self._reader.join(10)
         os.close(self._terminal)
