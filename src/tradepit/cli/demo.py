@@ -12,6 +12,7 @@ from rich.layout import Layout
 from rich.live import Live
 from rich.text import Text
 
+from tradepit.cli.demo_door import door_of, with_free_port
 from tradepit.cli.demo_report import DemoReport, render
 from tradepit.cli.demo_script import ACTS, DemoScript
 from tradepit.cli.demo_settings import demo_settings, replay_settings
@@ -24,12 +25,12 @@ from tradepit.cli.proof import prove
 from tradepit.cli.watch_model import WatchModel
 from tradepit.cli.watch_view import draw
 from tradepit.compose.wiring import Wiring
-from tradepit.config import Settings
+from tradepit.config import Settings, load
 from tradepit.ports.bus import Bus
 from tradepit.runtime.intent_log import IntentLog
 from tradepit.runtime.logs import set_up
 from tradepit.trading.model.errors import ConfigError, TradepitError
-from tradepit.wire.simulator import POSITION_TRACKER, rpc_subject
+from tradepit.wire.simulator import DIFF_FRONT, POSITION_TRACKER, rpc_subject
 
 _FRAME_S = 0.25
 _QUIET_S = 3.0
@@ -60,12 +61,16 @@ def run_demo(
     set_up("demo", level="ERROR" if not headless or json else "WARNING", folder=data_dir / "logs")
     without = frozenset({"trading-agents"}) if ticks is not None else frozenset()
     settings = msgspec.structs.replace(_settings(ticks, speed, seed), profile=profile, journal=journal)
-    house = House(settings, data_dir, without=without)
+    settings = with_free_port(msgspec.structs.replace(settings, diff=load().diff))
+    # A recording that is played as fast as possible is over before anybody could trade in it.
+    late = frozenset() if ticks is not None and not settings.market.speed else frozenset({DIFF_FRONT})
+    house = House(settings, data_dir, without=without, late=late)
     try:
         house.start()
         RUNNING.parent.mkdir(parents=True, exist_ok=True)
         RUNNING.write_text(house.settings_path.read_text(encoding="utf-8"), encoding="utf-8")
-        report = run(_Demo(house, seconds=seconds, shown=not headless and sys.stdout.isatty(), replays=ticks is not None).run())
+        shown = not headless and sys.stdout.isatty()
+        report = run(_Demo(house, seconds=seconds, shown=shown, replays=ticks is not None, door=bool(late), json=json).run())
     finally:
         house.stop()
         RUNNING.unlink(missing_ok=True)
@@ -104,8 +109,9 @@ def _speed(text: str) -> float:
 class _Demo:
     """The running demo: keeps dead processes alive, draws, follows the script, and measures what it can see from outside."""
 
-    def __init__(self, house: House, *, seconds: float, shown: bool, replays: bool) -> None:
+    def __init__(self, house: House, *, seconds: float, shown: bool, replays: bool, door: bool, json: bool) -> None:
         self._house, self._seconds, self._shown, self._replays = house, seconds, shown, replays
+        self._door, self._open, self._json = door, False, json
         self._wiring = Wiring(house.settings, process="demo")
         self._clock = self._wiring.clock
         self._model = WatchModel(self._clock)
@@ -149,6 +155,7 @@ class _Demo:
                     for key in pressed:
                         performing.add(asyncio.create_task(self._perform(script, key)))
                     self._house.revive()
+                    self._open_door()
                     await self._ask_positions(bus)
                     if live is not None:
                         live.update(self._draw(), refresh=True)
@@ -156,6 +163,18 @@ class _Demo:
         finally:
             trades.cancel()
             await asyncio.gather(*performing, trades, return_exceptions=True)
+
+    def _open_door(self) -> None:
+        """Start the front, which nobody waits for, once there was a trade."""
+        if not self._door or self._open or not self._model.first_trade_ns:
+            return
+        self._open = True
+        self._house.begin_late()
+        if not self._shown:
+            # Standard output belongs to the one document when it is asked for.
+            stream = sys.stderr if self._json else sys.stdout
+            stream.write(door_of(self._house.settings, self._model).line + "\n")
+            stream.flush()
 
     def _share(self, started_ns: int) -> float:
         """How much of the demo is over: by time, or by how much of the recording was played."""
@@ -216,7 +235,10 @@ class _Demo:
 
     def _draw(self) -> Layout:
         keys = "   ".join(f"[{act.key}] {act.words}" for act in ACTS)
-        footer = Group(Text(keys + "   [q] quit and prove", style="dim"), Text(self._said, style="bold yellow"))
+        lines = [Text(keys + "   [q] quit and prove", style="dim"), Text(self._said, style="bold yellow")]
+        if self._open:
+            lines.append(Text(door_of(self._house.settings, self._model).line, style="dim"))
+        footer = Group(*lines)
         elapsed = (self._clock.monotonic_ns() - self._began_ns) / 1e9
         return draw(self._model, title=f"tradepit · {elapsed:.0f} s", footer=footer, positions=self._positions)
 
@@ -233,6 +255,7 @@ class _Demo:
             revived={name: member.revived for name, member in self._house.members.items() if member.revived},
             epoch=model.leader()[1],
             market_data=self._market_data(),
+            diff_front=door_of(self._house.settings, model) if self._door else None,
         )
 
     def _market_data(self) -> dict[str, str | int | float | bool]:

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from tradepit.cli.demo_door import Door
 from tradepit.cli.proof import Proof
 from tradepit.cli.recording_comparison import Comparison
 
@@ -10,6 +11,7 @@ class DemoReport(msgspec.Struct, frozen=True, kw_only=True):
     """Figures seen from outside, what was done to the house, and the verifier's proof (None before it was made).
 
     ``recording`` compares the recorder's copy with the recording that was played, ``market_data`` says what became of its ticks.
+    ``diff_front`` is where TqSDK could trade; None in a demo without that.
     ``first_trade_s`` counts from the start of the first process. ``revived``: starts after a death, by process.
     """
 
@@ -22,6 +24,7 @@ class DemoReport(msgspec.Struct, frozen=True, kw_only=True):
     revived: dict[str, int]
     epoch: int
     market_data: dict[str, str | int | float | bool] = {}
+    diff_front: Door | None = None
     recording: Comparison | None = None
     proof: Proof | None = None
 
@@ -40,6 +43,8 @@ def render(report: DemoReport) -> str:
         ),
         *(f"  {act}" for act in report.acts),
     ]
+    if report.diff_front is not None and report.diff_front.orders:
+        lines.append(f"  TqSDK: {report.diff_front.orders} orders")
     if report.revived:
         lines.append("  started again: " + ", ".join(f"{name} ×{count}" for name, count in report.revived.items()))
     if report.recording is not None:

@@ -33,11 +33,17 @@ class Member(msgspec.Struct, kw_only=True):
 class House:
     """Blocking. ``revive`` starts every process again that died; nothing is shared with it but files and the bus.
 
-    ``without`` are roles left out, ``also`` those on request that are wanted.
+    ``without`` are roles left out, ``also`` those on request that are wanted, ``late`` such that wait for ``begin_late``.
     """
 
     def __init__(
-        self, settings: Settings, folder: Path, *, without: frozenset[str] = frozenset(), also: frozenset[str] = frozenset()
+        self,
+        settings: Settings,
+        folder: Path,
+        *,
+        without: frozenset[str] = frozenset(),
+        also: frozenset[str] = frozenset(),
+        late: frozenset[str] = frozenset(),
     ) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
@@ -45,9 +51,12 @@ class House:
         keeps_journals = settings.journal.startswith("jetstream")
         self.server = NatsServer(folder / SERVER_FOLDER, sync="always" if keeps_journals else "1s")
         self._settings = settings
-        self._without, self._also = without, also
+        self._without, self._also = without, also | late
         self.settings_path = folder / SETTINGS_FILE
-        self.members = {name: Member(name=name, instances=instances) for name, instances in self._processes().items()}
+        self.members = {
+            name: Member(name=name, instances=instances, expected=not all(_role_of(each) in late for each in instances))
+            for name, instances in self._processes().items()
+        }
 
     @property
     def settings(self) -> Settings:
@@ -65,7 +74,15 @@ class House:
         )
         self.settings_path.write_text(dump(self._settings), encoding="utf-8")
         for member in self.members.values():
-            self._launch(member)
+            if member.expected:
+                self._launch(member)
+
+    def begin_late(self) -> None:
+        """Start the processes that have waited for it."""
+        for member in self.members.values():
+            if not member.expected and member.process is None:
+                member.expected = True
+                self._launch(member)
 
     def revive(self) -> list[str]:
         """Start again what died; the names of the processes revived."""
@@ -112,6 +129,10 @@ class House:
             member.process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
                 command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environment, start_new_session=True
             )
+
+
+def _role_of(instance: str) -> str:
+    return instance.rpartition("-")[0]
 
 
 def _ended(member: Member) -> bool:

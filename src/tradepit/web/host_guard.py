@@ -13,7 +13,8 @@ class HostGuard:
     """Wraps an application. A request passes when its ``Host`` is loopback, the configured host, or the address it came in by.
 
     A rebound name reaches our socket, but its requests carry the attacker's name. ``X-Forwarded-Host`` is not believed: a page
-    can set it. Refused with 403 and the code HOST_NOT_ALLOWED.
+    can set it. Refused with 403 and the code HOST_NOT_ALLOWED. Browsers let any page open a websocket to any host: its
+    ``Origin``, where there is one, must be such a host too.
     """
 
     def __init__(self, app: ASGIApp, host: str) -> None:
@@ -25,9 +26,12 @@ class HostGuard:
         """One request."""
         if scope["type"] not in (ScopeType.HTTP, ScopeType.WEBSOCKET):
             return
-        hosts = [value.decode("latin-1") for name, value in scope["headers"] if name.lower() == b"host"]
+        named = _headers(scope, b"host")
+        if scope["type"] == ScopeType.WEBSOCKET:
+            named += [origin.partition("://")[2] for origin in _headers(scope, b"origin")]
         server = scope.get("server") or ("", 0)
-        if len(hosts) == 1 and name_of(hosts[0]) in self._allowed | {server[0].lower()}:
+        allowed = self._allowed | {server[0].lower()}
+        if len(_headers(scope, b"host")) == 1 and all(name_of(host) in allowed for host in named):
             await self._app(scope, receive, send)
             return
         self.refused += 1
@@ -40,6 +44,10 @@ class HostGuard:
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
         await send({"type": "http.response.start", "status": 403, "headers": headers})
         await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+def _headers(scope: Scope, wanted: bytes) -> list[str]:
+    return [value.decode("latin-1") for name, value in scope["headers"] if name.lower() == wanted]
 
 
 def name_of(host: str) -> str:

@@ -1,7 +1,9 @@
 """What the demo says at its end."""
 
+import msgspec
 import pytest
 
+from tradepit.cli.demo_door import Door
 from tradepit.cli.demo_report import DemoReport, render
 from tradepit.cli.proof import Proof
 from tradepit.cli.recording_comparison import Comparison
@@ -40,6 +42,12 @@ def test_the_last_line_is_the_verdict() -> None:
     assert "  started again: orders-1 ×1" in lines
     assert "  rejected 0" in lines
     assert "  recorded 2 of 3 ticks, copy NOT EQUAL" in lines
+
+
+def test_orders_of_tqsdk_are_told_of() -> None:
+    door = Door(url="http://127.0.0.1:7788", sessions=2, orders=3)
+    assert "  TqSDK: 3 orders" in render(report(diff_front=door)).splitlines()
+    assert "TqSDK" not in render(report(diff_front=msgspec.structs.replace(door, orders=0)))
 
 
 def test_findings_come_before_the_verdict_and_are_not_endless() -> None:

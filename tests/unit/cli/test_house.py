@@ -12,6 +12,7 @@ import pytest
 
 from tradepit.cli.house import House, Member
 from tradepit.config import ExchangeSettings, Settings, load
+from tradepit.profiles.catalogue import roles_of
 
 
 class QuietServer:
@@ -105,6 +106,22 @@ def test_the_dead_are_started_again_and_the_stopped_are_not(house: House, launch
     assert house.members["orders-1"].process is not process
     house.stop()
     assert house.revive() == []
+
+
+def test_who_is_late_waits_for_its_time_and_is_then_one_of_them(tmp_path: Path, launched: list[list[str]]) -> None:
+    everybody = frozenset(role.name for role in roles_of("pit"))
+    house = House(Settings(profile="pit"), tmp_path, without=everybody - {"diff-front"}, late=frozenset({"diff-front"}))
+    house.start()
+    assert (launched, house.revive()) == ([], [])
+    house.begin_late()
+    house.begin_late()
+    assert [command[4] for command in launched] == ["diff-front-1"]
+    house.send("diff", signal.SIGKILL)
+    process = house.members["diff"].process
+    assert process is not None
+    process.wait(5)
+    assert house.revive() == ["diff"]
+    house.stop()
 
 
 def test_a_paused_process_is_woken_to_be_stopped(house: House) -> None:

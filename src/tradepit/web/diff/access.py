@@ -14,6 +14,13 @@ _FOREVER_S = 4_102_415_999
 _NUMBER = 3
 
 
+class Caller(msgspec.Struct, frozen=True, kw_only=True):
+    """What a websocket's handshake tells of its client: the token of a login (empty: none) and the program's name for itself."""
+
+    token: str = ""
+    agent: str = ""
+
+
 class Access:
     """Without ``users`` whoever reaches the door may come in under any name, as at every other door of a house on loopback.
 
@@ -56,15 +63,15 @@ class Access:
             return ""
         return str(claims.get("sub", ""))
 
-    def admits(self, authorization: str) -> bool:
-        """True when a websocket's ``Authorization`` header may use it."""
-        return not self._users or bool(self.user_of(authorization.removeprefix("Bearer ").strip()))
+    def admits(self, token: str) -> bool:
+        """True when a websocket that was opened with this token may be used."""
+        return not self._users or bool(self.user_of(token))
 
-    def may_trade(self, user_name: str, password: str, authorization: str) -> bool:
+    def may_trade(self, user_name: str, password: str, token: str) -> bool:
         """True for the user's own password, and for the session of the user's own token (whose password is its name)."""
         if self.knows(user_name, password):
             return True
-        owner = self.user_of(authorization.removeprefix("Bearer ").strip())
+        owner = self.user_of(token)
         if not owner:
             return False
         # A user's further simulated accounts are numbered, and are nobody else's.

@@ -1,14 +1,17 @@
 """The series that charts are cut from: the recorded past of each contract, then its live ticks."""
 
 import asyncio
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from tradepit.trading.model.errors import BadRequest
 from tradepit.web.diff.bars import BarSeries, ChartTick
-from tradepit.web.diff.history import History
 from tradepit.web.diff.tick_series import TickSeries
 from tradepit.wire.simulator import TickData
 from tradepit.wire.simulator_codec import from_iso
+
+if TYPE_CHECKING:
+    from tradepit.web.diff.history import History
 
 Series = BarSeries | TickSeries
 Record = dict[str, Any]
@@ -20,10 +23,11 @@ class ChartStore:
     """Series by name outside and duration (ns, 0 = ticks), made when first asked for and kept current from then on.
 
     Live ticks are kept from the start, so that a chart asked for later misses none of what the recorder has not written yet.
+    ``place`` is the file or folder of recorded ticks.
     """
 
-    def __init__(self, history: History) -> None:
-        self._history = history
+    def __init__(self, place: Path) -> None:
+        self._place = place
         self._live: dict[str, TickSeries] = {}
         self._series: dict[tuple[str, int], Series] = {}
         self._lock = asyncio.Lock()
@@ -47,15 +51,20 @@ class ChartStore:
         return [duration for (owner, duration), series in self._series.items() if owner == name and series.take(seen)]
 
     async def _bars(self, name: str, symbol: str, duration_ns: int) -> Series:
-        bars, newest = await asyncio.to_thread(self._history.bars, symbol, duration_ns)
+        bars, newest = await asyncio.to_thread(lambda: self._history().bars(symbol, duration_ns))
         series = BarSeries(duration_ns, bars)
         if newest is not None:
             series.begin_after(newest)
         return self._with_live(series, name, newest)
 
     async def _ticks(self, name: str, symbol: str) -> Series:
-        ticks = await asyncio.to_thread(self._history.ticks, symbol)
+        ticks = await asyncio.to_thread(lambda: self._history().ticks(symbol))
         return self._with_live(TickSeries(ticks), name, ticks[-1] if ticks else None)
+
+    def _history(self) -> "History":
+        from tradepit.web.diff.history import History  # noqa: PLC0415 - polars is heavy, and a house may never be asked for a chart
+
+        return History(self._place)
 
     def _with_live(self, series: Series, name: str, newest: ChartTick | None) -> Series:
         live = self._live.get(name)

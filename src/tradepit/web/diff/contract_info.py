@@ -92,6 +92,8 @@ def file_entry(info: Info) -> Info:
     """The same contract for clients that read the contract file instead of asking; expiry in seconds."""
     kept = {key: value for key, value in info.items() if key not in ("settlement_price", "underlying", "categories")}
     kept.setdefault("expired", False)
+    # The words by which the JavaScript client finds a contract, where the vendor writes the name's romanisation.
+    kept["py"] = str(info["product_id"]).lower()
     if "expire_datetime" in info:
         kept["expire_datetime"] = info["expire_datetime"] / NS_PER_SECOND
     if "underlying" in info:

@@ -2,7 +2,8 @@
 
 import asyncio
 import contextlib
-from typing import Any, Protocol
+from collections.abc import Mapping
+from typing import Any, ClassVar, Protocol
 
 import msgspec
 from litestar.connection import WebSocket
@@ -25,9 +26,13 @@ class Packet(msgspec.Struct, frozen=True):
 
 
 class Party(Protocol):
-    """One side of a conversation: what the server knows of one client."""
+    """One side of a conversation: what the server knows of one client.
+
+    ``greeting`` is told unasked: the vendor's JavaScript client peeks after it was told something, and never before.
+    """
 
     outlet: Outlet
+    greeting: ClassVar[Mapping[str, Any]]
 
     async def hear(self, aid: str, payload: bytes) -> None:
         """One packet that is no peek. Raises BadRequest, and msgspec's errors for what cannot be read."""
@@ -44,6 +49,8 @@ _PACKET = msgspec.json.Decoder(Packet)
 
 async def converse(socket: Socket, party: Party) -> None:
     """Serve an accepted websocket until its client, the server or the party's patience leaves. What cannot be read is passed over."""
+    with contextlib.suppress(WebSocketException, RuntimeError, OSError):
+        await socket.send_data(msgspec.json.encode(party.greeting).decode(), mode="text")
     loop = asyncio.get_running_loop()
     work = {
         loop.create_task(_listen(socket, party), name="diff-listen"),

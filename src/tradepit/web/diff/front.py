@@ -16,9 +16,8 @@ from tradepit.runtime.service import Health
 from tradepit.trading.calendar.catalog import Catalog
 from tradepit.trading.ledger.rules import FreezePrice
 from tradepit.trading.model.errors import CalendarUnknown, ConfigError
-from tradepit.web.diff.access import Access
+from tradepit.web.diff.access import Access, Caller
 from tradepit.web.diff.conversation import Party
-from tradepit.web.diff.history import History
 from tradepit.web.diff.market import Market
 from tradepit.web.diff.market_session import MarketSession
 from tradepit.web.diff.order_desk import OrderDesk
@@ -63,7 +62,7 @@ class DiffFront:
             raise ConfigError("a DIFF front that other machines can reach needs users with passwords", host=settings.host)
         self._instance, self._clock, self._catalog = instance, clock, catalog
         self._access = Access(settings.users)
-        self._market = Market(bus, clock, time, catalog, History(settings.history))
+        self._market = Market(bus, clock, time, catalog, settings.history)
         self._desk = TradingDesk(bus, clock, self._market, catalog.calendar, open_with=settings.open_with, freeze=settings.freeze)
         self._orders = OrderDesk(client, ExchangeDesk(bus), clock, time, self._market, settings.intents)
         self._desk.on_loaded = self._orders.recall
@@ -72,7 +71,7 @@ class DiffFront:
             access=self._access,
             market=self._market_party,
             trade=self._trade_party,
-            contracts=self._market.service.file,
+            contracts=self._market.contracts,
             holidays=self._holidays,
             mains=self._market.service.mains,
         )
@@ -135,12 +134,12 @@ class DiffFront:
         reason = "" if self._market.ready else "the exchange has not told its contracts"
         return Health(ready=self._market.ready, reason=reason, figures=figures)
 
-    def _market_party(self, authorization: str) -> Party:
-        del authorization
+    def _market_party(self, caller: Caller) -> Party:
+        del caller
         return self._counted(MarketSession(self._market, self._market.charts))
 
-    def _trade_party(self, authorization: str) -> Party:
-        return self._counted(TradeSession(self._desk, self._orders, self._access, self._clock, authorization))
+    def _trade_party(self, caller: Caller) -> Party:
+        return self._counted(TradeSession(self._desk, self._orders, self._access, self._clock, caller))
 
     def _counted(self, party: Party) -> Party:
         self._sessions += 1

@@ -1,7 +1,10 @@
 """The market as DIFF clients see it: listed contracts, their newest quotes, and whoever wants to be told of them."""
 
+import asyncio
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
+from typing import Any
 
 import msgspec
 from loguru import logger
@@ -15,7 +18,6 @@ from tradepit.trading.model.errors import Unavailable
 from tradepit.trading.model.instrument import Instrument
 from tradepit.web.diff.chart_store import ChartStore
 from tradepit.web.diff.contract_info import future_info
-from tradepit.web.diff.history import History
 from tradepit.web.diff.instrument_service import InstrumentService
 from tradepit.web.diff.orders import contract_name
 from tradepit.web.diff.quotes import Quote, changed, opening_quote, quote_of
@@ -28,6 +30,7 @@ ChartHearer = Callable[[str, list[int]], None]
 
 _REFRESH_S = 2.0
 _RETRY_S = 0.2
+_TOLD_WITHIN_S = 30.0
 _DECODER = msgspec.json.Decoder(TickData)
 
 
@@ -38,7 +41,7 @@ class Market:
     ``chart_hearers`` the durations of a contract whose charts a tick changed. ``time`` is the exchange's.
     """
 
-    def __init__(self, bus: Bus, clock: Clock, time: Clock, catalog: Catalog, history: History) -> None:
+    def __init__(self, bus: Bus, clock: Clock, time: Clock, catalog: Catalog, history: Path) -> None:
         self._bus, self._clock, self._time, self._catalog = bus, clock, time, catalog
         self._desk = ExchangeDesk(bus)
         self._tasks = TaskGroup("diff-market")
@@ -53,6 +56,7 @@ class Market:
         self.chart_hearers: list[ChartHearer] = []
         self.trading_day = 0
         self.ticks = self.refused = 0
+        self._told = asyncio.Event()
 
     @property
     def ready(self) -> bool:
@@ -71,6 +75,14 @@ class Market:
         subscriptions, self._subscriptions = self._subscriptions, []
         for subscription in subscriptions:
             await subscription.stop()
+
+    async def contracts(self) -> dict[str, Any]:
+        """The contract file, once there are contracts: who reads it reads it once. Raises Unavailable after half a minute."""
+        try:
+            await asyncio.wait_for(self._told.wait(), _TOLD_WITHIN_S)
+        except TimeoutError as error:
+            raise Unavailable("the exchange has not told its contracts") from error
+        return self.service.file()
 
     def instrument(self, symbol: str) -> Instrument | None:
         """A listed contract by its code in the house."""
@@ -154,6 +166,7 @@ class Market:
             self.service.set([future_info(state, self._catalog, reply.trading_day) for state in reply.instruments])
             self._states = {state.instrument.symbol: state for state in reply.instruments}
             self.trading_day = reply.trading_day
+            self._told.set()
         for state in reply.instruments:
             if state.instrument.symbol not in self._seen:
                 await self._look_at(state.instrument)

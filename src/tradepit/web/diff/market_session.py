@@ -1,9 +1,11 @@
 """One client of the market-data socket: its quotes, its questions to the instrument service, its charts."""
 
 import asyncio
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import msgspec
+from loguru import logger
 
 from tradepit.trading.model.errors import BadRequest
 from tradepit.web.diff.chart import Chart, SetChart
@@ -34,6 +36,8 @@ _MAX_CHARTS = 500
 class MarketSession:
     """Whatever the client asked with is told back letter for letter: after a reconnect it compares."""
 
+    greeting: ClassVar[Mapping[str, Any]] = {"aid": "rsp_login", "session_id": "market", "account_id": ""}
+
     def __init__(self, market: Market, charts: ChartStore) -> None:
         self._market, self._store = market, charts
         self._charts: dict[str, Chart] = {}
@@ -51,6 +55,8 @@ class MarketSession:
             self._answer(_QUERY.decode(payload))
         elif aid == "set_chart":
             await self._set_chart(_CHART.decode(payload), payload)
+        elif aid != "peek_message":
+            logger.debug("a packet {} of the market-data socket has no answer", aid[:64])
 
     async def patience(self) -> str:
         """There is always some left."""

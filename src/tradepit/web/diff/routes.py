@@ -1,36 +1,48 @@
 """The HTTP and websocket doors of the DIFF front: login and grants, contract and calendar files, market and trading sockets."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
 import msgspec
-from litestar import Litestar, Response, get, post, put, websocket
+from litestar import Litestar, Request, Response, get, post, put, websocket
+from litestar.config.cors import CORSConfig
 from litestar.datastructures import State
 from litestar.enums import RequestEncodingType
 from litestar.params import Body, FromPath
 
-from tradepit.web.diff.access import Access
+from tradepit.trading.model.errors import Unavailable
+from tradepit.web.diff.access import Access, Caller
 from tradepit.web.diff.conversation import Party, Socket, converse
+from tradepit.web.diff.trade_session import BROKERS
 
 _REALM = "/auth/realms/shinnytech"
+_LOCAL_PAGES = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?"
 _FOREVER = {"exp": 4_102_415_999, "daysleft": 9_999, "account_type": "SPECIALPRO"}
 
 
 class Doors(msgspec.Struct, kw_only=True):
-    """What lies behind the routes. The two parties are made for each websocket, given its ``Authorization`` header."""
+    """What lies behind the routes. The two parties are made for each websocket, given what its handshake told."""
 
     access: Access
-    market: Callable[[str], Party]
-    trade: Callable[[str], Party]
-    contracts: Callable[[], dict[str, Any]]
+    market: Callable[[Caller], Party]
+    trade: Callable[[Caller], Party]
+    contracts: Callable[[], Awaitable[dict[str, Any]]]
     holidays: Callable[[], list[str]]
     mains: Callable[[], dict[str, list[list[str]]]]
 
 
 def make_app(doors: Doors) -> Litestar:
     """The application. It closes no websocket with 1000 or 1001."""
-    handlers = [login, grants, update_grants, contract_file, holiday_file, main_contract_file, market_socket, trade_socket]
-    return Litestar(route_handlers=handlers, state=State({"doors": doors}), openapi_config=None, logging_config=None, debug=False)
+    files = [contract_file, broker_file, holiday_file, main_contract_file]
+    return Litestar(
+        route_handlers=[login, grants, update_grants, *files, market_socket, trade_socket],
+        state=State({"doors": doors}),
+        # A page of this machine, for the vendor's client in a browser.
+        cors_config=CORSConfig(allow_origins=[], allow_origin_regex=_LOCAL_PAGES, allow_methods=["GET", "POST"]),
+        openapi_config=None,
+        logging_config=None,
+        debug=False,
+    )
 
 
 @post(f"{_REALM}/protocol/openid-connect/token", status_code=200, sync_to_thread=False)
@@ -62,10 +74,20 @@ def update_grants(account: FromPath[str]) -> dict[str, Any]:
     return {"account_id": account.removeprefix("/")[:64]}
 
 
-@get("/symbols.json", sync_to_thread=False)
-def contract_file(state: State) -> dict[str, Any]:
+@get("/symbols.json")
+async def contract_file(state: State) -> Response[dict[str, Any]]:
     """All listed contracts, for clients that do not ask the instrument service."""
-    return _doors(state).contracts()
+    try:
+        return Response(await _doors(state).contracts())
+    except Unavailable as error:
+        return Response({"error": error.reason_code, "message": error.message}, status_code=503)
+
+
+@get("/broker-list.json", sync_to_thread=False)
+def broker_file(request: Request[Any, Any, Any]) -> dict[str, dict[str, str]]:
+    """Where each broker's trading socket is: here, under the address by which the client came."""
+    socket = f"ws://{request.headers['host']}/td"
+    return {broker: {"url": socket} for broker in BROKERS}
 
 
 @get("/holiday.json", sync_to_thread=False)
@@ -92,13 +114,22 @@ async def trade_socket(socket: Socket) -> None:
     await _serve(socket, lambda doors: doors.trade)
 
 
-async def _serve(socket: Socket, kind: Callable[[Doors], Callable[[str], Party]]) -> None:
-    doors, authorization = _doors(socket.app.state), socket.headers.get("authorization", "")
-    if not doors.access.admits(authorization):
+async def _serve(socket: Socket, kind: Callable[[Doors], Callable[[Caller], Party]]) -> None:
+    doors, caller = _doors(socket.app.state), _caller(socket)
+    if not doors.access.admits(caller.token):
         await socket.close(code=4401)
         return
     await socket.accept()
-    await converse(socket, kind(doors)(authorization))
+    await converse(socket, kind(doors)(caller))
+
+
+def _caller(socket: Socket) -> Caller:
+    """A browser cannot set headers: the vendor's JavaScript client puts its token into the address."""
+    header = socket.headers.get("authorization", "").removeprefix("Bearer ").strip()
+    return Caller(
+        token=header or socket.query_params.get("access_token", ""),
+        agent=socket.headers.get("user-agent", ""),
+    )
 
 
 def _doors(state: State) -> Doors:

@@ -1,6 +1,8 @@
 """One client of the trading socket: its login, its orders, its cancels."""
 
 import asyncio
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import msgspec
 from loguru import logger
@@ -8,15 +10,18 @@ from loguru import logger
 from tradepit.ports.clock import Clock
 from tradepit.trading.model.errors import BadRequest
 from tradepit.web.diff import notices
-from tradepit.web.diff.access import Access
+from tradepit.web.diff.access import Access, Caller
 from tradepit.web.diff.order_desk import NOT_LOGGED_IN, OrderDesk
 from tradepit.web.diff.orders import CancelOrder, InsertOrder
 from tradepit.web.diff.outlet import Outlet
 from tradepit.web.diff.trading_desk import TradingDesk
 from tradepit.web.diff.trading_user import TradingUser
 
+BROKERS = ("simnow", "快期模拟")
+"""The brokers that clients are told of; any other name is as good."""
 _MAX_EARLY = 10_000
 _PATIENCE_S = 5
+_PYTHON = "tqsdk-python"
 
 
 class _Login(msgspec.Struct, frozen=True):
@@ -36,15 +41,17 @@ class TradeSession:
     The broker a client names does not matter: an account belongs to a user, whatever the broker. System information is not read.
     """
 
-    def __init__(self, desk: TradingDesk, orders: OrderDesk, access: Access, clock: Clock, authorization: str) -> None:
-        self._desk, self._orders, self._access, self._clock, self._authorization = desk, orders, access, clock, authorization
+    greeting: ClassVar[Mapping[str, Any]] = {"aid": "rtn_brokers", "brokers": BROKERS}
+
+    def __init__(self, desk: TradingDesk, orders: OrderDesk, access: Access, clock: Clock, caller: Caller) -> None:
+        self._desk, self._orders, self._access, self._clock, self._caller = desk, orders, access, clock, caller
         self._user: TradingUser | None = None
         self._asked, self._peeked = False, asyncio.Event()
         self._early: dict[str, InsertOrder] = {}
         self.outlet = Outlet()
 
     async def hear(self, aid: str, payload: bytes) -> None:
-        """req_login, insert_order, cancel_order; anything else needs no answer."""
+        """req_login, insert_order, cancel_order; anything else is logged, and needs no answer."""
         if aid == "insert_order":
             self._insert(_INSERT.decode(payload))
         elif aid == "cancel_order":
@@ -53,12 +60,17 @@ class TradeSession:
             await self._login(_LOGIN.decode(payload))
         elif aid == "peek_message":
             self._peeked.set()
+        elif aid != "confirm_settlement":
+            logger.debug("a packet {} of the trading socket has no answer", aid[:64])
 
     async def patience(self) -> str:
-        """A client that was cut off cleanly believes itself logged in; only a new connection brings it to its senses.
+        """A TqSDK that was cut off cleanly believes itself logged in; only a new connection brings it to its senses.
 
-        One that comes again after an outage peeks first and logs in a moment later.
+        One that comes again after an outage peeks first and logs in a moment later. Other clients connect long before their
+        user has typed a password.
         """
+        if not self._caller.agent.startswith(_PYTHON):
+            await asyncio.Event().wait()
         await self._peeked.wait()
         await self._clock.sleep(_PATIENCE_S)
         if self._asked:
@@ -72,7 +84,7 @@ class TradeSession:
 
     async def _login(self, login: _Login) -> None:
         self._asked = True
-        if not self._access.may_trade(login.user_name, login.password, self._authorization):
+        if not self._access.may_trade(login.user_name, login.password, self._caller.token):
             self._refuse("用户名或密码错误")
             return
         try:

@@ -157,7 +157,8 @@ def _data(at_s: int, last: str) -> TickData:
 
 
 async def test_a_chart_asked_for_late_misses_nothing(tmp_path: Path) -> None:
-    store = ChartStore(_write(tmp_path / "past", [_tick(0, 1.0, 0), _tick(60, 2.0, 0)]))
+    _write(tmp_path / "past", [_tick(0, 1.0, 0), _tick(60, 2.0, 0)])
+    store = ChartStore(tmp_path / "past")
     for at, last in ((60, "5"), (120, "3"), (180, "4")):
         assert store.take("CFFEX.IF2501", _data(at, last)) == []
     series = await store.series("CFFEX.IF2501", 60 * SECOND_NS)

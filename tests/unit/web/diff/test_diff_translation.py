@@ -75,6 +75,23 @@ def test_one_answer_for_one_peek_and_the_newest_of_everything() -> None:
     asyncio.run(story())
 
 
+def test_notices_are_told_together_in_a_patch_of_their_own() -> None:
+    async def story() -> None:
+        outlet = Outlet()
+        outlet.add({"notify": {"n1": {"code": 1}}})
+        outlet.add({"trade": {"alice": {"orders": {}}}})
+        outlet.add({"notify": {"n2": {"code": 2}}})
+        outlet.peek()
+        assert json.loads(await outlet.next())["data"] == [
+            {"notify": {"n1": {"code": 1}, "n2": {"code": 2}}}, {"trade": {"alice": {"orders": {}}}},
+        ]  # fmt: skip
+        outlet.add({"notify": {"n3": {"code": 3}}})
+        outlet.peek()
+        assert json.loads(await outlet.next())["data"] == [{"notify": {"n3": {"code": 3}}}]
+
+    asyncio.run(story())
+
+
 numbers = st.integers(0, 9)
 inner = st.dictionaries(st.sampled_from("ab"), numbers, max_size=2)
 values = numbers | inner | st.dictionaries(st.sampled_from("ab"), numbers | inner, max_size=2)
@@ -131,12 +148,12 @@ def test_without_users_any_name_and_with_them_only_theirs() -> None:
     strict = Access({"al": "secret", "alice": "other"})
     assert strict.login("al", "") == strict.login("nobody", "") == strict.login("al", "other") == ""
     token = strict.login("al", "secret")
-    assert Access({"alice": "other", "al": "secret"}).admits(f"Bearer {token}")
-    assert not strict.admits("Bearer x.y.z")
-    assert not strict.admits(f"Bearer {token[:-2]}")
-    assert strict.may_trade("al", "al", f"Bearer {token}")
-    assert strict.may_trade("al001", "shinnytech001", f"Bearer {token}")
-    assert not strict.may_trade("alice", "alice", f"Bearer {token}")
+    assert Access({"alice": "other", "al": "secret"}).admits(token)
+    assert not strict.admits("x.y.z")
+    assert not strict.admits(token[:-2])
+    assert strict.may_trade("al", "al", token)
+    assert strict.may_trade("al001", "shinnytech001", token)
+    assert not strict.may_trade("alice", "alice", token)
     assert not strict.may_trade("al", "al", "")
 
 
