@@ -52,18 +52,38 @@ class Host:
             await self._cache.connect()
             if before_start is not None:
                 await before_start()
-            for service in self._services:
-                await service.start()
-                started.append(service)
-                logger.info("{} started", service.instance)
-            for heart in self._hearts:
-                self._tasks.spawn(heart.run(), "heartbeat")
-            self._tasks.spawn(self._watch_parent(), "parent")
-            self._tasks.spawn(collect_young(), "collector")
-            await self._ended.wait()
+            if await self._start(started):
+                for heart in self._hearts:
+                    self._tasks.spawn(heart.run(), "heartbeat")
+                self._tasks.spawn(self._watch_parent(), "parent")
+                self._tasks.spawn(collect_young(), "collector")
+                await self._ended.wait()
         finally:
             await self._stop(started)
         return 1 if self.failure is not None else 0
+
+    async def _start(self, started: list[Service]) -> bool:
+        """Start the services; False when told to stop meanwhile: a service that waits for a broker may wait for ever."""
+        starting = asyncio.ensure_future(self._start_all(started))
+        ended = asyncio.ensure_future(self._ended.wait())
+        await asyncio.wait((starting, ended), return_when=asyncio.FIRST_COMPLETED)
+        ended.cancel()
+        if not starting.done():
+            starting.cancel()
+            await asyncio.wait((starting,))
+            return False
+        await starting
+        return True
+
+    async def _start_all(self, started: list[Service]) -> None:
+        for service in self._services:
+            started.append(service)
+            try:
+                await service.start()
+            except Exception:
+                started.pop()
+                raise
+            logger.info("{} started", service.instance)
 
     async def _watch_parent(self) -> None:
         """A launcher that was killed cannot stop its processes: they notice that they were orphaned and stop by themselves."""

@@ -28,6 +28,10 @@ class TellingLeader(OrderLeader):
 
     on_fact: OnFact | None = None
 
+    async def _meet_market(self) -> None:
+        # There is no other instance, and ending here would begin a login anew that takes its time.
+        await self._insist(self._contracts.learn_all)
+
     def record(self, *news: facts.Fact, lazy: bool = False) -> "asyncio.Future[int]":
         written = super().record(*news, lazy=lazy)
         if self.on_fact is not None:

@@ -24,8 +24,12 @@ class Lodger:
         self.instance, self.diary = instance, diary
         self.start_fails: Exception | None = None
         self.stop_fails: Exception | None = None
+        self.start_waits: asyncio.Event | None = None
 
     async def start(self) -> None:
+        if self.start_waits is not None:
+            self.diary.append(f"wait {self.instance}")
+            await self.start_waits.wait()
         if self.start_fails is not None:
             raise self.start_fails
         self.diary.append(f"start {self.instance}")
@@ -91,6 +95,15 @@ async def test_a_service_that_does_not_start_ends_what_was_started(inn: Inn) -> 
     with pytest.raises(Unavailable):
         await inn.host.run()
     assert inn.diary == ["start a", "stop a"]
+
+
+async def test_a_signal_ends_a_start_that_waits(inn: Inn) -> None:
+    inn.lodgers[1].start_waits = asyncio.Event()
+    running = asyncio.ensure_future(inn.host.run())
+    await until(lambda: "wait b" in inn.diary)
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert await running == 0
+    assert inn.diary == ["start a", "wait b", "stop b", "stop a"]
 
 
 async def test_what_comes_before_the_start_comes_first(inn: Inn) -> None:
