@@ -44,7 +44,7 @@ from tradepit.trading.model.errors import InstrumentNotFound, Unavailable
 _BEAT_NS = 300_000_000
 _TURN_S = 0.2
 # No order has such an id: ours hold letters, digits, - and _.
-_NO_ORDER, _FETCHES_S = ".", (0.005, 0.02, 0.1, 0.5, 1.5)
+_NO_ORDER, _FETCHES_S = ".", (0.005, 0.02, 0.1)
 # What TqSDK's connections say of themselves; any of these after the login means that a connection was lost.
 _CONNECTION_CODES = range(2019112901, 2019112912)
 
@@ -103,6 +103,7 @@ class Session:
             if self._clock.monotonic_ns() - beaten_ns > _BEAT_NS:
                 beaten_ns = self._clock.monotonic_ns()
                 self._inbox.tell(Beat())
+                self._fetch()
 
     def _begin_day(self) -> None:
         self._day = self._trading_day()
@@ -133,9 +134,13 @@ class Session:
             self._inbox.tell(self._answer(request))
 
     async def _fetch_answer(self, account: Any) -> None:  # noqa: ANN401 - TqSDK's own type
-        """TqSim hands out what it did with the next quote or request, and in a quiet market there is none: ask for nothing at all."""
         for pause_s in _FETCHES_S:
             await asyncio.sleep(pause_s)
+            self._api.cancel_order(_NO_ORDER, account=account)
+
+    def _fetch(self) -> None:
+        """TqSim hands out what it did with the next quote or request, and in a quiet market there is none: ask for nothing at all."""
+        for account in self._accounts.values() if self._local else ():
             self._api.cancel_order(_NO_ORDER, account=account)
 
     async def _tell_quote(self, ask: Ask) -> None:
