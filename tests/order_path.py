@@ -245,6 +245,10 @@ class FakeBroker:
         await self._before("instruments")
         return self.listings
 
+    async def find(self, symbol: str) -> Listing | None:
+        await self._before("find")
+        return next((listing for listing in self.listings if listing.instrument.symbol == symbol), None)
+
     async def account(self, account: str) -> Account:
         await self._before("account", (account, ""))
         if account not in self.accounts:

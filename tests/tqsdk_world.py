@@ -8,6 +8,7 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from decimal import Decimal
 from pathlib import Path
+from typing import Literal
 
 from tradepit.backends.broker.tqsdk import TqsdkBroker
 from tradepit.backends.broker.tqsdk_frames import Login, LoginAccount
@@ -22,6 +23,7 @@ from tradepit.runtime.service import Service
 from tradepit.trading.calendar.catalog import load_catalog
 from tradepit.web.diff.addresses import addresses
 
+Kind = Literal["account", "kq", "sim"]
 DEADLINE_S = 30.0
 _SERVICES = ("trading-gateway-1", "order-management-1", "diff-front-1")
 
@@ -34,12 +36,17 @@ async def until(true: Callable[[], bool | Awaitable[bool]]) -> None:
 
 
 class TqsdkWorld:
-    """The exchange behind its DIFF front, and brokers that reach it through an unmodified TqSDK."""
+    """The exchange behind its DIFF front, and brokers that reach it through an unmodified TqSDK.
+
+    ``kind``: TqAccount (``account``), TqKq (``kq``), TqSim (``sim``). The house's accounts A and B are accounts of that kind.
+    """
 
     reduces = False
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, kind: Kind = "account") -> None:
+        self._folder, self.kind = folder, kind
+        # TqSim lives in TqSDK's process: the exchange is no more to it than where prices come from.
+        self.outlives = self.checks_limits = kind != "sim"
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self._port = int(probe.getsockname()[1])
@@ -74,10 +81,12 @@ class TqsdkWorld:
         """What sends TqSDK to this exchange and nowhere else."""
         return addresses("127.0.0.1", self._port) | {"HTTPS_PROXY": "http://127.0.0.1:9"}
 
-    @staticmethod
-    def _login() -> Login:
-        accounts = [LoginAccount(name=name, broker="simnow", user=name, password="pw") for name in "AB"]
-        return Login(run_mode="real", user="house", password="pw", accounts=accounts, symbols=["CFFEX.IF2501"])
+    def _login(self) -> Login:
+        if self.kind == "account":
+            real = [LoginAccount(name=name, broker="simnow", user=name, password="pw") for name in "AB"]
+            return Login(run_mode="real", user="house", password="pw", accounts=real, symbols=["CFFEX.IF2501"])
+        accounts = [LoginAccount(name="A"), LoginAccount(name="B", number=1)]
+        return Login(run_mode="sandbox", sandbox=self.kind, user="house", password="pw", accounts=accounts)
 
     async def broker(self, session: str = "oms", timeout_s: float = 5.0) -> Broker:
         broker = TqsdkBroker(self.link, load_catalog(), self.wiring.exchange_clock(), timeout_s=timeout_s)
@@ -85,6 +94,23 @@ class TqsdkWorld:
         await broker.connect()
         await until(lambda: self.link.ready)
         return broker
+
+    async def trade(self) -> None:
+        """Bring a buy and a sell of two lots at 3900 together where the exchange does not: TqSim trades when somebody else offers."""
+        if self.kind != "sim":
+            return
+        client = self.wiring.client(self.wiring.bus())
+        # It wants to have seen a last price first; then an offer for the buy, and a bid for the sell.
+        for number, side in enumerate(("SELL", "BUY", "SELL", "BUY", "BUY")):
+            account = "A" if side == "SELL" else "B"
+            if number == 3:
+                await until(lambda: self._traded("A"))
+            await client.submit(
+                side=side, symbol="IF2501", price=Decimal(3900), volume=2, account=account, client_order_id=f"maker-{number}"
+            )
+
+    def _traded(self, account: str) -> bool:
+        return any(order.traded_lots for (name, _), order in self.link.book.orders.items() if name == account)
 
     @contextlib.asynccontextmanager
     async def losing_an_answer(self) -> AsyncIterator[None]:

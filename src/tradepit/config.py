@@ -136,8 +136,9 @@ class DiffSettings(_Settings, frozen=True, kw_only=True):
 class TqAccountSettings(_Settings, frozen=True, kw_only=True):
     """One account at the broker. ``account`` is what the house calls it; ``broker_id`` and ``user`` are the broker's names for it.
 
-    Its password is in the environment variable ``password_env`` or in ``password_file``. With ``run_mode: sandbox`` only ``number``
-    counts: 0 is the main simulated account, 1 to 99 its further ones.
+    Its password is in the environment variable ``password_env`` or in ``password_file``. With ``run_mode: sandbox`` none of this is
+    used or even read: ``number`` chooses the vendor's simulated account, 0 the main one, 1 to 99 its further ones, and ``deposit``
+    is what an account of ``sandbox: sim`` begins with.
     """
 
     account: Token
@@ -146,14 +147,17 @@ class TqAccountSettings(_Settings, frozen=True, kw_only=True):
     password_env: str = ""
     password_file: str = ""
     number: Annotated[int, msgspec.Meta(ge=0, le=99)] = 0
+    deposit: Annotated[float, msgspec.Meta(gt=0, le=1e12)] = 10_000_000.0
 
 
 class TqSettings(_Settings, frozen=True, kw_only=True):
     """TqSDK as the broker (``broker: tqsdk``), in a process of its own. ``user`` is the Shinnytech account TqSDK needs in any case.
 
-    ``run_mode``: ``real`` trades real money at the accounts' brokers, ``sandbox`` on TqKq's simulated accounts. ``symbols`` are
-    the contracts to trade, with their exchange: ``SHFE.rb2505``. No password stands here: each is in an environment variable or in
-    a file only its owner can read.
+    ``run_mode``: ``real`` trades real money at the accounts' brokers, ``sandbox`` never does; any other word is refused at start.
+    ``sandbox``: ``kq`` for simulated accounts at the vendor (TqKq), ``sim`` for ones inside TqSDK's own process (TqSim), which begin
+    anew whenever it starts. ``symbols`` are contracts to watch from the start, with their exchange (``SHFE.rb2505``): all others are
+    looked up when the first order or position names them. No password stands here: each is in an environment variable or in a file
+    only its owner can read.
 
     ``service`` is what the broker connect's services (profiles ``tq`` and ``tq_flat``) are told, ``queues`` and ``flat_queues`` the
     names they use on RabbitMQ where those are not the documents'.
@@ -164,6 +168,7 @@ class TqSettings(_Settings, frozen=True, kw_only=True):
     """
 
     run_mode: Literal["real", "sandbox"] = "sandbox"
+    sandbox: Literal["kq", "sim"] = "kq"
     user: str = ""
     password_env: str = ""
     password_file: str = ""
@@ -233,14 +238,23 @@ def load(path: Path | None = None, environment: Mapping[str, str] | None = None)
     A value in the environment is text, read as its setting needs it; lists and mappings are written as in YAML, ``[a, b]``.
     """
     tree = _read(path) if path is not None else {}
-    for name, value in sorted((os.environ if environment is None else environment).items()):
+    return _laid_over(tree, os.environ if environment is None else environment, str(path) if path else "environment")
+
+
+def overlaid(settings: Settings, environment: Mapping[str, str]) -> Settings:
+    """Settings with ``TRADEPIT_<KEY>__<KEY>=value`` laid over them. Raises ConfigError."""
+    return _laid_over(msgspec.to_builtins(settings), environment, "environment") if environment else settings
+
+
+def _laid_over(tree: dict[str, Any], environment: Mapping[str, str], told_by: str) -> Settings:
+    for name, value in sorted(environment.items()):
         if name.startswith(ENVIRONMENT_PREFIX) and name not in NOT_SETTINGS:
             keys = name.removeprefix(ENVIRONMENT_PREFIX).lower().split("__")
-            _put(tree, keys, _parse(value) if keys[:2] == ["orders", "risk"] or value[:1] in ("[", "{") else value)
+            put(tree, keys, _parse(value) if keys[:2] == ["orders", "risk"] or value[:1] in ("[", "{") else value)
     try:
         return msgspec.convert(tree, Settings, strict=False)
     except (msgspec.ValidationError, ValueError, ArithmeticError) as error:
-        raise ConfigError(str(error)[:300], file=str(path) if path else "environment") from error
+        raise ConfigError(str(error)[:300], file=told_by) from error
 
 
 def dump(settings: Settings) -> str:
@@ -271,7 +285,8 @@ def _read(path: Path) -> dict[str, Any]:
     return tree
 
 
-def _put(tree: dict[str, Any], keys: list[str], value: object) -> None:
+def put(tree: dict[str, Any], keys: list[str], value: object) -> None:
+    """Set a value in a tree of mappings. Raises ConfigError where a key on the way is none."""
     for key in keys[:-1]:
         inner = tree.setdefault(key, {})
         if not isinstance(inner, dict):

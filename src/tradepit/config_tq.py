@@ -1,5 +1,7 @@
 """The broker connect's own ``config.yaml``, in both shapes its documents show, read into settings of this house."""
 
+import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import quote
@@ -7,7 +9,7 @@ from urllib.parse import quote
 import msgspec
 import yaml
 
-from tradepit.config import Settings, TqAccountSettings, TqSettings
+from tradepit.config import ENVIRONMENT_PREFIX, NOT_SETTINGS, Settings, TqAccountSettings, TqSettings, overlaid, put
 from tradepit.services.tq_settings import TqServiceSettings
 from tradepit.trading.model.errors import ConfigError, IdNotValid
 from tradepit.trading.model.ids import check_id
@@ -27,16 +29,18 @@ class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class TqSection(_Section, frozen=True, kw_only=True):
-    """The login. ``run_mode``: ``real`` trades with money, ``sandbox`` does not.
+    """The login. ``run_mode``: ``real`` trades with money, ``sandbox`` does not; any other word is refused.
 
-    ``symbols`` is ours, not the documents': the contracts to trade, ``SHFE.rb2505``. ``broker_id``, ``account`` and
-    ``account_password`` too: the account at the futures company that ``real`` trades on.
+    The rest is ours, not the documents', and may be left out: ``sandbox`` chooses TqKq (``kq``) or TqSim (``sim``); ``symbols`` are
+    contracts to watch from the start (``SHFE.rb2505``), where others are looked up with the first order; ``broker_id``, ``account``
+    and ``account_password`` are the account at the futures company that ``real`` trades on, and needs.
     """
 
     username: str
     password: str
     portfolio_id: str
     run_mode: Literal["real", "sandbox"] = "sandbox"
+    sandbox: Literal["kq", "sim"] = "kq"
     symbols: tuple[Symbol, ...] = ()
     broker_id: str = ""
     account: str = ""
@@ -108,6 +112,7 @@ class TqConnect(_Section, frozen=True, kw_only=True):
     bus_url: str
     cache_url: str
     store_url: str
+    overlay: dict[str, str] = {}
 
     @property
     def portfolio_id(self) -> str:
@@ -115,15 +120,14 @@ class TqConnect(_Section, frozen=True, kw_only=True):
         return self.login.portfolio_id
 
     def settings(self) -> Settings:
-        """The house's settings. Passwords are not in them but in ``secrets``, by the names the settings give. Raises ConfigError."""
+        """The house's settings. TqSDK's passwords are not in them but in ``secrets``, by the names given here. Raises ConfigError."""
         login = self.login
-        if not login.symbols:
-            raise ConfigError("tq.symbols: name the contracts to trade, for example SHFE.rb2505")
         account = TqAccountSettings(
             account=self.portfolio_id, broker_id=login.broker_id, user=login.account, password_env=_ACCOUNT_PASSWORD
         )
         told = TqSettings(
             run_mode=login.run_mode,
+            sandbox=login.sandbox,
             user=login.username,
             password_env=_PASSWORD,
             accounts=(account,),
@@ -132,7 +136,7 @@ class TqConnect(_Section, frozen=True, kw_only=True):
             queues=self.queues,
             flat_queues=self.flat_queues,
         )
-        return Settings(
+        settings = Settings(
             profile=self.profile,
             bus=self.bus_url,
             cache=self.cache_url,
@@ -141,6 +145,7 @@ class TqConnect(_Section, frozen=True, kw_only=True):
             broker="tqsdk",
             tq=told,
         )
+        return overlaid(settings, self.overlay)
 
     def secrets(self) -> dict[str, str]:
         """The passwords by the names that the settings give them."""
@@ -156,15 +161,21 @@ def is_tq(path: Path) -> bool:
     return isinstance(told, dict) and "tq" in told and "rabbitmq" in told
 
 
-def load_tq(path: Path) -> TqConnect:
-    """Read a broker-connect ``config.yaml``. Raises ConfigError, which names the key at fault and never a value."""
+def load_tq(path: Path, environment: Mapping[str, str] | None = None) -> TqConnect:
+    """Read a broker-connect ``config.yaml``, with the environment laid over it. Raises ConfigError, which never shows a value.
+
+    ``TRADEPIT_<SECTION>__<KEY>`` stands for the file's own key: ``TRADEPIT_DATABASE__PASSWORD`` for ``database.password``. What the
+    file has no section for is one of the house's settings: ``TRADEPIT_DATA_DIR``, ``TRADEPIT_LOG__LEVEL``.
+    """
+    tree, overlay = _laid_over(_read(path), os.environ if environment is None else environment)
     try:
-        file = msgspec.convert(_read(path), _File, strict=False)
+        file = msgspec.convert(tree, _File, strict=False)
         check_id(file.tq.portfolio_id, "tq.portfolio_id")
     except msgspec.ValidationError as error:
         raise ConfigError(str(error)[:300], file=str(path)) from None
     except IdNotValid as error:
         raise ConfigError("tq.portfolio_id must match [A-Za-z0-9_-]{1,64}", file=str(path)) from error
+    _check_login(file.tq, path)
     rabbit = file.rabbitmq
     if not rabbit.url.startswith(("amqp://", "amqps://")):
         raise ConfigError("rabbitmq.url must be amqp://…", file=str(path))
@@ -181,7 +192,31 @@ def load_tq(path: Path) -> TqConnect:
         bus_url=rabbit.url,
         cache_url=_cache_url(file.redis),
         store_url=_store_url(file.database),
+        overlay=overlay,
     )
+
+
+def _check_login(login: TqSection, path: Path) -> None:
+    needed = ["username", "password"]
+    if login.run_mode == "real":
+        needed += ["broker_id", "account", "account_password"]
+    if missing := [f"tq.{name}" for name in needed if not getattr(login, name)]:
+        raise ConfigError(f"run_mode {login.run_mode} needs {', '.join(missing)}", file=str(path))
+
+
+def _laid_over(tree: Any, environment: Mapping[str, str]) -> tuple[Any, dict[str, str]]:  # noqa: ANN401 - as below
+    """The file's tree with what the environment says of its keys, and what it says beside that."""
+    rest: dict[str, str] = {}
+    for name, value in sorted(environment.items()):
+        if not name.startswith(ENVIRONMENT_PREFIX) or name in NOT_SETTINGS:
+            continue
+        section, *keys = name.removeprefix(ENVIRONMENT_PREFIX).lower().split("__")
+        ours = section == "tq" and bool(keys) and keys[0] not in TqSection.__struct_fields__
+        if not isinstance(tree, dict) or not keys or section not in _File.__struct_fields__ or ours:
+            rest[name] = value
+        else:
+            put(tree, [section, *keys], yaml.load(value, yaml.BaseLoader) if value[:1] == "[" else value)  # noqa: S506 - as below
+    return tree, rest
 
 
 def _read(path: Path) -> Any:  # noqa: ANN401 - whatever the file holds, the conversion judges it

@@ -7,7 +7,7 @@ import pytest
 
 from tradepit.compose.contracts import contract_of, routes_of
 from tradepit.config import dump
-from tradepit.config_tq import TqConnect, is_tq, load_tq
+from tradepit.config_tq import is_tq, load_tq
 from tradepit.services.tq_settings import TqServiceSettings
 from tradepit.trading.model.errors import ConfigError
 
@@ -37,9 +37,8 @@ def test_the_enveloped_shape() -> None:
         ("tq_internal_exchange", "tq_internal_account_updates"),
         ("tq_dead_letter_exchange", "tq_dead_letters"),
     }
-    with pytest.raises(ConfigError, match=r"tq\.symbols"):
-        told.settings()
-    settings = trading(told).settings()
+    settings = told.settings()
+    assert settings.tq.symbols == ()
     assert (settings.profile, settings.bus, settings.cache, settings.store) == (
         "tq",
         told.bus_url,
@@ -56,9 +55,53 @@ def test_the_enveloped_shape() -> None:
     assert told.secrets()[settings.tq.password_env] == "your_password"
 
 
-def trading(told: TqConnect) -> TqConnect:
-    """The same with the contracts to trade, which the documents do not name."""
-    return msgspec.structs.replace(told, login=msgspec.structs.replace(told.login, symbols=("SHFE.rb2505",)))
+@pytest.mark.parametrize("word", ["paper", "Real", "REAL", "real ", "reel", "sandbox,real", "", "true"])
+def test_a_run_mode_nobody_knows_is_refused(tmp_path: Path, word: str) -> None:
+    with pytest.raises(ConfigError, match="run_mode") as caught:
+        load_tq(changed(tmp_path, '"sandbox"', f'"{word}"'), {})
+    assert caught.value.code == "CONFIG_INVALID"
+    with pytest.raises(ConfigError, match="run_mode"):
+        load_tq(GOLDEN / "tq_config.yaml", {"TRADEPIT_TQ__RUN_MODE": word})
+
+
+def test_real_needs_an_account_with_its_broker_and_password() -> None:
+    file, real = GOLDEN / "tq_config.yaml", {"TRADEPIT_TQ__RUN_MODE": "real"}
+    with pytest.raises(ConfigError, match=r"needs tq\.broker_id, tq\.account, tq\.account_password"):
+        load_tq(file, real)
+    account = {"TRADEPIT_TQ__BROKER_ID": "simnow", "TRADEPIT_TQ__ACCOUNT": "88001234"}
+    with pytest.raises(ConfigError, match=r"needs tq\.account_password"):
+        load_tq(file, real | account)
+    told = load_tq(file, real | account | {"TRADEPIT_TQ__ACCOUNT_PASSWORD": "hunter2"})
+    settings = told.settings()
+    (row,) = settings.tq.accounts
+    assert (settings.tq.run_mode, row.broker_id, row.user) == ("real", "simnow", "88001234")
+    assert told.secrets()[row.password_env] == "hunter2"
+    assert "hunter2" not in f"{told!r}{dump(settings)}"
+
+
+def test_the_environment_is_laid_over_the_files_own_keys() -> None:
+    environment = {
+        "TRADEPIT_REDIS__HOST": "127.0.0.1",
+        "TRADEPIT_REDIS__PASSWORD": "0815",
+        "TRADEPIT_DATABASE__PORT": "5433",
+        "TRADEPIT_RABBITMQ__URL": "amqp://somewhere/",
+        "TRADEPIT_TQ__SANDBOX": "sim",
+        "TRADEPIT_TQ__SYMBOLS": "[SHFE.rb2505, CFFEX.IF2501]",
+        "TRADEPIT_TQ__SERVICE__MAX_AGE_S": "5",
+        "TRADEPIT_DATA_DIR": "elsewhere",
+        "TRADEPIT_LAUNCHER_PID": "1",
+        "OTHER": "x",
+    }
+    told = load_tq(GOLDEN / "tq_config.yaml", environment)
+    assert told.cache_url == "redis://:0815@127.0.0.1:6379/1"
+    assert ":5433/" in told.store_url
+    settings = told.settings()
+    assert (settings.bus, settings.data_dir, settings.tq.sandbox) == ("amqp://somewhere/", "elsewhere", "sim")
+    assert settings.tq.symbols == ("SHFE.rb2505", "CFFEX.IF2501")
+    assert settings.tq.service == TqServiceSettings(portfolio_id="your_portfolio_id", max_age_s=5.0)
+    for wrong in ({"TRADEPIT_REDIS__HOSST": "x"}, {"TRADEPIT_TQ__RUN_MOED": "real"}, {"TRADEPIT_NOTHING": "x"}):
+        with pytest.raises(ConfigError):
+            load_tq(GOLDEN / "tq_config.yaml", wrong).settings()
 
 
 def test_what_is_no_symbol_is_refused(tmp_path: Path) -> None:

@@ -1,10 +1,12 @@
 """``tradepit doctor``: looks at the machine and at the house's surroundings, says what is wrong and how to mend it."""
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
 from tradepit import __version__
+from tradepit.cli import doctor_broker as broker
 from tradepit.cli import doctor_disk as disk
 from tradepit.cli import doctor_machine as machine
 from tradepit.cli import doctor_stores as stores
@@ -31,6 +33,8 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("bus", surroundings.check_bus),
     ("store", stores.check_store),
     ("cache", stores.check_cache),
+    ("tqsdk", broker.check_tqsdk),
+    ("login", lambda settings: broker.check_login(settings, os.environ)),
     ("monitor port", surroundings.check_monitor_port),
     ("calendar", surroundings.check_calendar),
     ("settings", surroundings.check_profile),
@@ -46,9 +50,13 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     findings: tuple[Finding, ...]
 
 
-def run_doctor(settings: Settings, *, json: bool) -> int:
-    """Run every check and print a table, or one JSON document. Changes nothing. Exit 0 when no check failed, else 1."""
-    report = examine(settings)
+def run_doctor(settings: Settings, secrets: Mapping[str, str] | None = None, *, json: bool) -> int:
+    """Run every check and print a table, or one JSON document. Changes nothing. Exit 0 when no check failed, else 1.
+
+    ``secrets`` are passwords that are in no environment, by the names the settings give them.
+    """
+    known = {**os.environ, **(secrets or {})}
+    report = examine(settings, [(name, check if name != "login" else _login(known)) for name, check in CHECKS])
     if json:
         print_json(report)
     else:
@@ -61,6 +69,10 @@ def examine(settings: Settings, checks: Sequence[tuple[str, Check]] = CHECKS) ->
     """The findings of all checks; one that cannot be carried out is itself a finding."""
     findings = tuple(_examined(name, check, settings) for name, check in checks)
     return Report(success=all(each.outcome is not Outcome.FAIL for each in findings), version=__version__, findings=findings)
+
+
+def _login(secrets: Mapping[str, str]) -> Check:
+    return lambda settings: broker.check_login(settings, secrets)
 
 
 def _examined(name: str, check: Check, settings: Settings) -> Finding:

@@ -12,13 +12,16 @@ from urllib.parse import urlsplit
 import msgspec
 
 from tradepit.cli.finding import Finding, fail, ok, warn
+from tradepit.cli.loop import run
+from tradepit.compose.reach import reach_rabbitmq
 from tradepit.compose.wiring import starts_at_ns
 from tradepit.config import Settings, load
 from tradepit.profiles.catalogue import roles_of
 from tradepit.runtime.clock import SystemClock
 from tradepit.runtime.nats_server import find_nats_server
+from tradepit.runtime.urls import without_secret
 from tradepit.trading.calendar.trading_calendar import TradingCalendar, load_calendar
-from tradepit.trading.model.errors import CalendarUnknown, TradepitError
+from tradepit.trading.model.errors import CalendarUnknown, ConfigError, TradepitError
 from tradepit.wire.simulator_codec import to_iso
 
 RUNNING = Path(".tradepit/running.yaml")
@@ -56,8 +59,10 @@ def check_bus(settings: Settings) -> Finding:
     if settings.bus.startswith("memory:"):
         return ok("memory: everything in one process")
     url = urlsplit(settings.bus)
+    if url.scheme in ("amqp", "amqps"):
+        return _rabbitmq(settings)
     if url.scheme != "nats" or not url.hostname:
-        return fail(f"no bus at {settings.bus[:80]}", "set bus to nats://host:port or memory://")
+        return fail("no bus can be made of this URL", "set bus to nats://host:port, amqp://user:password@host:port/ or memory://")
     host, port = url.hostname, url.port or 4222
     try:
         greeting, round_trip_ms = greet(host, port)
@@ -75,6 +80,19 @@ def check_bus(settings: Settings) -> Finding:
     if not greeting.jetstream:
         return fail(f"{seen}, without JetStream", "start it with `-js`: orders and trades are kept in its streams")
     return ok(seen)
+
+
+def _rabbitmq(settings: Settings) -> Finding:
+    """Whether RabbitMQ lets us in; nothing is declared there."""
+    clock, address = SystemClock(), without_secret(settings.bus)
+    began_ns = clock.monotonic_ns()
+    try:
+        run(reach_rabbitmq(settings.bus, timeout_s=_ANSWER_S))
+    except ConfigError as error:
+        return fail(f"{address}: {error.message}", "correct the URL, its user and password, or install the extra rabbitmq")
+    except TradepitError as error:
+        return fail(f"{address} does not answer: {error.message}", "start the RabbitMQ server there, or correct the URL")
+    return ok(f"RabbitMQ lets us in at {address}, after {(clock.monotonic_ns() - began_ns) / 1e6:.0f} ms")
 
 
 def greet(host: str, port: int) -> tuple[NatsGreeting, float]:

@@ -25,24 +25,32 @@ RUNNING = Path(".tradepit/running.yaml")
 
 def settings_of(config: Path | None) -> Settings:
     """The named settings file, else those of the house that runs in this folder, else the defaults."""
-    if config is None and RUNNING.exists():
-        config = RUNNING
-    return load(config)
+    return settings_and_secrets(config)[0]
 
 
-@app.command
-def run(*roles: str, config: Config = None) -> int:
-    """Run role instances in this process until SIGTERM, for example ``trading-gateway-1 market-data-1``.
-
-    ``--config`` may be a broker connect's ``config.yaml``; its flat shape names a profile of one process and needs no ROLE.
-    """
-    from tradepit.cli.run import run_roles  # noqa: PLC0415 - each command loads only what it needs
+def settings_and_secrets(config: Path | None) -> tuple[Settings, dict[str, str]]:
+    """The settings, and what only a broker connect's ``config.yaml`` holds: passwords, by the names the settings give them."""
     from tradepit.config_tq import is_tq, load_tq  # noqa: PLC0415 - each command loads only what it needs
 
     if config is not None and is_tq(config):
         connect = load_tq(config)
-        return run_roles(connect.settings(), roles, connect.secrets())
-    return run_roles(settings_of(config), roles, {})
+        return connect.settings(), connect.secrets()
+    return load(RUNNING if config is None and RUNNING.exists() else config), {}
+
+
+@app.command
+def run(*roles: str, profile: str = "", config: Config = None) -> int:
+    """Run role instances in this process until SIGTERM, for example ``trading-gateway-1 market-data-1``.
+
+    ``--config`` may be a broker connect's ``config.yaml``; its flat shape names a profile of one process and needs no ROLE.
+    ``--profile tq_flat`` (or ``tq``) without ``--config`` takes the ``config.yaml`` of this folder.
+    """
+    from tradepit.cli.run import in_profile, run_roles  # noqa: PLC0415 - each command loads only what it needs
+
+    if config is None and profile in ("tq", "tq_flat"):
+        config = Path("config.yaml")
+    settings, secrets = settings_and_secrets(config)
+    return run_roles(in_profile(settings, profile), roles, secrets)
 
 
 @app.command
@@ -160,7 +168,8 @@ def doctor(*, config: Config = None, json: Json = False) -> int:
     """Check ports, clock, disk and versions, and say how to mend what is wrong."""
     from tradepit.cli.doctor import run_doctor  # noqa: PLC0415 - each command loads only what it needs
 
-    return run_doctor(settings_of(config), json=json)
+    settings, secrets = settings_and_secrets(config)
+    return run_doctor(settings, secrets, json=json)
 
 
 @app.command

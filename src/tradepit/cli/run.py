@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
+import msgspec
+
 from tradepit.cli.exits import Exit
 from tradepit.cli.loop import run
 from tradepit.compose.wiring import Wiring
@@ -20,10 +22,19 @@ def run_roles(settings: Settings, names: Sequence[str], secrets: Mapping[str, st
     return run(_run(settings, names, process, secrets))
 
 
+def in_profile(settings: Settings, profile: str) -> Settings:
+    """The settings, of the profile that was asked for. Raises ConfigError where a broker connect's file has the shape of another."""
+    if not profile or profile == settings.profile:
+        return settings
+    if settings.tq.service is not None:
+        raise ConfigError(f"the file has the shape of profile {settings.profile}", profile=profile[:64])
+    return msgspec.structs.replace(settings, profile=profile)
+
+
 def _all_of(settings: Settings) -> list[str]:
     roles = roles_of(settings.profile)
     if len({role.process for role in roles}) > 1:
-        raise ConfigError("name at least one role; `tradepit roles` lists them", profile=settings.profile)
+        raise ConfigError(f"name at least one role; `tradepit roles {settings.profile}` lists them", profile=settings.profile)
     return [role.name for role in roles]
 
 

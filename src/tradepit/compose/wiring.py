@@ -9,7 +9,6 @@ from urllib.parse import parse_qs, urlsplit
 
 from tradepit.backends.broker.simulated import SimulatedBroker
 from tradepit.backends.broker.tqsdk import TqsdkBroker
-from tradepit.backends.broker.tqsdk_frames import Login, LoginAccount
 from tradepit.backends.broker.tqsdk_link import TqsdkLink, TqsdkTiming
 from tradepit.backends.bus.colocated import ColocatedBus
 from tradepit.backends.bus.memory import MemoryBus, MemoryHub
@@ -23,6 +22,7 @@ from tradepit.backends.journal.memory import MemoryJournal, MemoryJournalStore
 from tradepit.backends.lease.memory import MemoryLease, MemoryLeaseStore
 from tradepit.backends.lease.nats import NatsLease
 from tradepit.compose.contracts import channels_of, routes_of
+from tradepit.compose.tqsdk_login import check_login_settings, login_of
 from tradepit.config import Settings
 from tradepit.ports.broker import Broker
 from tradepit.ports.bus import Bus
@@ -35,7 +35,6 @@ from tradepit.ports.store import Store
 from tradepit.profiles import tq as profile_tq
 from tradepit.runtime.clock import ShiftedClock, SystemClock
 from tradepit.runtime.order_client import OrderClient
-from tradepit.runtime.secret_source import read_secret
 from tradepit.runtime.tick_clock import TickClock
 from tradepit.runtime.urls import without_secret
 from tradepit.trading.calendar.catalog import load_catalog
@@ -77,7 +76,7 @@ class Wiring:
             elif url.startswith("nats:"):
                 self._bus = ColocatedBus(NatsBus(url, name=self.process, channels=channels_of(self.settings)))
             elif url.startswith(("amqp:", "amqps:")):
-                with _extra("rabbitmq"):
+                with extra("rabbitmq"):
                     from tradepit.backends.bus.rabbitmq import RabbitmqBus  # noqa: PLC0415 - an extra
                 channels, routes = channels_of(self.settings), routes_of(self.settings)
                 self._bus = ColocatedBus(RabbitmqBus(url, name=self.process, channels=channels, routes=routes))
@@ -125,7 +124,7 @@ class Wiring:
         if self.settings.cache == "nats":
             return NatsCache(self._nats("cache"))
         if self.settings.cache.startswith(("redis:", "rediss:")):
-            with _extra("redis"):
+            with extra("redis"):
                 from tradepit.backends.cache.redis import RedisCache  # noqa: PLC0415 - an extra
             return RedisCache(self.settings.cache)
         raise ConfigError("cache must be nats, memory or redis://host:port/database", cache=without_secret(self.settings.cache))
@@ -135,7 +134,7 @@ class Wiring:
         if self.settings.cache == "memory":
             return MemorySeries(self._memory_series)
         if self.settings.cache.startswith(("redis:", "rediss:")):
-            with _extra("redis"):
+            with extra("redis"):
                 from tradepit.backends.cache.redis_series import RedisSeries  # noqa: PLC0415 - an extra
             return RedisSeries(self.settings.cache)
         raise ConfigError("time series need a cache in memory or on redis://host:port/database", cache=self.settings.cache)
@@ -150,7 +149,7 @@ class Wiring:
         """The store of the order tables. Its owner connects and closes it."""
         if not self.settings.store:
             raise ConfigError("no store is set: store must be sqlite+aiosqlite:///file or postgresql+asyncpg://…")
-        with _extra("sql"):
+        with extra("sql"):
             from tradepit.backends.store.sql import SqlStore  # noqa: PLC0415 - an extra
         return SqlStore(self.settings.store, migrates=self.settings.migrate_store)
 
@@ -209,7 +208,7 @@ def starts_at_ns(text: str) -> int:
 
 
 @contextmanager
-def _extra(name: str) -> Iterator[None]:
+def extra(name: str) -> Iterator[None]:
     """Says what to install where an optional library is missing."""
     try:
         yield
@@ -227,36 +226,17 @@ def _sync(text: str) -> Literal["always", "os"]:
 
 def tqsdk_link(wiring: Wiring) -> TqsdkLink:
     """The way to TqSDK's process. Its secrets are read whenever it starts, and kept nowhere. Raises ConfigError."""
-    tq = wiring.settings.tq
-    if not tq.user or not tq.accounts or not tq.symbols:
-        raise ConfigError("tq needs a user, accounts and symbols")
-
-    secrets = wiring.secrets
-
-    def login() -> Login:
-        real = tq.run_mode == "real"
-        accounts = [
-            LoginAccount(
-                name=told.account,
-                broker=told.broker_id,
-                user=told.user,
-                password=read_secret(told.password_env, told.password_file, secrets) if real else "",
-                number=told.number,
-            )
-            for told in tq.accounts
-        ]
-        password = read_secret(tq.password_env, tq.password_file, secrets)
-        return Login(run_mode=tq.run_mode, user=tq.user, password=password, accounts=accounts, symbols=list(tq.symbols))
-
+    tq, secrets = wiring.settings.tq, wiring.secrets
+    check_login_settings(tq)
     timing = TqsdkTiming(stuck_s=tq.stuck_s, ack_s=tq.ack_s, settle_s=tq.settle_s, back_off_max_s=tq.retry_max_s)
     # Each process that logs in by itself keeps its own account of what it sent and was told. Who sends nothing follows the broker
     # from the beginning whenever it starts: what a power cut took is told again.
-    name = "tqsdk" if wiring.settings.tq.service is None else f"tqsdk-{wiring.process}"
+    name = "tqsdk" if tq.service is None else f"tqsdk-{wiring.process}"
     sends = not wiring.instances or any(instance.rpartition("-")[0] not in _SEND_NOTHING for instance in wiring.instances)
     return TqsdkLink(
         wiring.settings.folder / name,
         wiring.journal(name, synced=sends),
-        login,
+        lambda: login_of(tq, secrets),
         wiring.exchange_clock(),
         timing=timing,
         environment=os.environ,

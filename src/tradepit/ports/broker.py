@@ -69,7 +69,10 @@ class Broker(Protocol):
         """The number of the newest report there is."""
 
     async def instruments(self) -> list[Listing]:
-        """What can be traded today."""
+        """What can be traded today, as far as it has been asked for."""
+
+    async def find(self, symbol: str) -> Listing | None:
+        """A contract by its code, looked for when it is asked for the first time; None when the broker does not know it."""
 
     async def account(self, account: str) -> Account:
         """The account's money. Raises RequestRefused for an unknown account."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from loguru import logger
 
-_CONSOLE = "<green>{time:HH:mm:ss.SSS}</green> <level>{level: <7}</level> <cyan>{extra[process]}</cyan> {message}"
+_CONSOLE = "<green>{time:HH:mm:ss.SSS}</green> <level>{level: <7}</level> <cyan>{extra[process]} {module}</cyan> {message}"
 _FILE = "{time:YYYY-MM-DD HH:mm:ss.SSS} {level: <7} {extra[process]} {name}:{line} {message}"
 
 

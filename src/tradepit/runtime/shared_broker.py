@@ -71,6 +71,9 @@ class SharedBroker:
     async def instruments(self) -> list[Listing]:
         return await self._broker.instruments()
 
+    async def find(self, symbol: str) -> Listing | None:
+        return await self._broker.find(symbol)
+
     async def account(self, account: str) -> Account:
         return await self._broker.account(account)
 

@@ -16,9 +16,9 @@ from tradepit.runtime.shared_work import SharedWork
 from tradepit.runtime.tasks import TaskGroup
 from tradepit.services.algo_guard import check_child
 from tradepit.services.order_cancels import OrderCancels
+from tradepit.services.order_contracts import OrderContracts
 from tradepit.services.order_doubts import OrderDoubts
 from tradepit.trading.model.errors import (
-    InstrumentNotFound,
     NotActive,
     OutcomeUnknown,
     RequestRefused,
@@ -40,7 +40,6 @@ _RESOLVE_EVERY_S = 0.05
 _KNOCK_EVERY_S = 0.02
 _STALLED_S = 5.0
 _DRAIN_S = 2.0
-_REFRESH_EVERY_NS = 1_000_000_000
 Key = tuple[str, str]
 
 
@@ -67,7 +66,7 @@ class OrderLeader:
         self._admitting: dict[str, asyncio.Lock] = {}
         self._written: asyncio.Future[int] | None = None
         self._at_broker = 0
-        self._refreshed_ns = 0
+        self._contracts = OrderContracts(desk, broker, clock, self.record)
         self._through = desk.register.report_sequence
 
     @property
@@ -90,10 +89,10 @@ class OrderLeader:
         """True once the journal refused this term: another leader writes."""
         return self._writer.fenced
 
-    async def start(self, *, waits: bool = False) -> None:
-        """Fence the former leader, learn what it missed, clear up its doubts. ``waits``: nobody else could lead, so do not give up."""
+    async def start(self) -> None:
+        """Fence the former leader at the broker, learn what it missed, clear up what it left in doubt, go on from there."""
         await self._await_broker()
-        await (self._insist(self._learn_instruments) if waits else self._learn_instruments())
+        await self._meet_market()
         self._tasks.spawn(self._read_reports(), "reports")
         await self._doubts.resolve_all()
         await self._catch_up()
@@ -129,14 +128,8 @@ class OrderLeader:
             await durable(self._written)
 
     async def instrument(self, symbol: str) -> Instrument:
-        """A contract by its code; unknown ones are looked for at the broker, at most once a second. Raises InstrumentNotFound."""
-        found = self.desk.register.instruments.get(symbol)
-        if found is None and self._clock.monotonic_ns() - self._refreshed_ns > _REFRESH_EVERY_NS:
-            await self._learn_instruments()
-            found = self.desk.register.instruments.get(symbol)
-        if found is None:
-            raise InstrumentNotFound(symbol=symbol)
-        return found
+        """A contract by its code; an unknown one is looked for at the broker. Raises InstrumentNotFound, Unavailable."""
+        return await self._contracts.find(symbol)
 
     async def submit(self, intent: OrderIntent) -> Order:
         """Review, journal, send. Doing it twice with one id is doing it once.
@@ -281,7 +274,7 @@ class OrderLeader:
                 self._through = report.sequence
                 self._learn(report)
                 if isinstance(report, DayReport):
-                    await self._insist(self._learn_instruments)
+                    await self._insist(self._contracts.learn_all)
         except NotActive:
             self._on_fenced()
 
@@ -293,7 +286,7 @@ class OrderLeader:
         if told.account not in self.desk.register.accounts:
             await self._insist(lambda: self.admit(told.account))
         if told.symbol not in self.desk.register.instruments:
-            await self._insist(self._learn_instruments)
+            await self._insist(lambda: self._contracts.learn(told.symbol))
 
     async def _insist(self, question: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Ask a broker that is away until it answers; what it will not tell of is not known."""
@@ -333,19 +326,9 @@ class OrderLeader:
             elif self._clock.monotonic_ns() - since_ns > _STALLED_S * 1e9:
                 raise Unavailable("the broker's reports stopped coming", read=self._through, last=target)
 
-    async def _learn_instruments(self) -> None:
-        self._refreshed_ns = self._clock.monotonic_ns()
-        exposure = self.desk.exposure
-        for listing in await self._broker.instruments():
-            symbol = listing.instrument.symbol
-            if symbol not in self.desk.register.instruments:
-                known = facts.InstrumentKnown(
-                    time_ns=self._clock.now_ns(), instrument=listing.instrument, reference=str(listing.pre_settlement)
-                )
-                self.record(known)
-            market = exposure.markets[symbol]
-            market.lower_ticks, market.upper_ticks = listing.lower_limit_ticks, listing.upper_limit_ticks
-            exposure.on_phase(symbol, listing.phase)
+    async def _meet_market(self) -> None:
+        """Know what can be traded. A broker that is away ends the take-over: another instance may reach it."""
+        await self._contracts.learn_all()
 
 
 async def _all_of(parts: Iterable[Coroutine[Any, Any, Order]]) -> list[Order]:

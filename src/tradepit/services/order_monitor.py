@@ -128,6 +128,7 @@ class OrderMonitor:
     async def _instrument(self, order: Order) -> Instrument | None:
         symbol = order.intent.symbol
         if symbol not in self._instruments:
-            for listing in await self._broker.instruments():
-                self._instruments[listing.instrument.symbol] = listing.instrument
+            listing = await self._broker.find(symbol)
+            if listing is not None:
+                self._instruments[symbol] = listing.instrument
         return self._instruments.get(symbol)

@@ -28,6 +28,10 @@ class TellingLeader(OrderLeader):
 
     on_fact: OnFact | None = None
 
+    async def _meet_market(self) -> None:
+        # There is no other instance, and ending here would begin a login anew that takes its time.
+        await self._insist(self._contracts.learn_all)
+
     def record(self, *news: facts.Fact, lazy: bool = False) -> "asyncio.Future[int]":
         written = super().record(*news, lazy=lazy)
         if self.on_fact is not None:
@@ -75,7 +79,7 @@ class OrderTerm:
         leader = TellingLeader(desk, self._writer, self._broker, self._clock, epoch=began.epoch, on_fenced=self._on_fenced)
         self._leader = leader
         on_leader(leader)
-        await leader.start(waits=True)
+        await leader.start()
         logger.info("{}: leading under epoch {} with {} orders", self._instance, began.epoch, len(desk.register.orders))
         return leader
 

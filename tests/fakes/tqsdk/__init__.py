@@ -5,9 +5,11 @@ What happens is said by files in ``$HOME/broker``: ``mode`` (see ``_MODES``) dec
 """
 
 import asyncio
+import contextlib
 import json
 import os
 import time
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +59,16 @@ class TqNotify:
         return told
 
 
+class TqSim(_Account):
+    def __init__(self, init_balance: float, account_id: str) -> None:
+        super().__init__(account_id)
+
+
+class _Changes:
+    async def recv(self) -> None:
+        await asyncio.sleep(0.005)
+
+
 class TqApi:
     def __init__(self, account: Any, auth: TqAuth, debug: bool, disable_print: bool) -> None:
         assert debug is False
@@ -84,6 +96,14 @@ class TqApi:
         task = self._loop.create_task(work)
         self._tasks.append(task)
         return task
+
+    def query_graphql(self, query: str, variables: dict[str, list[str]]) -> Entity:
+        (symbol,) = variables["instrument_id"]
+        return Entity(result={"multi_symbol_info": [] if symbol.endswith("unknown") else [{"instrument_id": symbol}]})
+
+    @contextlib.asynccontextmanager
+    async def register_update_notify(self, told: Any) -> AsyncIterator[_Changes]:
+        yield _Changes()
 
     def get_quote(self, symbol: str) -> Entity:
         if symbol.endswith("unknown"):

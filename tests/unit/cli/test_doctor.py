@@ -53,7 +53,7 @@ def test_the_table_names_what_failed_and_how_to_mend_it(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "160")
     monkeypatch.setattr(
-        doctor, "examine", lambda _: doctor.Report(success=False, version="1", findings=(fail("gone", "put it back"),))
+        doctor, "examine", lambda *_: doctor.Report(success=False, version="1", findings=(fail("gone", "put it back"),))
     )
     assert doctor.run_doctor(SETTINGS, json=False) == 1
     out = capsys.readouterr().out

@@ -12,6 +12,8 @@ from tradepit.cli import trade
 from tradepit.config import Settings
 from tradepit.trading.model.errors import ConfigError
 
+GOLDEN = Path(__file__).parents[2] / "wire" / "golden"
+
 Printed = pytest.CaptureFixture[str]
 
 
@@ -102,3 +104,22 @@ def test_the_house_that_runs_here_is_the_one_that_is_meant(tmp_path: Path) -> No
     assert command.settings_of(other).bus == "memory://"
     with pytest.raises(ConfigError):
         command.settings_of(tmp_path / "nothing.yaml")
+
+
+def test_a_broker_connects_profile_takes_the_config_of_its_folder(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ran: list[tuple[str, tuple[str, ...]]] = []
+
+    def note(settings: Settings, names: tuple[str, ...], secrets: dict[str, str]) -> int:
+        assert "your_tq_password" in secrets.values()
+        ran.append((settings.profile, names))
+        return 0
+
+    monkeypatch.setattr("tradepit.cli.run.run_roles", note)
+    Path("config.yaml").write_text((GOLDEN / "tq_flat_config.yaml").read_text())
+    assert tradepit(monkeypatch, "run", "--profile", "tq_flat") == 0
+    assert ran == [("tq_flat", ())]
+    assert tradepit(monkeypatch, "run", "--profile", "tq") != 0
+    assert "CONFIG_INVALID" in "".join(capsys.readouterr())
+    assert command.settings_of(Path("config.yaml")).profile == "tq_flat"

@@ -56,6 +56,8 @@ async def test_everything_else_is_the_brokers_own() -> None:
         await share.cancel("A1", "c9", epoch=1)
     assert share.capabilities == inner.capabilities
     assert await share.instruments() == inner.listings
+    assert [await share.find(listing.instrument.symbol) for listing in inner.listings] == inner.listings
+    assert await share.find("IF9999") is None
     assert (await share.account("A1")).account == "A1"
     assert await share.positions("A1") == []
     assert msgspec.structs.asdict(order)["order_id"] == "V1"

@@ -331,6 +331,9 @@ class Exchange:
         )
         return [listing]
 
+    async def find(self, symbol: str) -> Listing | None:
+        return next((listing for listing in await self.instruments() if listing.instrument.symbol == symbol), None)
+
     async def account(self, account: str) -> Account:
         return Account(account=account, pre_balance=Decimal(100_000_000))
 

@@ -115,6 +115,9 @@ class SimulatedBroker:
             for state in reply.instruments
         ]
 
+    async def find(self, symbol: str) -> Listing | None:
+        return next((listing for listing in await self.instruments() if listing.instrument.symbol == symbol), None)
+
     async def account(self, account: str) -> Account:
         body = wire.QueryAccount(account=account)
         reply = await self._query("account", body, msgspec.json.Decoder(wire.AccountReply))

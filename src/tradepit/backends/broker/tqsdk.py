@@ -7,14 +7,22 @@ from collections.abc import AsyncIterator, Callable
 from loguru import logger
 
 from tradepit.backends.broker.tqsdk_book import Key, Taken
-from tradepit.backends.broker.tqsdk_frames import Answer, Ask, Cancel, Insert, Request
+from tradepit.backends.broker.tqsdk_frames import Answer, Ask, Cancel, Insert, Request, ToldQuote
 from tradepit.backends.broker.tqsdk_link import TqsdkLink
 from tradepit.backends.broker.tqsdk_terms import OFFSETS, account_of, amount, listing_of, order_of, order_types, position_of
 from tradepit.ports.broker import Capabilities, Listing
 from tradepit.ports.clock import Clock
 from tradepit.trading.calendar.catalog import Catalog
 from tradepit.trading.model.account import Account
-from tradepit.trading.model.errors import DuplicateId, OrderNotFound, OutcomeUnknown, StaleEpoch, Unavailable, VenueRefused
+from tradepit.trading.model.errors import (
+    DuplicateId,
+    InstrumentNotFound,
+    OrderNotFound,
+    OutcomeUnknown,
+    StaleEpoch,
+    Unavailable,
+    VenueRefused,
+)
 from tradepit.trading.model.order import Order, OrderIntent
 from tradepit.trading.model.position import Position
 from tradepit.trading.model.report import Report
@@ -58,6 +66,8 @@ class TqsdkBroker:
         key = (intent.account, intent.client_order_id)
         self._check_epoch(epoch)
         self._check_account(intent.account)
+        if self._link.ready and key not in self._link.book.orders:
+            await self._quote(f"{intent.exchange}.{intent.symbol}")
         async with self._link.deciding:
             known = self._link.book.orders.get(key)
             if known is not None:
@@ -142,6 +152,14 @@ class TqsdkBroker:
         listings = [listing_of(quote, self._catalog, self._clock.now_ns()) for quote in answer.quotes]
         return [listing for listing in listings if listing is not None]
 
+    async def find(self, symbol: str) -> Listing | None:
+        try:
+            exchange = self._catalog.product_of(symbol).exchange
+        except InstrumentNotFound:
+            return None
+        quote = await self._quote(f"{exchange}.{symbol}")
+        return None if quote is None else listing_of(quote, self._catalog, self._clock.now_ns())
+
     async def account(self, account: str) -> Account:
         self._check_account(account)
         answer = await self._question(lambda n: Ask(number=n, what="account", account=account))
@@ -169,6 +187,18 @@ class TqsdkBroker:
             return await self._ask(make)
         except OutcomeUnknown as error:
             raise Unavailable(error.message) from error
+
+    async def _quote(self, symbol: str) -> ToldQuote | None:
+        """A contract as the broker told it; one that is asked for the first time is watched from then on. Raises Unavailable."""
+        known = self._link.quotes.get(symbol.partition(".")[2])
+        if known is not None:
+            return known if known.symbol == symbol else None
+        answer = await self._question(lambda n: Ask(number=n, what="quote", symbol=symbol))
+        if answer.refused == Unavailable.code:
+            raise Unavailable("the broker does not say whether the contract exists", symbol=symbol)
+        for quote in answer.quotes:
+            self._link.learn(quote)
+        return answer.quotes[0] if answer.quotes else None
 
     async def _within(self, news: "asyncio.Future[Order]") -> Order:
         try:

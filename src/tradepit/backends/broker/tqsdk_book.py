@@ -183,6 +183,21 @@ class TqsdkBook:
         keys = [(told.account, told.order_id) for told in news.orders if told.status != "FINISHED"]
         return [key for key in keys if key in self.orders and self.orders[key].reason == NOT_SENT]
 
+    def end_all(self, now_ns: int, trading_day: int) -> list[Told]:
+        """The reports of a simulated account's end: whatever worked there works no more."""
+        found: list[Told] = []
+        for order in [order for order in self.orders.values() if order.active]:
+            ended = msgspec.structs.replace(
+                order,
+                status=OrderStatus.CANCELLED,
+                left_lots=0,
+                message="the simulated account has begun anew",
+                updated_ns=now_ns,
+            )
+            sequence = self.last_report + len(found) + 1
+            found.append(Told(report=OrderReport(sequence=sequence, time_ns=now_ns, trading_day=trading_day, order=ended)))
+        return found
+
     def void(self, intent: OrderIntent, now_ns: int, trading_day: int) -> Told:
         """The report of an order that was never sent and never will be."""
         order = Order(

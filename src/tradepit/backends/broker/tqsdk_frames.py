@@ -16,22 +16,30 @@ class _Frame(msgspec.Struct, frozen=True, kw_only=True, tag_field="frame"):
 
 
 class LoginAccount(msgspec.Struct, frozen=True, kw_only=True):
-    """One account to log in with. ``name`` is what the house calls it; ``number`` chooses a sub-account of TqKq, 0 the main one."""
+    """One account to log in with. ``name`` is what the house calls it; ``number`` chooses a sub-account of TqKq, 0 the main one.
+
+    ``broker``, ``user`` and ``password`` are a real account's and empty in a sandbox; ``deposit`` is what a simulated one begins with.
+    """
 
     name: str
     broker: str = ""
     user: str = ""
     password: str = ""
     number: int = 0
+    deposit: float = 10_000_000.0
 
     def __repr__(self) -> str:
         return f"LoginAccount({self.name!r})"
 
 
 class Login(_Frame, frozen=True, kw_only=True, tag="login"):
-    """The first frame: who logs in where, what to watch, and the file in which the process notes what it has sent."""
+    """The first frame: who logs in where, what to watch, and the file in which the process notes what it has sent.
+
+    ``sandbox`` chooses whose simulated accounts a sandbox trades on: the vendor's (``kq``) or TqSDK's own in this process (``sim``).
+    """
 
     run_mode: Literal["real", "sandbox"]
+    sandbox: Literal["kq", "sim"] = "kq"
     user: str
     password: str
     accounts: list[LoginAccount]
@@ -72,12 +80,13 @@ class Cancel(_Frame, frozen=True, kw_only=True, tag="cancel"):
 
 
 class Ask(_Frame, frozen=True, kw_only=True, tag="ask"):
-    """A question about what is known; ``trace`` asks what became of one order."""
+    """A question about what is known; ``trace`` asks what became of one order, ``quote`` for one contract, which is watched from then on."""
 
     number: int
-    what: Literal["account", "positions", "quotes", "trace"]
+    what: Literal["account", "positions", "quotes", "quote", "trace"]
     account: str = ""
     order_id: str = ""
+    symbol: str = ""
 
 
 class ToldOrder(msgspec.Struct, frozen=True, kw_only=True):
@@ -198,7 +207,9 @@ class LoggedIn(_Frame, frozen=True, kw_only=True, tag="logged_in"):
 
 
 class Ready(_Frame, frozen=True, kw_only=True, tag="ready"):
-    """The day's snapshot has been told completely."""
+    """The day's snapshot has been told completely. ``anew``: the account itself began with this process and knows nothing older."""
+
+    anew: bool = False
 
 
 class Beat(_Frame, frozen=True, kw_only=True, tag="beat"):

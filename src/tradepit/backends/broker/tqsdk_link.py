@@ -22,6 +22,7 @@ from tradepit.backends.broker.tqsdk_frames import (
     Request,
     ToldQuote,
 )
+from tradepit.backends.broker.tqsdk_login_mark import check_login
 from tradepit.backends.broker.tqsdk_terms import amount
 from tradepit.ports.clock import Clock
 from tradepit.ports.journal import Journal
@@ -75,6 +76,7 @@ class TqsdkLink:
         self.book = TqsdkBook()
         self.epoch = self.fenced_by = 0
         self.quotes: dict[str, ToldQuote] = {}
+        self._found: set[str] = set()
         self.accounts: frozenset[str] = frozenset()
         self.trading_day = 0
         self.restarts = 0
@@ -107,12 +109,14 @@ class TqsdkLink:
     async def join(self) -> None:
         """One more user. The first one opens the journal, and starts the process if nobody has ever led here.
 
-        Raises ConfigError, JournalError.
+        Raises ConfigError (also for a folder that another login has used), JournalError.
         """
         async with self.deciding:
             if not self._users:
                 self._folder.mkdir(parents=True, exist_ok=True)
-                self.accounts = frozenset(account.name for account in self._login().accounts)
+                login = self._login()
+                check_login(self._folder, login)
+                self.accounts = frozenset(account.name for account in login.accounts)
                 await self._journal.open()
                 await self._read_journal()
                 if not self.epoch:
@@ -203,6 +207,11 @@ class TqsdkLink:
             await self._append([self.book.void(intent, self._clock.now_ns(), trading_day)], epoch)
         return self.book.orders[intent.account, intent.client_order_id]
 
+    def learn(self, quote: ToldQuote) -> None:
+        """Know a contract that was asked for; it is watched by every process to come."""
+        self._found.add(quote.symbol)
+        self.quotes[quote.symbol.partition(".")[2]] = quote
+
     def wait_for(self, key: Key) -> "asyncio.Future[Order]":
         """The next news of an order."""
         waiter: asyncio.Future[Order] = asyncio.get_running_loop().create_future()
@@ -238,7 +247,10 @@ class TqsdkLink:
         self._beaten_ns = self._clock.monotonic_ns()
         watch = None
         try:
-            login = msgspec.structs.replace(self._login(), wire_log=str((self._folder / "tqsdk.wire").absolute()))
+            login = self._login()
+            symbols = list(dict.fromkeys([*login.symbols, *sorted(self._found)]))
+            wire_log = str((self._folder / "tqsdk.wire").absolute())
+            login = msgspec.structs.replace(login, symbols=symbols, wire_log=wire_log)
             reader = await child.start(login, self._environment)
             watch = asyncio.get_running_loop().create_task(self._watch(child))
             await child.listen(reader)
@@ -296,6 +308,8 @@ class TqsdkLink:
             await self._begin_day(frame.trading_day)
             self.trading_day = frame.trading_day
         elif isinstance(frame, Ready):
+            if frame.anew:
+                await self._forget()
             self._was_ready = True
             self._ready.set()
             logger.info("tqsdk: logged in, trading day {}", self.trading_day)
@@ -317,6 +331,11 @@ class TqsdkLink:
             for waiter in self._waiting.pop(key, []):
                 if not waiter.done() and key in self.book.orders:
                     waiter.set_result(self.book.orders[key])
+
+    async def _forget(self) -> None:
+        """The account began anew: what worked there before has ended with it."""
+        async with self._writing:
+            await self._append(self.book.end_all(self._clock.now_ns(), self.trading_day), self.epoch)
 
     async def _begin_day(self, trading_day: int) -> None:
         async with self._writing:

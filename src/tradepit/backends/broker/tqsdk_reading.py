@@ -11,6 +11,7 @@ from tradepit.backends.broker.tqsdk_frames import ToldAccount, ToldOrder, ToldPo
 _CHINA = timezone(timedelta(hours=8))
 _EVENING_H = 18
 _SATURDAY = 5
+_WITHDRAWN = "撤"
 _SIDES = (("BUY", "long"), ("SELL", "short"))
 
 
@@ -43,8 +44,11 @@ def is_acknowledged(order: Any) -> bool:  # noqa: ANN401 - TqSDK's own type
     return bool(order.exchange_order_id) or order.status == "FINISHED"
 
 
-def read_order(account: str, order: Any, price_tick: float) -> ToldOrder:  # noqa: ANN401 - TqSDK's own type
-    """An order."""
+def read_order(account: str, order: Any, price_tick: float, *, local: bool = False) -> ToldOrder:  # noqa: ANN401 - TqSDK's own type
+    """An order. ``local``: one of TqSim, which gives even a refused order an exchange's number."""
+    refused = (
+        local and order.status == "FINISHED" and order.volume_left == order.volume_orign and _WITHDRAWN not in order.last_msg
+    )
     return ToldOrder(
         account=account,
         order_id=order.order_id,
@@ -55,7 +59,7 @@ def read_order(account: str, order: Any, price_tick: float) -> ToldOrder:  # noq
         volume_orign=int(number(order.volume_orign)),
         volume_left=int(number(order.volume_left)),
         status=order.status,
-        exchange_order_id=order.exchange_order_id,
+        exchange_order_id="" if refused else order.exchange_order_id,
         last_msg=order.last_msg,
         limit_price=number(order.limit_price),
         price_type=order.price_type,
@@ -145,6 +149,11 @@ def _side(position: Any, direction: str, word: str) -> ToldPosition:  # noqa: AN
 def weekday_evening(now_ns: int) -> int:
     """The trading day (YYYYMMDD) of an instant (UTC ns) when nobody tells it: after 18:00 in China it is the next weekday's."""
     return _evening_day(datetime.fromtimestamp(now_ns // 1_000_000_000, _CHINA))
+
+
+def quote_day(quote: Any) -> int:  # noqa: ANN401 - TqSDK's own type
+    """The trading day of a quote, 0 for none."""
+    return _day_of(quote.datetime)
 
 
 def _day_of(text: str) -> int:

@@ -7,6 +7,8 @@ from typing import Any
 
 import tqsdk
 
+from tradepit.backends.broker.tqsdk_accounts import make_account
+from tradepit.backends.broker.tqsdk_contracts import Contracts
 from tradepit.backends.broker.tqsdk_frames import (
     Answer,
     Ask,
@@ -30,6 +32,7 @@ from tradepit.backends.broker.tqsdk_reading import (
     is_acknowledged,
     items,
     number,
+    quote_day,
     read_account,
     read_order,
     read_quote,
@@ -39,9 +42,12 @@ from tradepit.backends.broker.tqsdk_reading import (
 )
 from tradepit.backends.broker.tqsdk_wire_log import WireLog
 from tradepit.ports.clock import Clock
+from tradepit.trading.model.errors import InstrumentNotFound, Unavailable
 
 _BEAT_NS = 300_000_000
 _TURN_S = 0.2
+# No order has such an id: ours hold letters, digits, - and _.
+_NO_ORDER, _FETCHES_S = ".", (0.005, 0.02, 0.1)
 # What TqSDK's connections say of themselves; any of these after the login means that a connection was lost.
 _CONNECTION_CODES = range(2019112901, 2019112912)
 
@@ -61,13 +67,15 @@ class Session:
         self._working: dict[str, dict[str, tuple[object, ...]]] = {}
         self._counts: dict[tuple[str, str], int] = {}
         self._trades: set[tuple[str, str]] = set()
-        self._quotes: dict[str, Any] = {}
-        self._refused: set[str] = set()
+        self._asked: set[str] = set()
         self._ready_ns = 0
+        self._day = 0
+        # TqSim lives in this process: nobody else has orders there, and nothing of it outlives the process.
+        self._local = login.run_mode == "sandbox" and login.sandbox == "sim"
 
     def run(self) -> None:
         """Log in, tell the day's snapshot, serve. Raises LinkLost, and whatever TqSDK raises."""
-        self._accounts = {account.name: _account(self._login, account.number, account.name) for account in self._login.accounts}
+        self._accounts = {account.name: make_account(self._login, account) for account in self._login.accounts}
         several = len(self._accounts) > 1
         self._api = api = tqsdk.TqApi(
             tqsdk.TqMultiAccount(list(self._accounts.values())) if several else next(iter(self._accounts.values())),
@@ -76,20 +84,22 @@ class Session:
             disable_print=True,
         )
         notices = tqsdk.TqNotify(api)
-        for symbol in self._login.symbols:
-            self._watch(symbol)
+        self._contracts = Contracts(api, self._clock)
+        for symbol, code in self._contracts.learn([*self._login.symbols, *self._concerned()]).items():
+            self._refuse(symbol, code)
         notices.get_notifies()
-        day = self._trading_day()
-        self._inbox.tell(LoggedIn(trading_day=day, quotes=[read_quote(s, q) for s, q in self._quotes.items()]))
+        self._begin_day()
         self._look()
         self._ready_ns = self._clock.monotonic_ns()
-        self._inbox.tell(Ready())
+        self._inbox.tell(Ready(anew=self._local))
         api.create_task(self._serve())
         beaten_ns = 0
         while True:
             changed = api.wait_update(deadline=self._clock.now_ns() / 1e9 + _TURN_S)
-            if self._trading_day() != day:
-                raise LinkLost("a new trading day has begun")
+            if self._trading_day() != self._day:
+                if not self._local:
+                    raise LinkLost("a new trading day has begun")
+                self._begin_day()
             if changed:
                 self._look()
             for notice in notices.get_notifies():
@@ -97,6 +107,12 @@ class Session:
             if self._clock.monotonic_ns() - beaten_ns > _BEAT_NS:
                 beaten_ns = self._clock.monotonic_ns()
                 self._inbox.tell(Beat())
+                self._fetch()
+
+    def _begin_day(self) -> None:
+        self._day = self._trading_day()
+        quotes = [read_quote(symbol, quote) for symbol, quote in self._contracts.known.items()]
+        self._inbox.tell(LoggedIn(trading_day=self._day, quotes=quotes))
 
     async def _serve(self) -> None:
         loop, wake = asyncio.get_running_loop(), asyncio.Event()
@@ -108,21 +124,42 @@ class Session:
                 self._do(request)
 
     def _do(self, request: Request) -> None:
+        if isinstance(request, Insert | Cancel) and self._local:
+            self._api.create_task(self._fetch_answer(self._accounts[request.account]))
         if isinstance(request, Insert):
             refused = self._insert(request)
             self._inbox.tell(Answer(number=request.number, refused=refused))
         elif isinstance(request, Cancel):
             self._api.cancel_order(request.order_id, account=self._accounts[request.account])
             self._inbox.tell(Answer(number=request.number))
+        elif request.what == "quote":
+            self._api.create_task(self._tell_quote(request))
         else:
             self._inbox.tell(self._answer(request))
+
+    async def _fetch_answer(self, account: Any) -> None:  # noqa: ANN401 - TqSDK's own type
+        for pause_s in _FETCHES_S:
+            await asyncio.sleep(pause_s)
+            self._api.cancel_order(_NO_ORDER, account=account)
+
+    def _fetch(self) -> None:
+        """TqSim hands out what it did with the next quote or request, and in a quiet market there is none: ask for nothing at all."""
+        for account in self._accounts.values() if self._local else ():
+            self._api.cancel_order(_NO_ORDER, account=account)
+
+    async def _tell_quote(self, ask: Ask) -> None:
+        try:
+            quotes, refused = [read_quote(ask.symbol, await self._contracts.know(ask.symbol))], ""
+        except (InstrumentNotFound, Unavailable) as error:
+            quotes, refused = [], error.code
+        self._inbox.tell(Answer(number=ask.number, quotes=quotes, refused=refused))
 
     def _insert(self, request: Insert) -> str:
         key = (request.account, request.order_id)
         account = self._accounts[request.account]
         if key in self._wire.days or request.order_id in self._api.get_order(account=account):
             return "DUPLICATE_ID"
-        if request.symbol not in self._quotes:
+        if request.symbol not in self._contracts.known:
             return "INSTRUMENT_NOT_FOUND"
         self._wire.note(*key, self._trading_day())
         self._sent.add(key)
@@ -140,7 +177,8 @@ class Session:
 
     def _answer(self, ask: Ask) -> Answer:
         if ask.what == "quotes":
-            return Answer(number=ask.number, quotes=[read_quote(symbol, quote) for symbol, quote in self._quotes.items()])
+            quotes = [read_quote(symbol, quote) for symbol, quote in self._contracts.known.items()]
+            return Answer(number=ask.number, quotes=quotes)
         account = self._accounts[ask.account]
         if ask.what == "account":
             return Answer(number=ask.number, account=read_account(self._api.get_account(account=account)))
@@ -191,18 +229,36 @@ class Session:
         return found
 
     def _watch(self, symbol: str) -> bool:
-        """Know a contract's tick; False for one the broker does not know."""
-        if symbol in self._quotes:
-            return True
-        if symbol in self._refused:
-            return False
+        """Whether a contract's tick is known. If not, it is asked for, and what waits for it is told with the answer."""
+        if symbol not in self._contracts.known and symbol not in self._asked:
+            self._asked.add(symbol)
+            self._api.create_task(self._learn(symbol))
+        return symbol in self._contracts.known
+
+    async def _learn(self, symbol: str) -> None:
         try:
-            self._quotes[symbol] = self._api.get_quote(symbol)
-        except Exception as error:  # noqa: BLE001 - TqSDK raises bare exceptions for what it does not know
-            self._refused.add(symbol)
-            self._inbox.tell(Failed(message=f"{symbol} is not known: {type(error).__name__}"))
-            return False
-        return True
+            await self._contracts.know(symbol)
+        except InstrumentNotFound as error:
+            self._refuse(symbol, error.code)
+        except Unavailable:
+            # The next look asks again.
+            self._asked.discard(symbol)
+        else:
+            self._look()
+
+    def _refuse(self, symbol: str, code: str) -> None:
+        if code == InstrumentNotFound.code:
+            self._asked.add(symbol)
+        self._inbox.tell(Failed(message=f"{symbol} is not known: {code}"))
+
+    def _concerned(self) -> set[str]:
+        """The contracts of the day's snapshot: what was ordered and what is held."""
+        found = set()
+        for account in self._accounts.values():
+            orders, held = self._api.get_order(account=account), self._api.get_position(account=account)
+            told = [order for _, order in items(orders)] + [position for _, position in items(held) if read_sides(position)]
+            found |= {f"{each.exchange_id}.{each.instrument_id}" for each in told}
+        return found
 
     def _hear(self, notice: Mapping[str, Any]) -> None:
         # TqApi would connect again after 10 to 20 seconds, send first what waited in its queues, and keep for ever as working
@@ -220,18 +276,12 @@ class Session:
                 day = str(place.get("trading_day", ""))
                 if day.isdecimal() and len(day) == 8:
                     return int(day)
-        return weekday_evening(self._clock.now_ns())
+        newest = max(map(quote_day, self._contracts.known.values()), default=0) if self._local else 0
+        return max(newest, self._day) or weekday_evening(self._clock.now_ns())
 
     def _order(self, name: str, order: Any) -> ToldOrder:  # noqa: ANN401 - TqSDK's own type
-        return read_order(name, order, self._tick(order))
+        return read_order(name, order, self._tick(order), local=self._local)
 
     def _tick(self, told: Any) -> float:  # noqa: ANN401 - TqSDK's own type
-        quote = self._quotes.get(f"{told.exchange_id}.{told.instrument_id}")
+        quote = self._contracts.known.get(f"{told.exchange_id}.{told.instrument_id}")
         return number(quote.price_tick) if quote is not None else 0.0
-
-
-def _account(login: Login, number: int, name: str) -> Any:  # noqa: ANN401 - TqSDK's own type
-    if login.run_mode == "sandbox":
-        return tqsdk.TqKq(number=number or None)
-    wanted = next(account for account in login.accounts if account.name == name)
-    return tqsdk.TqAccount(wanted.broker, wanted.user, wanted.password)
