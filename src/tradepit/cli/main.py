@@ -188,16 +188,18 @@ def bench(
     load: float | None = None,
     seconds: float = 10.0,
     journal: str = "file",
+    logins: Literal["shared", "separate"] = "shared",
     json: Json = False,
 ) -> int:
     """Measure matching, the order path, events, failover or the broker connect, each beside a peer or the bare transport.
 
     ``all`` leaves out ``tq``, which needs RabbitMQ, Valkey or Redis, and PostgreSQL installed. LOAD is orders a second: 100 for
-    ``failover``, 50 for ``tq`` unless told.
+    ``failover``, 50 for ``tq`` unless told. LOGINS of ``tq``: the five services that log in share one process and login, or each
+    of the eight services has a process of its own.
     """
     from tradepit.cli.bench.command import run_bench  # noqa: PLC0415 - each command loads only what it needs
 
-    return run_bench(what, kills=kills, load=load, seconds=seconds, journal=journal, json=json)
+    return run_bench(what, kills=kills, load=load, seconds=seconds, journal=journal, logins=logins, json=json)
 
 
 @app.command

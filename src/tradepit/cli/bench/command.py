@@ -2,7 +2,7 @@
 
 import platform
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -17,7 +17,9 @@ Figures = Mapping[str, object]
 _WITH_SERVERS = frozenset({"tq"})
 
 
-def run_bench(what: str, *, kills: int, load: float | None, seconds: float, journal: str, json: bool) -> int:
+def run_bench(
+    what: str, *, kills: int, load: float | None, seconds: float, journal: str, logins: Literal["shared", "separate"], json: bool
+) -> int:
     """Measure one thing, or ``all``; exit 1 when orders were lost, doubled or unexplained while measuring."""
     set_up("bench", level="ERROR", folder=None)
     measures: dict[str, Callable[[], msgspec.Struct | Mapping[str, object]]] = {
@@ -25,7 +27,7 @@ def run_bench(what: str, *, kills: int, load: float | None, seconds: float, jour
         "order": lambda: _order(seconds, journal),
         "events": lambda: _events(seconds),
         "failover": lambda: _failover(kills, 100.0 if load is None else load),
-        "tq": lambda: _tq(50.0 if load is None else load, seconds),
+        "tq": lambda: _tq(50.0 if load is None else load, seconds, logins),
     }
     if what != "all" and what not in measures:
         raise ConfigError("measure match, order, events, failover, tq or all", what=what[:20])
@@ -89,10 +91,10 @@ def _failover(kills: int, load: float) -> msgspec.Struct:
     return measure(kills=kills, load_per_s=load)
 
 
-def _tq(per_s: float, seconds: float) -> msgspec.Struct:
+def _tq(per_s: float, seconds: float, logins: Literal["shared", "separate"]) -> msgspec.Struct:
     try:
         from tradepit.cli.bench.tq import measure  # noqa: PLC0415 - each measurement loads only what it needs
     except ModuleNotFoundError as error:
         raise ConfigError("a library is missing: pip install 'tradepit[rabbitmq,redis,sql,tq]'", missing=error.name) from error
 
-    return measure(per_s=per_s, seconds=seconds)
+    return measure(per_s=per_s, seconds=seconds, logins=logins)

@@ -1,4 +1,4 @@
-"""``tradepit bench tq``: an order's way through the broker connect's eight processes, beside a bare TqApi at the same front.
+"""``tradepit bench tq``: an order's way through the broker connect's eight services, beside a bare TqApi at the same front.
 
 RabbitMQ, TqSDK, the exchange behind its DIFF front, Redis and PostgreSQL are all there; the two take turns.
 """
@@ -20,7 +20,7 @@ import msgspec
 
 from tradepit.cli.bench.figures import Spread, spread
 from tradepit.cli.bench.pacer import schedule
-from tradepit.cli.bench.tq_connect import ACCOUNT, PORTFOLIO, SYMBOL, Connect, Member, Servers
+from tradepit.cli.bench.tq_connect import ACCOUNT, PORTFOLIO, SYMBOL, Connect, Logins, Member, Servers
 from tradepit.cli.bench.tq_watch import Watch
 from tradepit.cli.house import House
 from tradepit.cli.loop import run
@@ -79,9 +79,10 @@ class TqResult(msgspec.Struct, frozen=True, kw_only=True):
     ``ack_to_row``: until the row can be read in PostgreSQL; ``ack_to_key``: until the position's key in Redis has the lot.
 
     ``bare`` is a TqApi by itself, from ``insert_order`` until the order has the exchange's number; ``ratio_p50`` and ``ratio_p99``
-    are ``request_to_ack`` over it. ``members``: each service's memory and processor time at the end.
+    are ``request_to_ack`` over it. ``members``: each process's memory and processor time at the end; ``logins`` tells which they are.
     """
 
+    logins: str
     per_s: float
     seconds: float
     request_to_exchange: Spread
@@ -97,7 +98,7 @@ class TqResult(msgspec.Struct, frozen=True, kw_only=True):
     proof: Proof
 
 
-def measure(*, per_s: float, seconds: float) -> TqResult:
+def measure(*, per_s: float, seconds: float, logins: Logins) -> TqResult:
     """``per_s`` orders a second, for ``seconds`` each through the connect and through a bare TqApi. Ends by itself.
 
     Raises Unavailable, when a server is not installed too.
@@ -115,12 +116,12 @@ def measure(*, per_s: float, seconds: float) -> TqResult:
             stack.callback(house.stop)
             run(_make_market(house.settings, 2 * (int(per_s * seconds) + _WARM_UP)))
             _tell("starting the eight services of the broker connect, and a bare TqApi")
-            connect = stack.enter_context(Connect(folder / "connect", servers.config(), house.settings.diff.port))
+            connect = stack.enter_context(Connect(folder / "connect", servers.config(), house.settings.diff.port, logins=logins))
             bare = stack.enter_context(_bare(connect, folder))
             stack.callback(bare.kill)
             run_of = _Run(house, servers, connect, bare, per_s, seconds)
             run(run_of.run())
-        return run_of.result(prove(folder / "exchange"))
+        return run_of.result(prove(folder / "exchange"), logins)
 
 
 class _Run:
@@ -163,13 +164,14 @@ class _Run:
             await line.close()
             await bus.close()
 
-    def result(self, proof: Proof) -> TqResult:
+    def result(self, proof: Proof, logins: Logins) -> TqResult:
         """What was measured."""
         acked, filled = self._watch.acknowledged, self._filled()
         measured = sorted(self._measured & acked.keys(), key=acked.__getitem__)
         ack = spread([(acked[name] - self._published[name]) / 1e6 for name in measured], "ms")
         bare = spread([told for told in self._bare_times if told >= 0], "ms")
         return TqResult(
+            logins=logins,
             per_s=self._per_s,
             seconds=self._seconds,
             request_to_exchange=self._since(self._published, self._at_exchange),

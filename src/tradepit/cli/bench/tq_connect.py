@@ -1,4 +1,4 @@
-"""The broker connect as its users run it: a ``config.yaml``, and each of the eight services in a process of its own."""
+"""The broker connect as its users run it: a ``config.yaml``, and the eight services in as many processes as are wanted."""
 
 import os
 import signal
@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
 import msgspec
 import yaml
@@ -15,11 +15,12 @@ import yaml
 from tradepit.cli.servers.postgres import PostgresServer
 from tradepit.cli.servers.rabbitmq import RabbitmqServer
 from tradepit.cli.servers.valkey import ValkeyServer
-from tradepit.profiles.tq import ROLES
+from tradepit.profiles.tq import HANDLERS, ROLES
 from tradepit.runtime.host import PARENT_VARIABLE
 from tradepit.trading.model.errors import Unavailable
 from tradepit.web.diff.addresses import addresses
 
+Logins = Literal["shared", "separate"]
 PORTFOLIO, ACCOUNT, SYMBOL = "bench", "A1", "SHFE.rb2505"
 _STOP_S = 15.0
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
@@ -84,12 +85,14 @@ class Servers:
 
 
 class Connect:
-    """Eight processes in ``folder`` while the block runs, then their exit ``codes``. TqSDK is sent to the front at ``front_port`` and
-    nowhere else.
+    """The eight services in ``folder`` while the block runs, then their exit ``codes``. TqSDK is sent to the front at ``front_port``
+    and nowhere else. Logins ``separate``: each service has a process of its own, and five of them log in; ``shared``: those five
+    share a process and its login, and the three that keep records another.
     """
 
-    def __init__(self, folder: Path, config: Mapping[str, object], front_port: int) -> None:
+    def __init__(self, folder: Path, config: Mapping[str, object], front_port: int, *, logins: Logins = "separate") -> None:
         self._folder = folder
+        self._groups = _groups(logins)
         folder.mkdir(parents=True)
         (folder / "config.yaml").touch(mode=0o600)
         (folder / "config.yaml").write_text(yaml.safe_dump(dict(config)))
@@ -99,10 +102,10 @@ class Connect:
 
     def __enter__(self) -> Self:
         environment = self.environment | {PARENT_VARIABLE: str(os.getpid())}
-        for role in ROLES:
-            command = [sys.executable, "-m", "tradepit", "run", role.name, "--config", "config.yaml"]
-            with self._log(role.name).open("ab") as log:
-                self._processes[role.name] = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+        for name, roles in self._groups.items():
+            command = [sys.executable, "-m", "tradepit", "run", *roles, "--config", "config.yaml"]
+            with self._log(name).open("ab") as log:
+                self._processes[name] = subprocess.Popen(  # noqa: S603 - our own interpreter and module
                     command, cwd=self._folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment,
                     start_new_session=True,
                 )  # fmt: skip
@@ -143,6 +146,14 @@ class Connect:
 
     def _log(self, name: str) -> Path:
         return self._folder / f"{name}.out"
+
+
+def _groups(logins: Logins) -> dict[str, tuple[str, ...]]:
+    """Services by the name of their process."""
+    if logins == "separate":
+        return {role.name: (role.name,) for role in ROLES}
+    records = tuple(role.name for role in HANDLERS)
+    return {"broker": tuple(role.name for role in ROLES if role.name not in records), "records": records}
 
 
 def _usage(pid: int) -> tuple[float, float]:

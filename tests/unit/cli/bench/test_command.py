@@ -10,7 +10,7 @@ from tradepit.trading.model.errors import ConfigError, Unavailable
 
 
 def bench(what: str) -> int:
-    return run_bench(what, kills=1, load=None, seconds=1.0, journal="file", json=True)
+    return run_bench(what, kills=1, load=None, seconds=1.0, journal="file", logins="shared", json=True)
 
 
 def test_what_nobody_measures_is_refused() -> None:
