@@ -6,6 +6,7 @@ waited in TqApi's queues would be sent on the next connection, and only a new lo
 when a new trading day begins.
 """
 
+import logging
 import os
 import socket
 import sys
@@ -26,6 +27,8 @@ def main() -> None:
     from tradepit.backends.broker.tqsdk_session import LinkLost, Session  # noqa: PLC0415 - see above
     from tradepit.runtime.clock import SystemClock  # noqa: PLC0415 - see above
 
+    # TqApi makes a record of every packet in and out, a tenth of this process's work, for a file that is not written here.
+    logging.disable(logging.DEBUG)
     try:
         Session(login, inbox, SystemClock()).run()
     except LinkLost as error:
