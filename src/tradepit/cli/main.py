@@ -1,5 +1,6 @@
 """The ``tradepit`` command."""
 
+import signal
 import sys
 from io import TextIOWrapper
 from pathlib import Path
@@ -243,6 +244,8 @@ def main() -> None:
         if isinstance(stream, TextIOWrapper):
             # Words of the command line are shown again, even those that are no text.
             stream.reconfigure(errors="backslashreplace")
+    # Whoever is told to end does what Ctrl-C does: a demo stops the processes it started. Services have their own way (runtime/host).
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         sys.exit(app(sys.argv[1:], exit_on_error=True, result_action="return_value"))
     except TradepitError as error:
