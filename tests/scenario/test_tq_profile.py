@@ -192,6 +192,19 @@ async def test_bad_messages_are_buried_with_their_reason_and_nobody_dies(house: 
     assert all(service.health().ready for service in house.services.values())
 
 
+async def test_a_cancel_that_overtakes_its_order_in_an_outage_is_done_when_the_order_comes(house: TqHouse) -> None:
+    await house.services[tq.ORDER_SUBMITTER].stop()
+    await house.submit("o1", limit_price=3400.0)
+    await house.cancel("o1")
+    await house.submit("o2", limit_price=3400.0)
+    canceller = house.services[tq.ORDER_CANCELLER]
+    await eventually(lambda: canceller.health().figures["handed_on"] == 1, "handed on")
+    await house.start_one(tq.ORDER_SUBMITTER, "tq_order_submitter-1")
+    await house.row("o1", kind="CANCELLED")
+    row = await house.row("o2", kind="NEW")
+    assert (row.finished, house.dead) == (False, [])
+
+
 async def test_a_lost_answer_is_asked_for_and_never_sent_again(house: TqHouse) -> None:
     await house.services[tq.ORDER_SUBMITTER].stop()
     broker = Flaky(house.brokers["tq_order_submitter-1"])

@@ -128,7 +128,14 @@ def _executor(parts: TqParts, role: str, instance: str, on_failure: OnFailure) -
 
 
 def _canceller(parts: TqParts, role: str, instance: str, on_failure: OnFailure) -> Service:
-    work = CancelIntake(broker=parts.make_broker(instance), clock=parts.clock, settings=parts.settings, on_failure=on_failure)
+    work = CancelIntake(
+        bus=parts.bus,
+        submissions=parts.contract.submit.channel.subject,
+        broker=parts.make_broker(instance),
+        clock=parts.clock,
+        settings=parts.settings,
+        on_failure=on_failure,
+    )
     # A cancel that waits for its order must not hold up the others.
     return _worker(parts, role, instance, parts.contract.cancel, work, hands=_CANCELS_AT_ONCE)
 

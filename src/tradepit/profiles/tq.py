@@ -76,7 +76,7 @@ ROLES = (
         process=wire.ORDER_CANCELLER,
         purpose="cancel requests to the broker, a split order's children included",
         consumes=(_CONTRACT.cancel.channel,),
-        publishes=(_DEAD,),
+        publishes=(_CONTRACT.submit.channel, _DEAD),
     ),
     *MONITORS,
     *HANDLERS,

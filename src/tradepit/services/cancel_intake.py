@@ -3,12 +3,12 @@
 from collections.abc import Callable
 
 from tradepit.ports.broker import Broker
-from tradepit.ports.bus import Message
+from tradepit.ports.bus import Bus, Message
 from tradepit.ports.clock import Clock
 from tradepit.services.queue_worker import Figures
 from tradepit.services.tq_settings import TqServiceSettings
 from tradepit.trading.model.errors import BadRequest, OrderNotFound, StaleEpoch
-from tradepit.wire.tq import child_order_ids
+from tradepit.wire.tq import HANDED_ON_HEADER, child_order_ids
 from tradepit.wire.tq_requests import Cancel, read_request
 
 _LOOK_S = 0.1
@@ -18,16 +18,25 @@ class CancelIntake:
     """Work at the queue of cancel requests. It keeps nothing: the queue has the request until the broker has answered.
 
     Cancelling twice is cancelling once; what has finished already is done. Requests to submit are passed over: another worker
-    takes them. A cancel whose order the broker does not know waits for it for a moment, then it is buried.
+    takes them. A cancel whose order the broker does not know waits for it for a moment, then it is handed on to the queue of
+    ``submissions``, behind whatever waits there: its order perhaps, after an outage. Whoever works there has the last word.
     """
 
     def __init__(
-        self, *, broker: Broker, clock: Clock, settings: TqServiceSettings, on_failure: Callable[[BaseException], None]
+        self,
+        *,
+        bus: Bus,
+        submissions: str,
+        broker: Broker,
+        clock: Clock,
+        settings: TqServiceSettings,
+        on_failure: Callable[[BaseException], None],
     ) -> None:
+        self._bus, self._submissions = bus, submissions
         self._broker, self._clock, self._settings, self._on_failure = broker, clock, settings, on_failure
         self._epoch = 0
         self._problem = ""
-        self.passed_over = self.cancelled = 0
+        self.passed_over = self.cancelled = self.handed_on = 0
 
     async def open(self) -> None:
         await self._broker.connect()
@@ -44,6 +53,9 @@ class CancelIntake:
             raise BadRequest("not the portfolio that is served here", portfolio_id=request.portfolio_id)
         try:
             await self._cancel(request.order_id)
+        except OrderNotFound:
+            await self._bus.publish(self._submissions, message.payload, headers={HANDED_ON_HEADER: "1"})
+            self.handed_on += 1
         except StaleEpoch as error:
             self._problem = "another instance cancels now"
             self._on_failure(error)
@@ -56,7 +68,7 @@ class CancelIntake:
         return self._problem
 
     def figures(self) -> Figures:
-        return {"cancelled": self.cancelled, "passed_over": self.passed_over}
+        return {"cancelled": self.cancelled, "passed_over": self.passed_over, "handed_on": self.handed_on}
 
     async def _cancel(self, order_id: str) -> None:
         """Cancel the order, or the children it was split into. What is not there yet may be on its way and is waited for.

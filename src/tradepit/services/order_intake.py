@@ -32,7 +32,7 @@ from tradepit.trading.model.order import Order, OrderIntent
 from tradepit.trading.model.terms import OrderStatus
 from tradepit.trading.orders import events as facts
 from tradepit.trading.risk.rule import Rule
-from tradepit.wire.tq import OrderUpdate, child_order_ids
+from tradepit.wire.tq import HANDED_ON_HEADER, OrderUpdate, child_order_ids
 from tradepit.wire.tq_codec import encode, refusal
 from tradepit.wire.tq_requests import Cancel, Submit, intent_of, read_request, salvage
 
@@ -40,7 +40,8 @@ from tradepit.wire.tq_requests import Cancel, Submit, intent_of, read_request, s
 class OrderIntake:
     """Work at the queue of order requests. The sender's order id is the order's id at the broker: told twice, it is sent once.
 
-    With ``cancels`` it takes cancels from the same queue; without, they are passed over, for another queue's worker takes them.
+    With ``cancels`` it takes cancels from the same queue; without, only those that another queue's worker has handed on because it
+    found no such order: every order before them in this queue is known by then, and one that is still not known is none.
     An order whose answer was lost is in hand once it is journaled: the broker is asked what became of it, it is not sent again.
     Nor does the next request wait for the answer of an order that opens; one that closes waits for all before it, for it is judged
     by the position they lead to.
@@ -87,7 +88,10 @@ class OrderIntake:
             await self._tell_refused(message, error)
             raise
         if isinstance(request, Cancel):
-            await self._cancel(request)
+            if self._cancels or HANDED_ON_HEADER in message.headers:
+                await self._cancel(request)
+            else:
+                self.passed_over += 1
             return None
         sending: asyncio.Task[Order] | None = None
         async with self._told(message):
@@ -189,9 +193,6 @@ class OrderIntake:
             raise
 
     async def _cancel(self, request: Cancel) -> None:
-        if not self._cancels:
-            self.passed_over += 1
-            return
         if self._leader is None:
             raise NotActive
         names = self._found(request.order_id)

@@ -14,9 +14,9 @@ class TqServiceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
 
     Positions and money are looked at whenever something trades, and every ``look_s`` seconds. What has not changed is told again
     every ``tell_again_s`` seconds, so that no key ever runs out of its ``key_ttl_s`` while the services live. A cancel waits
-    ``cancel_patience_s`` for its order: the two come through different queues. An order older than ``max_age_s`` by its sender's
-    timestamp is refused (STALE_INTENT), so that what piled up in a queue during an outage does not trade on yesterday's wish; 0,
-    the documents' behaviour, trades it.
+    ``cancel_patience_s`` for its order, for the two come through different queues; then it queues up behind the orders. An
+    order older than ``max_age_s`` by its sender's timestamp is refused (STALE_INTENT), so that what piled up in a queue
+    during an outage does not trade on yesterday's wish; 0, the documents' behaviour, trades it.
     """
 
     portfolio_id: str

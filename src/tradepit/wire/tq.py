@@ -26,6 +26,8 @@ DEAD_LETTERS = "tq_dead_letters"
 DEAD_LETTER_EXCHANGE = "tq_dead_letter_exchange"
 # Headers of a dead letter: the stable code, the sentence, the queue it came from, and of one that was cut its bytes before.
 REASON_HEADER, DETAIL_HEADER, QUEUE_HEADER, SIZE_HEADER = "x-reason", "x-detail", "x-queue", "x-size"
+# On a cancel in the queue of submissions: the worker at its own queue did not find the order, which may wait before it here.
+HANDED_ON_HEADER = "x-handed-on"
 
 CLOSETODAY_SUFFIX = "_closetoday"
 CLOSE_SUFFIX = "_close"
