@@ -184,7 +184,7 @@ async def test_a_message_whose_properties_cannot_be_read_comes_without_them(cont
     assert bus.reconnects == 0
 
 
-async def test_unacknowledged_work_is_bounded_by_what_is_in_hand(contract: Contract) -> None:
+async def test_unacknowledged_work_is_bounded_and_begun_in_order_as_hands_are_free(contract: Contract) -> None:
     bus, hold, begun = await contract.join(), asyncio.Event(), asyncio.Queue[bytes]()
 
     async def handler(message: Message) -> None:
@@ -192,13 +192,17 @@ async def test_unacknowledged_work_is_bounded_by_what_is_in_hand(contract: Contr
         await hold.wait()
 
     await bus.subscribe(SUBMIT, handler, max_in_flight=2)
-    for number in range(5):
+    for number in range(25):
         await contract.send(b"%d" % number)
+    try:
+        async with asyncio.timeout(DEADLINE_S):
+            assert [await begun.get(), await begun.get()] == [b"0", b"1"]
+        told = await contract.engine.queue_declare(contract.submit.queue, passive=True)
+        assert (told.message_count, begun.empty()) == (25 - 2 - 16, True), "two in hand, sixteen ready behind them"
+    finally:
+        hold.set()
     async with asyncio.timeout(DEADLINE_S):
-        assert [await begun.get(), await begun.get()] == [b"0", b"1"]
-    told = await contract.engine.queue_declare(contract.submit.queue, passive=True)
-    assert told.message_count == 3
-    hold.set()
+        assert [await begun.get() for _ in range(23)] == [b"%d" % number for number in range(2, 25)]
 
 
 async def test_routes_are_for_competed_channels_of_one_subject(contract: Contract) -> None:

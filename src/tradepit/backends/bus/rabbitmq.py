@@ -25,6 +25,9 @@ from tradepit.trading.model.errors import ConfigError, Unavailable
 
 _BACKLOG = 65_536
 _ANSWER_S = 10.0
+# An outside contract's queue has one worker, whose handler keeps a message until it is done: nobody else waits for those that lie
+# ready with it.
+_AHEAD = 16
 _Receive = Callable[[DeliveredMessage], Coroutine[Any, Any, None]]
 
 
@@ -228,6 +231,7 @@ class RabbitmqBus:
             handler,
             name=route.queue,
             max_in_flight=max_in_flight,
+            ahead=_AHEAD,
             subject=channel.subject,
             bury=bury if route.dead_letter else None,
             max_deliveries=route.max_deliveries,

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from hashlib import blake2b
 from typing import Any
 
+import msgspec
 from aiormq.abc import AbstractConnection, DeliveredMessage
 from aiormq.channel import Channel as AmqpChannel
 from loguru import logger
@@ -35,6 +36,9 @@ class RabbitmqWorker:
     A handler that raises gives its message back, later each time. With ``bury``, what is at fault goes to the dead letters
     instead: a message that was refused at once, one that broke the handler ``max_deliveries`` times then. Our own errors that
     are no refusal (something is away) never bury a message. Without ``again`` a failed message is dropped.
+
+    ``ahead`` is how many more lie ready here: the next one does not wait for the server to hear of the one before. They are worked
+    on in their order, so one whose handler raises stays in hand until it is tried again.
     """
 
     def __init__(
@@ -45,12 +49,13 @@ class RabbitmqWorker:
         *,
         name: str,
         max_in_flight: int,
+        ahead: int = 0,
         again: bool = True,
         subject: str = "",
         bury: Bury | None = None,
         max_deliveries: int = 0,
     ) -> None:
-        self._handler, self._again, self._subject = handler, again, subject
+        self._handler, self._again, self._subject, self._ahead = handler, again, subject, ahead
         self._bury, self._max_deliveries = bury, max_deliveries
         self._failures: OrderedDict[str, int] = OrderedDict()
         self._hands = asyncio.Semaphore(max_in_flight)
@@ -58,7 +63,7 @@ class RabbitmqWorker:
         self._stopping = asyncio.Event()
 
         async def attach_here(channel: AmqpChannel) -> Attached:
-            await channel.basic_qos(prefetch_count=max_in_flight)
+            await channel.basic_qos(prefetch_count=max_in_flight + ahead)
             return await attach(channel, self._receive)
 
         self._consumer = RabbitmqConsumer(link, attach_here, name=name)
@@ -84,21 +89,25 @@ class RabbitmqWorker:
         async with self._hands:
             if self._stopping.is_set() or delivered.channel.is_closed:
                 return  # closing the channel gives it back, or has done so
-            message = read_message(delivered, subject=self._subject)
-            identity = _identity(delivered)
-            try:
-                await self._handler(message)
-            except Exception as error:  # noqa: BLE001 - whatever a handler does, its message is not lost
-                await self._failed(delivered, identity, message, error)
-            else:
-                self._failures.pop(identity, None)
-                await self._tell(delivered, keep=False)
+            message, identity = read_message(delivered, subject=self._subject), _identity(delivered)
+            while True:
+                try:
+                    await self._handler(message)
+                except Exception as error:  # noqa: BLE001 - whatever a handler does, its message is not lost
+                    if await self._is_over(delivered, identity, message, error):
+                        return
+                    message = msgspec.structs.replace(message, redelivered=True)
+                else:
+                    self._failures.pop(identity, None)
+                    await self._tell(delivered, keep=False)
+                    return
 
-    async def _failed(self, delivered: DeliveredMessage, identity: str, message: Message, error: Exception) -> None:
+    async def _is_over(self, delivered: DeliveredMessage, identity: str, message: Message, error: Exception) -> bool:
+        """What becomes of a message that was not done; False when it is to be tried again here."""
         if not self._again:
             logger.opt(exception=error).error("handling {} failed", message.subject)
             await self._tell(delivered, keep=False)
-            return
+            return True
         count = max(self._failures.get(identity, 0), deliveries(delivered)) + 1
         self._failures[identity] = count
         if len(self._failures) > _COUNTED:
@@ -112,13 +121,16 @@ class RabbitmqWorker:
                 logger.error("{} went to the dead letters: {}", message.subject, error)
                 self._failures.pop(identity, None)
                 await self._tell(delivered, keep=False)
-                return
+                return True
         delay = min(_AGAIN_S * 2 ** min(count - 1, 10), _MAX_AGAIN_S)
         logger.opt(exception=error).error("handling {} failed; it comes again in {} s", message.subject, delay)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(delay):
                 await self._stopping.wait()
+        if self._ahead and not self._stopping.is_set() and not delivered.channel.is_closed:
+            return False
         await self._tell(delivered, keep=True)
+        return True
 
     def _is_at_fault(self, error: Exception, count: int) -> bool:
         if isinstance(error, RequestRefused):
