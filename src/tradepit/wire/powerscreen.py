@@ -23,7 +23,7 @@ NOTHING = Decimal(0)
 
 def snapshots_channel(topic: str = SSI_PS_TOPIC) -> Channel:
     """Where snapshots are published; each group of consumers shares them out."""
-    return Channel(name="powerscreen.snapshots", subject=topic, delivery=Delivery.COMPETE, durable=True)
+    return Channel(name=f"powerscreen.{topic}", subject=topic, delivery=Delivery.COMPETE, durable=True)
 
 
 DEAD_LETTERS = QueueRoute(

@@ -171,7 +171,6 @@ def _snapshot(fields: _Fields, board: str, timestamp_ns: int, updated_ns: int) -
 
 
 def _text_of(frame: bytes | str) -> str:
-    # Told apart by bytes: a text of as many characters may be longer.
     if len(frame) > MAX_FRAME_BYTES:
         raise PayloadTooLarge(size=len(frame), limit=MAX_FRAME_BYTES)
     try:
