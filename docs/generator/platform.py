@@ -2,6 +2,7 @@
 
 import msgspec
 
+from generator.roles import duties
 from generator.text import code, doc, fields, table
 from tradepit.config_powerscreen import with_environment
 from tradepit.profiles import powerscreen as profile
@@ -67,7 +68,7 @@ def page() -> str:
     parts += ["## PowerScreen: frames", doc(HoseStockParser.parse), _READING]
     parts += ["## PowerScreen: in Redis", _KEPT, _keys()]
     parts += ["## PowerScreen: the producer's door", _DOOR]
-    parts += ["## Roles", _roles(), "## Settings", doc(PowerScreenSettings), fields(PowerScreenSettings)]
+    parts += ["## Roles", duties(profile.ROLES), "## Settings", doc(PowerScreenSettings), fields(PowerScreenSettings)]
     parts += ["### Environment", doc(with_environment), "## Messages"]
     parts += [f"### {struct.__name__}\n\n{doc(struct)}\n\n{fields(struct)}" for struct in _MESSAGES]
     return "\n\n".join(parts)
@@ -94,16 +95,3 @@ def _keys() -> str:
         (code(told.stream("<code>")), "stream", "`code`, `board`, `timestamp` (epoch ms), `payload` (the line)"),
     ]
     return table(("key", "type", "what is in it"), rows)
-
-
-def _roles() -> str:
-    rows = [
-        (
-            code(role.name),
-            role.purpose,
-            ", ".join(code(channel.subject) for channel in role.consumes),
-            ", ".join(code(channel.subject) for channel in role.publishes),
-        )
-        for role in profile.ROLES
-    ]
-    return table(("role", "purpose", "consumes", "publishes"), rows)

@@ -24,7 +24,7 @@ from tradepit.wire.powerscreen_frames import HoseStockParser
 
 FRAMES = Path(__file__).parents[1] / "wire" / "golden" / "powerscreen_frames.txt"
 DEADLINE_S = 120.0
-SNAPSHOTS = 300
+SNAPSHOTS = 800
 FIRST_MS = 1_764_644_400_171
 
 
@@ -33,7 +33,7 @@ def until(holds: Callable[[], bool]) -> None:
     deadline = time.monotonic() + DEADLINE_S
     while not holds():
         assert time.monotonic() < deadline
-        time.sleep(0.05)
+        time.sleep(0.01)
 
 
 @contextmanager
