@@ -1,4 +1,4 @@
-"""PowerScreen end to end: the two roles as processes, a recording and posted poison on real NATS, snapshots in a real Valkey."""
+"""PowerScreen end to end: the two roles as processes, a recording and posted poison on real NATS, snapshots in a Valkey that is killed."""
 
 import asyncio
 import json
@@ -24,7 +24,7 @@ from tradepit.wire.powerscreen_frames import HoseStockParser
 
 FRAMES = Path(__file__).parents[1] / "wire" / "golden" / "powerscreen_frames.txt"
 DEADLINE_S = 120.0
-SNAPSHOTS = 800
+SNAPSHOTS = 600
 FIRST_MS = 1_764_644_400_171
 
 
@@ -116,7 +116,12 @@ async def test_a_recording_reaches_redis_once_whoever_dies(tmp_path: Path) -> No
             with role("powerscreen-consumer", tmp_path, consume) as doomed:
                 until(lambda: int(client.zcard(key)) > 0)
                 doomed.kill()
+                doomed.wait()
+            before = int(client.zcard(key))
             with role("powerscreen-consumer", tmp_path, consume):
+                until(lambda: int(client.zcard(key)) > before or before == SNAPSHOTS)
+                valkey.kill()
+                valkey.start()
                 until(lambda: int(client.zcard(key)) == SNAPSHOTS)
                 await again(nats.url, frames[:3])
                 assert post(port, {"value": "poison"}) == 202

@@ -1,5 +1,6 @@
 """The bot platform's messages: JSON and protobuf say the same, byte for byte in both directions; topics, spellings and refusals."""
 
+import sys
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -9,7 +10,8 @@ import msgspec
 import pytest
 from tests.proto_messages import compiled_text
 
-from tradepit.trading.model.errors import BadRequest, IdNotValid, TradepitError
+import tradepit.wire
+from tradepit.trading.model.errors import BadRequest, ConfigError, IdNotValid, TradepitError
 from tradepit.trading.model.terms import Side
 from tradepit.wire import platform as wire
 from tradepit.wire.platform import Encoding
@@ -168,6 +170,11 @@ def test_protobuf_in_both_directions_as_its_own_compiler_writes_it(
     assert read(compiled, headers={"Content-Type": "application/protobuf; charset=x"}) == message
 
 
+def test_every_golden_file_is_used() -> None:
+    names = {path.name for path in GOLDEN.glob("platform_*")}
+    assert names == {f"platform_{case[0]}.{kind}" for case in CASES for kind in ("json", "textproto")}
+
+
 def body(**changes: object) -> bytes:
     told = msgspec.json.decode(golden("intent"))
     told |= changes
@@ -274,6 +281,15 @@ def test_the_encoding_is_the_headers_else_the_first_bytes() -> None:
     assert read_intent(b"  " + golden("intent"), headers={wire.CONTENT_TYPE: Encoding.JSON.value}) == INTENT
     with pytest.raises(BadRequest, match="content-type"):
         encoding_of(b"{}", {"content-type": "text/plain"})
+
+
+def test_json_needs_no_library_and_protobuf_says_which(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "tradepit.wire.proto_messages", None)
+    monkeypatch.delattr(tradepit.wire, "proto_messages", raising=False)
+    assert read_intent(golden("intent")) == INTENT
+    for work in (lambda: encode(INTENT, Encoding.PROTOBUF), lambda: read_intent(b"\x0a")):
+        with pytest.raises(ConfigError, match=r"tradepit\[protobuf\]"):
+            work()
 
 
 def test_topics_are_channels_and_their_ids_are_tokens() -> None:

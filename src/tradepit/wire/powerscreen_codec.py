@@ -106,7 +106,7 @@ def _checked(name: str, kind: object, value: object) -> str | int | Decimal:
 
 
 def _count(name: str, value: object) -> int:
-    if isinstance(value, str) and value.isdecimal() and len(value) <= 19:
+    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= 19:
         value = int(value)
     if type(value) is not int or not 0 <= value <= _MAX_COUNT:
         raise BadRequest("a count must be a whole number", field=name)
