@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test servers redistimeseries crashpoints split-flows connect-kills check unit format docs bench clean
+.PHONY: demo test servers redistimeseries crashpoints split-flows connect-kills check unit format docs proto bench clean
 
 demo: $(VENV)/.installed
 	$(BIN)/tradepit demo
@@ -60,6 +60,10 @@ format: $(VENV)/.installed-dev
 
 docs: $(VENV)/.installed-dev
 	$(BIN)/python docs/generate.py
+
+# Compiles the protobuf schemas; a test says when that was forgotten.
+proto: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.proto_compiler
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/tradepit bench all

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from generator.roles import duties
 from generator.text import code, doc, fields, table
 from tradepit.profiles import tq as profile
 from tradepit.services.tq_settings import TqServiceSettings
@@ -39,7 +40,7 @@ _MESSAGES: tuple[Struct, ...] = (
 
 def page() -> str:
     """The page."""
-    parts = [_INTRO, "## Queues", _queues(), "## Services", _services(), "## Keys", _keys()]
+    parts = [_INTRO, "## Queues", _queues(), "## Services", duties(profile.ROLES, "service"), "## Keys", _keys()]
     parts += [
         "## Events of an order",
         _EVENTS,
@@ -58,19 +59,6 @@ def _queues() -> str:
         (code(route.queue), code(route.exchange), route.exchange_type, ", ".join(map(code, route.bindings))) for route in routes
     ]
     return table(("queue", "exchange", "type", "bound to"), rows)
-
-
-def _services() -> str:
-    rows = [
-        (
-            code(role.name),
-            role.purpose,
-            ", ".join(code(channel.subject) for channel in role.consumes),
-            ", ".join(code(channel.subject) for channel in role.publishes),
-        )
-        for role in profile.ROLES
-    ]
-    return table(("service", "purpose", "consumes", "publishes"), rows)
 
 
 def _keys() -> str:

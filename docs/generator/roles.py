@@ -1,6 +1,7 @@
 """The page of the roles: what each profile runs, in which processes."""
 
 import sys
+from collections.abc import Sequence
 
 from generator.text import code, doc, table
 from tradepit.profiles.catalogue import PROFILES
@@ -22,6 +23,20 @@ def page() -> str:
         parts += [f"## Profile `{name}`", doc(module), table(("role", "instances", "process", "purpose"), rows)]
     parts += ["## What each role reads, tells and answers", _channels()]
     return "\n\n".join(parts)
+
+
+def duties(roles: Sequence[Role], called: str = "role") -> str:
+    """A table of roles and their channels."""
+    rows = [
+        (
+            code(role.name),
+            role.purpose,
+            ", ".join(code(channel.subject) for channel in role.consumes),
+            ", ".join(code(channel.subject) for channel in role.publishes),
+        )
+        for role in roles
+    ]
+    return table((called, "purpose", "consumes", "publishes"), rows)
 
 
 def _purpose(role: Role) -> str:

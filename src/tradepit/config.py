@@ -12,6 +12,7 @@ import yaml
 from tradepit.runtime.order_client import RetryPolicy
 from tradepit.runtime.single_active import LeaseTiming
 from tradepit.services.gateway_settings import GatewaySettings
+from tradepit.services.powerscreen_settings import PowerScreenSettings
 from tradepit.services.tq_settings import TqServiceSettings
 from tradepit.services.trading_agents import AgentRow
 from tradepit.trading.model.errors import ConfigError
@@ -224,6 +225,7 @@ class Settings(_Settings, frozen=True, kw_only=True):
     monitor: MonitorSettings = MonitorSettings()
     diff: DiffSettings = DiffSettings()
     tq: TqSettings = TqSettings()
+    powerscreen: PowerScreenSettings = PowerScreenSettings()
     log: LogSettings = LogSettings()
 
     @property

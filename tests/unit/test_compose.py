@@ -14,8 +14,10 @@ from tradepit.backends.bus.colocated import ColocatedBus
 from tradepit.backends.bus.memory import MemoryBus
 from tradepit.backends.cache.memory import MemoryCache
 from tradepit.backends.cache.memory_series import MemorySeries
+from tradepit.backends.cache.memory_timeline import MemoryTimeline
 from tradepit.backends.cache.redis import RedisCache
 from tradepit.backends.cache.redis_series import RedisSeries
+from tradepit.backends.cache.redis_timeline import RedisTimeline
 from tradepit.backends.journal.file import FileJournal
 from tradepit.backends.journal.memory import MemoryJournal
 from tradepit.backends.lease.memory import MemoryLease
@@ -39,6 +41,7 @@ from tradepit.ports.series import Sample
 from tradepit.profiles.catalogue import PROFILES
 from tradepit.runtime.clock import ShiftedClock, SystemClock
 from tradepit.runtime.tick_clock import TickClock
+from tradepit.services.powerscreen_settings import PowerScreenSettings
 from tradepit.services.tq_settings import TqServiceSettings
 from tradepit.services.trading_agents import TradingAgents
 from tradepit.trading.matching.commands import ListInstrument, OpenAccount
@@ -251,6 +254,23 @@ async def test_a_missing_library_is_told_with_what_to_install(tmp_path: Path, mo
         wiring(tmp_path, cache="redis://127.0.0.1").cache()
     with pytest.raises(ConfigError, match=r"tradepit\[sql\]"):
         wiring(tmp_path, store="sqlite+aiosqlite:///x").store()
+    roles = {
+        "powerscreen-producer-1": "tradepit.web.powerscreen_producer",
+        "powerscreen-consumer-1": "tradepit.services.snapshot_projection",
+    }
+    for instance, missing in roles.items():
+        made = wiring(tmp_path, profile="powerscreen", powerscreen=PowerScreenSettings(port=0))
+        assert make_service(made, instance, lambda _: None).instance == instance
+        monkeypatch.setitem(sys.modules, missing, None)
+        with pytest.raises(ConfigError, match=r"tradepit\[protobuf\]"):
+            make_service(made, instance, lambda _: None)
+
+
+async def test_timelines_are_where_the_cache_is(tmp_path: Path) -> None:
+    assert isinstance(wiring(tmp_path).timeline(), MemoryTimeline)
+    assert isinstance(wiring(tmp_path, cache="redis://127.0.0.1").timeline(), RedisTimeline)
+    with pytest.raises(ConfigError, match="timelines need"):
+        wiring(tmp_path, cache="nats").timeline()
 
 
 async def test_the_broker_is_the_houses_own_or_tqsdk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """The ``tradepit`` command."""
 
+import os
 import signal
 import sys
 from io import TextIOWrapper
@@ -44,13 +45,17 @@ def run(*roles: str, profile: str = "", config: Config = None) -> int:
     """Run role instances in this process until SIGTERM, for example ``trading-gateway-1 market-data-1``.
 
     ``--config`` may be a broker connect's ``config.yaml``; its flat shape names a profile of one process and needs no ROLE.
-    ``--profile tq_flat`` (or ``tq``) without ``--config`` takes the ``config.yaml`` of this folder.
+    ``--profile tq_flat`` (or ``tq``) without ``--config`` takes the ``config.yaml`` of this folder. Roles of the profile
+    ``powerscreen`` choose it, and also listen to the bot platform's own environment (``PRODUCER_*``, ``CONSUMER_*``).
     """
     from tradepit.cli.run import in_profile, run_roles  # noqa: PLC0415 - each command loads only what it needs
+    from tradepit.config_powerscreen import is_powerscreen, with_environment  # noqa: PLC0415 - each command loads only what it needs
 
     if config is None and profile in ("tq", "tq_flat"):
         config = Path("config.yaml")
     settings, secrets = settings_and_secrets(config)
+    if is_powerscreen(roles):
+        settings = with_environment(settings, roles, os.environ)
     return run_roles(in_profile(settings, profile), roles, secrets)
 
 
@@ -236,6 +241,14 @@ def store(action: Literal["status", "migrate"], *, config: Config = None, json: 
     from tradepit.cli.store import run_store  # noqa: PLC0415 - each command loads only what it needs
 
     return run_store(settings_of(config), action, json=json)
+
+
+@app.command
+def seed_marketdata(*, ticker: str = "", retention: str = "", config: Config = None, json: Json = False) -> int:
+    """Write an hour of made-up ticks (VN30F1M) to the time series in Redis. ``MARKETDATA_*`` say what the arguments do not."""
+    from tradepit.cli.seed_marketdata import run_seed  # noqa: PLC0415 - each command loads only what it needs
+
+    return run_seed(settings_of(config), os.environ, ticker=ticker, retention=retention, json=json)
 
 
 def main() -> None:

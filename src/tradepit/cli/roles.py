@@ -1,7 +1,11 @@
 """``tradepit roles`` and ``tradepit contracts``: who does what, and over which channels."""
 
+from collections.abc import Sequence
+
 from tradepit.cli.output import print_json, print_table
+from tradepit.ports.bus import Channel
 from tradepit.profiles.catalogue import roles_of
+from tradepit.profiles.role import Role
 from tradepit.wire.simulator import CHANNELS, rpc_subject
 
 
@@ -41,7 +45,7 @@ def contracts(profile: str = "pit", *, json: bool = False) -> int:
             "published_by": [role.name for role in rows if channel in role.publishes],
             "consumed_by": [role.name for role in rows if channel in role.consumes],
         }
-        for channel in CHANNELS
+        for channel in _channels(rows)
     ]
     methods = [
         {"service": role.name, "method": method, "subject": rpc_subject(role.name, method)}
@@ -67,3 +71,9 @@ def contracts(profile: str = "pit", *, json: bool = False) -> int:
     )
     print_table("RPC", ("subject",), [(row["subject"],) for row in methods])
     return 0
+
+
+def _channels(rows: Sequence[Role]) -> Sequence[Channel]:
+    """The contract's own order where the rows are the simulator's; else what the rows name."""
+    named = dict.fromkeys(channel for role in rows for channel in (*role.consumes, *role.publishes))
+    return CHANNELS if named.keys() <= set(CHANNELS) else tuple(named)

@@ -3,14 +3,16 @@
 from collections.abc import Sequence
 
 from tradepit.config import Settings
-from tradepit.ports.bus import Channel
+from tradepit.ports.bus import Channel, Delivery
 from tradepit.ports.bus_route import Route, Routes
-from tradepit.trading.model.errors import ConfigError
-from tradepit.wire import tq, tq_flat
+from tradepit.trading.model.errors import BadRequest, ConfigError
+from tradepit.wire import platform, tq, tq_flat
+from tradepit.wire.powerscreen import DEAD_LETTERS, snapshots_channel
 from tradepit.wire.simulator import BROKER_REPORTS, CHANNELS
 from tradepit.wire.tq import TqContract
 
 BROKER_CONNECT = frozenset({"tq", "tq_flat"})
+POWERSCREEN = "powerscreen"
 
 
 def contract_of(settings: Settings) -> TqContract:
@@ -25,10 +27,33 @@ def contract_of(settings: Settings) -> TqContract:
 
 def channels_of(settings: Settings) -> Sequence[Channel]:
     """The channels of the profile's wire contract; the simulated exchange behind a broker connect tells its reports on the same bus."""
+    if settings.profile == POWERSCREEN:
+        return _powerscreen_channels(settings)
     if settings.profile not in BROKER_CONNECT:
         return CHANNELS
     reports = (BROKER_REPORTS,) if settings.broker == "simulated" else ()
     return (*contract_of(settings).channels, *reports)
+
+
+def _powerscreen_channels(settings: Settings) -> Sequence[Channel]:
+    told = settings.powerscreen
+    channels = (snapshots_channel(told.topic), DEAD_LETTERS.channel, *platform.CHANNELS)
+    known = any(channel.subject == told.default_topic for channel in channels)
+    if not told.default_topic or known or _is_platforms(told.default_topic):
+        return channels
+    # What is sent there must be kept, whoever reads it.
+    return (
+        *channels,
+        Channel(name=f"producer.{told.default_topic}", subject=told.default_topic, delivery=Delivery.COMPETE, durable=True),
+    )
+
+
+def _is_platforms(topic: str) -> bool:
+    try:
+        platform.ids_of(topic)
+    except BadRequest:
+        return False
+    return True
 
 
 def routes_of(settings: Settings) -> Routes:

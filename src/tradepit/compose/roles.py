@@ -6,7 +6,8 @@ from pathlib import Path
 
 from tradepit.compose.broker_connect import ROLES as BROKER_CONNECT_ROLES
 from tradepit.compose.broker_connect import make_tq_service, parts_of
-from tradepit.compose.wiring import Wiring
+from tradepit.compose.contracts import channels_of
+from tradepit.compose.wiring import Wiring, extra
 from tradepit.config import Settings
 from tradepit.profiles.catalogue import roles_of
 from tradepit.runtime.clock import ManualClock
@@ -15,10 +16,12 @@ from tradepit.runtime.generated_feed import GeneratedFeed
 from tradepit.runtime.ids import new_id
 from tradepit.runtime.service import Service
 from tradepit.runtime.tick_feed import TickFeed
+from tradepit.services.dead_letters import DeadLetters
 from tradepit.services.market_data import MarketDataService, MarketDataSettings
 from tradepit.services.order_algos import AlgoDesk
 from tradepit.services.order_management import OrderManagementService
 from tradepit.services.position_tracker import PositionTracker
+from tradepit.services.queue_worker import QueueWorker
 from tradepit.services.risk_monitor import RiskMonitor, RiskMonitorSettings
 from tradepit.services.trading_gateway import TradingGateway
 from tradepit.trading.calendar.catalog import load_catalog
@@ -26,6 +29,7 @@ from tradepit.trading.calendar.trading_calendar import load_calendar
 from tradepit.trading.matching.commands import Command, ListInstrument, OpenAccount
 from tradepit.trading.model.errors import ConfigError
 from tradepit.trading.risk.rules import load_rules
+from tradepit.wire import powerscreen
 from tradepit.wire import simulator as wire
 
 OnFailure = Callable[[BaseException], None]
@@ -209,6 +213,34 @@ def _trading_agents(wiring: Wiring, instance: str, number: int, on_failure: OnFa
     return TradingAgents(bus, wiring.clock, load_catalog(), wiring.client(bus), settings, instance, run)
 
 
+def _powerscreen_producer(wiring: Wiring, instance: str, number: int, on_failure: OnFailure) -> Service:
+    del number
+    with extra("protobuf"):
+        from tradepit.web.powerscreen_producer import PowerScreenProducer  # noqa: PLC0415 - an extra, and a web server is heavy
+
+    settings = wiring.settings
+    return PowerScreenProducer(
+        wiring.bus(), wiring.clock, channels_of(settings), settings.powerscreen, instance, on_failure=on_failure
+    )
+
+
+def _powerscreen_consumer(wiring: Wiring, instance: str, number: int, on_failure: OnFailure) -> Service:
+    del number, on_failure
+    with extra("protobuf"):
+        from tradepit.services.snapshot_projection import SnapshotProjection  # noqa: PLC0415 - an extra
+
+    told, bus = wiring.settings.powerscreen, wiring.bus()
+    return QueueWorker(
+        powerscreen.CONSUMER,
+        instance,
+        bus=bus,
+        route=powerscreen.snapshots_route(told.topic, told.group),
+        dead_letters=DeadLetters(bus, powerscreen.DEAD_LETTERS),
+        work=SnapshotProjection(wiring.timeline(), told),
+        clock=wiring.clock,
+    )
+
+
 _MAKERS: dict[str, Callable[[Wiring, str, int, OnFailure], Service]] = {
     wire.TRADING_GATEWAY: _gateway,
     wire.ORDER_MANAGEMENT: _order_management,
@@ -220,4 +252,6 @@ _MAKERS: dict[str, Callable[[Wiring, str, int, OnFailure], Service]] = {
     wire.MONITOR_API: _monitor_api,
     wire.TRADING_AGENTS: _trading_agents,
     wire.DIFF_FRONT: _diff_front,
+    powerscreen.PRODUCER: _powerscreen_producer,
+    powerscreen.CONSUMER: _powerscreen_consumer,
 }

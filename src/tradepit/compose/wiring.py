@@ -15,6 +15,7 @@ from tradepit.backends.bus.memory import MemoryBus, MemoryHub
 from tradepit.backends.bus.nats import NatsBus
 from tradepit.backends.cache.memory import MemoryCache, MemoryCacheStore
 from tradepit.backends.cache.memory_series import MemorySeries, MemorySeriesStore
+from tradepit.backends.cache.memory_timeline import MemoryTimeline, MemoryTimelineStore
 from tradepit.backends.cache.nats import NatsCache
 from tradepit.backends.journal.file import FileJournal
 from tradepit.backends.journal.jetstream import JetstreamJournal
@@ -32,6 +33,7 @@ from tradepit.ports.journal import Journal
 from tradepit.ports.lease import Lease
 from tradepit.ports.series import SeriesCache
 from tradepit.ports.store import Store
+from tradepit.ports.timeline import Timeline
 from tradepit.profiles import tq as profile_tq
 from tradepit.runtime.clock import ShiftedClock, SystemClock
 from tradepit.runtime.order_client import OrderClient
@@ -66,6 +68,7 @@ class Wiring:
         self._memory_leases = MemoryLeaseStore()
         self._memory_cache = MemoryCacheStore()
         self._memory_series = MemorySeriesStore()
+        self._memory_timeline = MemoryTimelineStore()
 
     def bus(self) -> Bus:
         """The process's bus: everything in one process shares one connection. Its owner connects and closes it."""
@@ -138,6 +141,16 @@ class Wiring:
                 from tradepit.backends.cache.redis_series import RedisSeries  # noqa: PLC0415 - an extra
             return RedisSeries(self.settings.cache)
         raise ConfigError("time series need a cache in memory or on redis://host:port/database", cache=self.settings.cache)
+
+    def timeline(self) -> Timeline:
+        """Timelines where the cache is: in memory, or on Redis. Its owner connects and closes it. Raises ConfigError."""
+        if self.settings.cache == "memory":
+            return MemoryTimeline(self._memory_timeline)
+        if self.settings.cache.startswith(("redis:", "rediss:")):
+            with extra("redis"):
+                from tradepit.backends.cache.redis_timeline import RedisTimeline  # noqa: PLC0415 - an extra
+            return RedisTimeline(self.settings.cache)
+        raise ConfigError("timelines need a cache in memory or on redis://host:port/database", cache=self.settings.cache)
 
     def _nats(self, what: str) -> str:
         """The NATS server's URL, which is the bus's. Raises ConfigError where the bus is RabbitMQ."""

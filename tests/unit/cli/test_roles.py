@@ -32,6 +32,14 @@ def test_contracts_as_json(capsys: Printed) -> None:
     assert {"service": "order-management", "method": "buy", "subject": "rpc.order-management.buy"} in told["rpc"]
 
 
+def test_a_profile_of_another_contract_has_its_own_channels(capsys: Printed) -> None:
+    assert contracts("powerscreen", json=True) == 0
+    told = json.loads(capsys.readouterr().out)
+    subjects = {row["subject"]: row["consumed_by"] for row in told["channels"]}
+    assert subjects["ssi_ps"] == ["powerscreen-consumer"]
+    assert "market.tick.*" not in subjects
+
+
 def test_tables_for_people(capsys: Printed) -> None:
     assert roles() == contracts() == 0
     printed = capsys.readouterr().out

@@ -12,9 +12,9 @@ def test_profiles_are_found_by_name() -> None:
     assert roles_of("simulator") is simulator.ROLES
     assert roles_of("tq") is tq.ROLES
     assert roles_of("tq_flat") is tq_flat.ROLES
-    assert set(PROFILES) == {"pit", "simulator", "tq", "tq_flat"}
+    assert set(PROFILES) == {"pit", "simulator", "powerscreen", "tq", "tq_flat"}
 
 
 def test_an_unknown_profile_is_refused_with_those_there_are() -> None:
-    with pytest.raises(ConfigError, match="pit, simulator, tq, tq_flat"):
+    with pytest.raises(ConfigError, match="pit, simulator, powerscreen, tq, tq_flat"):
         roles_of("moon")

@@ -1,0 +1,97 @@
+"""The page of the bot platform: its topics, encodings and messages, PowerScreen's frames, keys and doors."""
+
+import msgspec
+
+from generator.roles import duties
+from generator.text import code, doc, fields, table
+from tradepit.config_powerscreen import with_environment
+from tradepit.profiles import powerscreen as profile
+from tradepit.services.powerscreen_settings import PowerScreenSettings
+from tradepit.web.producer_app import ProduceRequest
+from tradepit.wire import platform, powerscreen
+from tradepit.wire.powerscreen_frames import HoseStockParser
+
+Struct = type[msgspec.Struct]
+_INTRO = """# Bot platform
+
+The topics that bots, trade executor and risk engine share, and PowerScreen's market data. Topics are the same on Kafka and as
+NATS subjects. A message that can never be used is refused with a [stable code](errors.md). See [the
+how-to](../how-to/follow-powerscreen.md).
+"""
+_ENCODINGS = """A body is JSON or protobuf. The header `content-type` says which (`application/json`, `application/x-protobuf`,
+`application/protobuf`); without it a body that begins with `{` or `[` is JSON. Bodies are at most 64 KiB. The schemas are in
+`src/tradepit/wire/proto/`. JSON is written with the schema's names (`limit_price`), short words (`BUY`), prices as numbers,
+instants as RFC 3339; it is read with protobuf's camel case, full words (`ORDER_SIDE_BUY`) and any case (`buy`) too, `qty` and
+`price` of an intent included. Fields that end in `_ns` here are without that ending on the wire. What the topic says of account
+and bot may be missing in the body, and must not differ.
+"""
+_READING = """The first 61 fields must be there, all but the symbol may be empty. `I#`, `L#`, `M#` and acknowledgements are passed
+over. What makes no sense is buried on `ssi_ps_dead_letters` with the headers `x-reason`, `x-detail` and `x-queue` (the recording
+or the group).
+"""
+_KEPT = """Each snapshot is one line of protobuf's JSON, nothing left out: camel case, 64-bit numbers as texts, instants in UTC. It is
+kept and told by one script on the server, once however often it comes; it is redelivered until it is there.
+"""
+_DOOR = """`POST /api/v1/messages` (`application/json`, at most 1 MiB) answers 202 and `{"status":"queued"}` once the bus has kept the
+message, 400 or 413 with a code for a request at fault, 503 when the bus is away. Only topics of this page and the default one can
+be published to. `GET /healthz` answers 200. Loopback only.
+"""
+_TOPICS: dict[str, Struct] = {
+    platform.ORDER_INTENTS.name: platform.OrderIntent,
+    platform.ORDER_EVENTS.name: platform.OrderEvent,
+    platform.RISK_ALERTS.name: platform.RiskAlert,
+    platform.BOT_COMMANDS.name: platform.BotCommandEnvelope,
+    powerscreen.snapshots_channel().name: powerscreen.SsiPsSnapshot,
+}
+_MESSAGES: tuple[Struct, ...] = (
+    platform.OrderIntent,
+    platform.OrderEvent,
+    platform.OrderIntentAck,
+    platform.ExecutionFill,
+    platform.OrderRejection,
+    platform.OrderCancel,
+    platform.RiskAlert,
+    platform.BotCommandEnvelope,
+    platform.StartCommand,
+    platform.StopCommand,
+    platform.RolloutCommand,
+    powerscreen.SsiPsSnapshot,
+    powerscreen.PriceLevel,
+    powerscreen.HoseStock,
+    ProduceRequest,
+)
+
+
+def page() -> str:
+    """The page."""
+    parts = [_INTRO, "## Topics", _topics(), "## Encodings", _ENCODINGS]
+    parts += ["## PowerScreen: frames", doc(HoseStockParser.parse), _READING]
+    parts += ["## PowerScreen: in Redis", _KEPT, _keys()]
+    parts += ["## PowerScreen: the producer's door", _DOOR]
+    parts += ["## Roles", duties(profile.ROLES), "## Settings", doc(PowerScreenSettings), fields(PowerScreenSettings)]
+    parts += ["### Environment", doc(with_environment), "## Messages"]
+    parts += [f"### {struct.__name__}\n\n{doc(struct)}\n\n{fields(struct)}" for struct in _MESSAGES]
+    return "\n\n".join(parts)
+
+
+def _topics() -> str:
+    channels = (*platform.CHANNELS, powerscreen.snapshots_channel(), powerscreen.DEAD_LETTERS.channel)
+    rows = [
+        (
+            code(channel.subject),
+            f"[{_TOPICS[channel.name].__name__}](#{_TOPICS[channel.name].__name__.lower()})" if channel.name in _TOPICS else "",
+            channel.delivery.value,
+            "yes" if channel.durable else "no",
+        )
+        for channel in channels
+    ]
+    return table(("topic", "message", "delivery", "durable"), rows)
+
+
+def _keys() -> str:
+    told = PowerScreenSettings()
+    rows = [
+        (code(told.key("<code>")), "sorted set", "epoch ms of the snapshot as score, its line as member"),
+        (code(told.stream("<code>")), "stream", "`code`, `board`, `timestamp` (epoch ms), `payload` (the line)"),
+    ]
+    return table(("key", "type", "what is in it"), rows)

@@ -1,0 +1,43 @@
+"""Errors as every door tells them: an ``ErrorReply`` with a stable code, never a traceback."""
+
+from typing import Any
+
+from litestar import Request, Response
+from litestar.datastructures import ResponseHeader
+from litestar.exceptions import HTTPException
+from litestar.types import ExceptionHandlersMap
+from loguru import logger
+
+from tradepit.trading.model.errors import InternalError, PayloadTooLarge, RequestRefused, TradepitError
+from tradepit.wire.simulator import ErrorReply
+
+_CODES = {400: "INVALID_REQUEST", 404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 413: "PAYLOAD_TOO_LARGE"}
+_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+RESPONSE_HEADERS = [ResponseHeader(name=name, value=value) for name, value in _HEADERS.items()]
+
+AnyRequest = Request[Any, Any, Any]
+
+
+def _refused(request: AnyRequest, error: HTTPException) -> Response[ErrorReply]:
+    del request
+    code = _CODES.get(error.status_code, "INVALID_REQUEST" if error.status_code < 500 else "INTERNAL_ERROR")
+    reply = ErrorReply(error=code, message=error.detail[:200])
+    return Response(reply, status_code=error.status_code, headers={**(error.headers or {}), **_HEADERS})
+
+
+def _failed(request: AnyRequest, error: TradepitError) -> Response[ErrorReply]:
+    del request
+    details = {key: str(value)[:200] for key, value in error.details.items()}
+    reply = ErrorReply(error=error.reason_code, message=error.message, details=details)
+    if isinstance(error, RequestRefused):
+        return Response(reply, status_code=413 if isinstance(error, PayloadTooLarge) else 400, headers=_HEADERS)
+    return Response(reply, status_code=503, headers=_HEADERS)
+
+
+def _crashed(request: AnyRequest, error: Exception) -> Response[ErrorReply]:
+    logger.opt(exception=error).error("{} {} failed", request.method, request.url.path)
+    reply = ErrorReply(error=InternalError.code, message=InternalError().message)
+    return Response(reply, status_code=500, headers=_HEADERS)
+
+
+CODED_ERRORS: ExceptionHandlersMap = {HTTPException: _refused, TradepitError: _failed, Exception: _crashed}
