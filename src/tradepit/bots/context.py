@@ -13,6 +13,7 @@ from tradepit.bots.intents import CancelOrders, Price, Sent
 from tradepit.bots.market import Market, MarketBoard
 from tradepit.bots.own_orders import OwnOrder, OwnOrders
 from tradepit.trading.calendar.local_time import NS_PER_SECOND
+from tradepit.trading.calendar.trading_calendar import TradingCalendar
 from tradepit.trading.model.terms import Offset, OrderType, Side
 
 Wanted = Callable[[object], Sent]
@@ -106,6 +107,11 @@ class BotContext:
         """The instant, UTC."""
         seconds, rest = divmod(self._board.now_ns, NS_PER_SECOND)
         return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest // 1000)
+
+    @property
+    def calendar(self) -> TradingCalendar:
+        """Sessions and trading days."""
+        return self._board.calendar
 
     @property
     def symbols(self) -> tuple[str, ...]:

@@ -1,8 +1,8 @@
 """From what a bot wants to orders and cancels: prices to ticks, offsets from what it holds, targets from what works already."""
 
-from tradepit.bots.intents import CancelOrders, Intent, PlaceOrder, Price, Sent, TargetPosition, check_price
+from tradepit.bots.intents import CancelOrders, Intent, PlaceOrder, Sent, TargetPosition, check_price
 from tradepit.bots.market import Market, MarketBoard
-from tradepit.bots.own_orders import OwnOrders
+from tradepit.bots.own_orders import OwnOrder, OwnOrders
 from tradepit.trading.model.errors import BotRefused, OrderNotFound, PriceNotValid
 from tradepit.trading.model.terms import Offset, OrderType, Side
 
@@ -55,26 +55,34 @@ class BotDesk:
         missing = wanted.lots - market.position
         side = Side.BUY if missing > 0 else Side.SELL
         price = check_price(wanted.price)
-        ticks = market.to_ticks(price) if price is not None else 0
+        ticks = market.to_ticks(price) if price is not None else _best(market, side.opposite)
         coming = sum(order.left for order in working if order.side is side)
         astray = [
             order
             for order in working
-            if order.side is not side or coming > abs(missing) or (ticks and order.intent.price_ticks != ticks)
+            if order.side is not side or coming > abs(missing) or not _serves(order, side, ticks, chases=price is None)
         ]
-        if working and (astray or not missing):
+        if astray:
             # What works is called back first; the next call sends what is missing by then.
-            chosen = astray or list(working)
-            return Sent(order_ids=tuple(order.order_id for order in chosen if self._orders.cancel(order)))
+            return Sent(order_ids=tuple(order.order_id for order in astray if self._orders.cancel(order)))
         lots = abs(missing) - coming
         if lots <= 0:
             return Sent()
-        return self._place(PlaceOrder(symbol=wanted.symbol, side=side, lots=lots, price=price or _other_side(market, side)))
+        if not ticks:
+            raise BotRefused("BOT_NO_PRICE", "Nobody shows a price to trade at.", symbol=market.symbol)
+        return self._place(PlaceOrder(symbol=wanted.symbol, side=side, lots=lots, price=market.price(ticks)))
 
 
-def _other_side(market: Market, side: Side) -> Price:
+def _best(market: Market, side: Side) -> int:
+    """The best price shown on a side in ticks, 0 for none."""
     tick = market.tick
-    levels = () if tick is None else tick.asks if side is Side.BUY else tick.bids
-    if not levels:
-        raise BotRefused("BOT_NO_PRICE", "Nobody shows a price to trade at.", symbol=market.symbol)
-    return market.price(levels[0].price_ticks)
+    levels = () if tick is None else tick.bids if side is Side.BUY else tick.asks
+    return levels[0].price_ticks if levels else 0
+
+
+def _serves(order: OwnOrder, side: Side, ticks: int, *, chases: bool) -> bool:
+    """True for a working order that may stay: at the wanted price, or, without one, at a price that trades at once."""
+    own = order.intent.price_ticks
+    if not chases:
+        return own == ticks
+    return not ticks or not own or (own >= ticks if side is Side.BUY else own <= ticks)

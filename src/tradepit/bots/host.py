@@ -26,6 +26,7 @@ from tradepit.trading.model.tick import Tick
 
 _TRADES = frozenset({Phase.STARTING, Phase.RUNNING, Phase.STOPPING})
 _DEAF = frozenset({Phase.NEW, Phase.STOPPED, Phase.ERROR})
+_SHOWN_EACH = 10
 _DEFAULTS = HostSettings()
 
 
@@ -219,7 +220,9 @@ class BotHost:
 
     def _refused(self, error: TradepitError, told: object) -> Sent:
         message = str(error)[:200]
-        self._log.warning("bot {}: intent refused: {} ({})", self.bot_id, message, str(told)[:200])
+        # A bot that errs on every tick would fill the log: the first of each kind are shown, all are counted.
+        level = "WARNING" if self.refusals[error.reason_code] < _SHOWN_EACH else "DEBUG"
+        self._log.log(level, "bot {}: intent refused: {} ({})", self.bot_id, message, str(told)[:200])
         self._note(BotEvent(kind=EventKind.REJECT, time_ns=self.board.now_ns, reason=error.reason_code, message=message))
         return Sent(refused=error.reason_code, message=message)
 

@@ -233,6 +233,42 @@ def verify_connect(
     from tradepit.cli.verify_connect import run_verify_connect  # noqa: PLC0415 - each command loads only what it needs
 
     return run_verify_connect(folder, config=config, published=published)
+def backtest(
+    bot: str,
+    *,
+    ticks: Annotated[list[Path], Parameter(consume_multiple=True, negative="")],
+    param: Annotated[list[str] | None, Parameter(consume_multiple=True, negative="")] = None,
+    sweep: Annotated[list[str] | None, Parameter(consume_multiple=True, negative="")] = None,
+    seed: int = 1,
+    latency_ms: float = 0.0,
+    deposit: str = "10000000",
+    account: str = "A1",
+    report: Path | None = None,
+    workers: int = 0,
+    config: Annotated[
+        Path | None, Parameter(name=["--config", "-c"], help="A house's settings: its risk limits and venue.")
+    ] = None,
+    json: Json = False,
+) -> int:
+    """Run BOT (``file.py``, ``file.py:Class``, ``package.module:Class``) over recorded ticks, on the house's own venue and ledger.
+
+    ``--param fast=20`` sets a parameter, ``--sweep fast=10,20,40 slow=100,200`` runs all combinations on all processors. ``--report``
+    is a folder for an HTML page and Parquet files. Exit 1 when the bot raised, or a run of a sweep failed.
+    """
+    from tradepit.cli import backtest as command  # noqa: PLC0415 - each command loads only what it needs
+
+    house = None if config is None else load(config)
+    settings = command.settings_from(house, account=account, deposit=deposit, seed=seed, latency_ms=latency_ms)
+    return command.run_backtest(
+        bot,
+        ticks=ticks,
+        params=param or (),
+        sweep=sweep or (),
+        settings=settings,
+        report=report,
+        workers=workers,
+        json=json,
+    )
 
 
 @app.command
