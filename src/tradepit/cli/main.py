@@ -272,6 +272,14 @@ def backtest(
 
 
 @app.command
+def parity(folder: Path = Path(".tradepit/demo"), *, json: Json = False) -> int:
+    """Play the recorded session in FOLDER through the backtester: exit 0 when it gives the same fills one by one, 1 with each that differs."""
+    from tradepit.cli.parity import run_parity  # noqa: PLC0415 - each command loads only what it needs
+
+    return run_parity(folder, json=json)
+
+
+@app.command
 def store(action: Literal["status", "migrate"], *, config: Config = None, json: Json = False) -> int:
     """Tell which revision the store's tables are of (exit 1 when they are not the newest), or bring them up to date."""
     from tradepit.cli.store import run_store  # noqa: PLC0415 - each command loads only what it needs

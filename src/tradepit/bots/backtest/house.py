@@ -79,9 +79,7 @@ class VirtualHouse:
 
     def open_account(self, account: str, deposit: Decimal, currency: str) -> None:
         """Open an account now."""
-        self._venue(commands.OpenAccount(account=account, deposit=deposit, currency=currency))
-        if account in self.venue.accounts():
-            self.desk.apply(facts.AccountKnown(time_ns=self.now_ns, account=account, equity=str(deposit)))
+        self.obey(commands.OpenAccount(account=account, deposit=deposit, currency=currency))
 
     def list_instrument(self, instrument: Instrument, reference: Decimal) -> None:
         """List a contract now, with its previous settlement price. Raises VenueRefused with what the venue has against it."""
@@ -103,6 +101,10 @@ class VirtualHouse:
                 self.other_references.append((tick.symbol, tick.trading_day))
         if self.other_references and (tick.symbol, tick.trading_day) in self.other_references:
             tick = msgspec.structs.replace(tick, upper_limit_ticks=0, lower_limit_ticks=0, pre_settlement=Decimal(0))
+        return self.take_tick(tick)
+
+    def take_tick(self, tick: Tick) -> bool:
+        """The same for a tick that is taken, or refused, as it is."""
         refused = self._venue(commands.ApplyTick(tick=tick))
         if refused is not None:
             field = refused.details.get("field", refused.code)
@@ -134,26 +136,34 @@ class VirtualHouse:
 
     def submit(self, intent: OrderIntent) -> None:
         """Send an order from where the bot is."""
-        self._after(self._latency_ns, lambda: self.review(intent, self.now_ns))
+        self._after(self._latency_ns, lambda: self.review(intent))
 
     def cancel(self, account: str, client_order_id: str) -> None:
         """Send a cancel from where the bot is."""
         self._after(self._latency_ns, lambda: self._cancel(account, client_order_id))
 
-    def review(self, intent: OrderIntent, reviewed_ns: int) -> Refusal | None:
-        """The order is at the desk: reviewed as of ``reviewed_ns``, and sent on to the venue now."""
-        desk = self.desk
-        approved, news = desk.decide(intent, reviewed_ns, 0)
+    def review(self, intent: OrderIntent) -> None:
+        """The order is at the desk: reviewed and sent on to the venue now, or refused."""
+        approved, news = self.desk.decide(intent, self.now_ns, 0)
         for fact in news:
-            desk.apply(fact)
+            self.desk.apply(fact)
+        told = news[0]
         if approved is not None:
             self._venue(commands.SubmitOrder(intent=approved.intent))
-            return None
-        told = news[0]
-        code, message = (told.code, told.message) if isinstance(told, facts.OrderRefused) else ("RISK_REFUSED", "")
-        refusal = Refusal(time_ns=self.now_ns, intent=intent, code=code, message=message)
-        self._happened(refusal)
-        return refusal
+        elif isinstance(told, facts.OrderRefused):
+            self._happened(Refusal(time_ns=self.now_ns, intent=intent, code=told.code, message=told.message))
+
+    def obey(self, command: commands.Command) -> None:
+        """Apply a recorded command now. What it opens or lists is known to the desk too, if the venue took it."""
+        if self._venue(command) is not None:
+            return
+        if isinstance(command, commands.OpenAccount):
+            self.desk.apply(facts.AccountKnown(time_ns=self.now_ns, account=command.account, equity=str(command.deposit)))
+        elif isinstance(command, commands.ListInstrument):
+            told = facts.InstrumentKnown(time_ns=self.now_ns, instrument=command.instrument, reference=str(command.reference))
+            self.desk.apply(told)
+        elif isinstance(command, commands.Transfer):
+            self.desk.exposure.transfer(command.account, command.amount)
 
     def _cancel(self, account: str, client_order_id: str) -> None:
         wait_ns = review_cancel(account, self.desk.exposure, self.desk.rules, self.now_ns)
