@@ -189,6 +189,7 @@ def diff_env(*, config: Config = None, json: Json = False) -> int:
 @app.command
 def bench(
     what: Literal["match", "order", "events", "failover", "tq", "all"] = "all",
+    what: Literal["match", "backtest", "order", "events", "failover", "all"] = "all",
     *,
     kills: int = 50,
     load: float | None = None,
@@ -203,6 +204,7 @@ def bench(
     ``failover``, 50 for ``tq`` unless told. LOGINS of ``tq``: the five services that log in share one process and login, or each
     of the eight services has a process of its own.
     """
+    """Measure matching, backtests, the order path, events or failover on this machine, each beside a peer or the bare transport."""
     from tradepit.cli.bench.command import run_bench  # noqa: PLC0415 - each command loads only what it needs
 
     return run_bench(what, kills=kills, load=load, seconds=seconds, journal=journal, logins=logins, json=json)
