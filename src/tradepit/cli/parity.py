@@ -29,7 +29,7 @@ _STAMPED = msgspec.json.Decoder(Stamped)
 
 
 def run_parity(folder: Path, *, json: bool) -> int:
-    """Exit 0 the same, 1 differences, 2 a journal is missing or cannot be read. Raises ConfigError."""
+    """Exit 0 the same fills, 1 others, 2 a journal is missing or cannot be read. Raises ConfigError."""
     try:
         with journals_of(folder) as journals:
             found = _play(folder, journals)
@@ -63,13 +63,13 @@ def _records(location: str) -> Iterator[bytes]:
 def _show(found: Parity) -> None:
     fields = {name: getattr(found, name) for name in ("fills", "orders", "refused", "ticks", "unreviewed", "digest")}
     fields |= {"fills that differ": len(found.differences), "verdicts that differ": len(found.verdicts)}
-    print_fields("the same" if found.same else "not the same", fields)
+    print_fields("the same fills" if found.same else "not the same fills", fields)
     if found.differences:
         rows = [(one.number, _told(one.live), _told(one.replayed)) for one in found.differences[:_SHOWN]]
         print_table("fills", ("", "live", "replayed"), rows)
     if found.verdicts:
         told = [(one.account, one.client_order_id, one.live or "approved", one.replayed or "approved") for one in found.verdicts]
-        print_table("verdicts", ("account", "order", "live", "replayed"), told[:_SHOWN])
+        print_table("verdicts of the review that differ", ("account", "order", "live", "replayed"), told[:_SHOWN])
 
 
 def _told(trade: Trade | None) -> str:
