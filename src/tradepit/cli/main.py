@@ -188,8 +188,7 @@ def diff_env(*, config: Config = None, json: Json = False) -> int:
 
 @app.command
 def bench(
-    what: Literal["match", "order", "events", "failover", "tq", "all"] = "all",
-    what: Literal["match", "backtest", "order", "events", "failover", "all"] = "all",
+    what: Literal["match", "backtest", "order", "events", "failover", "tq", "all"] = "all",
     *,
     kills: int = 50,
     load: float | None = None,
@@ -198,13 +197,12 @@ def bench(
     logins: Literal["shared", "separate"] = "shared",
     json: Json = False,
 ) -> int:
-    """Measure matching, the order path, events, failover or the broker connect, each beside a peer or the bare transport.
+    """Measure matching, backtests, the order path, events, failover or the broker connect, each beside a peer or the bare transport.
 
     ``all`` leaves out ``tq``, which needs RabbitMQ, Valkey or Redis, and PostgreSQL installed. LOAD is orders a second: 100 for
     ``failover``, 50 for ``tq`` unless told. LOGINS of ``tq``: the five services that log in share one process and login, or each
     of the eight services has a process of its own.
     """
-    """Measure matching, backtests, the order path, events or failover on this machine, each beside a peer or the bare transport."""
     from tradepit.cli.bench.command import run_bench  # noqa: PLC0415 - each command loads only what it needs
 
     return run_bench(what, kills=kills, load=load, seconds=seconds, journal=journal, logins=logins, json=json)
@@ -235,6 +233,9 @@ def verify_connect(
     from tradepit.cli.verify_connect import run_verify_connect  # noqa: PLC0415 - each command loads only what it needs
 
     return run_verify_connect(folder, config=config, published=published)
+
+
+@app.command
 def backtest(
     bot: str,
     *,

@@ -24,21 +24,16 @@ def run_bench(
     set_up("bench", level="ERROR", folder=None)
     measures: dict[str, Callable[[], msgspec.Struct | Mapping[str, object]]] = {
         "match": lambda: _match(seconds),
+        "backtest": lambda: _backtest(seconds),
         "order": lambda: _order(seconds, journal),
         "events": lambda: _events(seconds),
         "failover": lambda: _failover(kills, 100.0 if load is None else load),
         "tq": lambda: _tq(50.0 if load is None else load, seconds, logins),
     }
     if what != "all" and what not in measures:
-        raise ConfigError("measure match, order, events, failover, tq or all", what=what[:20])
+        raise ConfigError("measure match, backtest, order, events, failover, tq or all", what=what[:20])
     # What needs servers that do not come with the package is measured when it is named.
     chosen = {name: measures[name] for name in measures if name not in _WITH_SERVERS} if what == "all" else {what: measures[what]}
-        "backtest": lambda: _backtest(seconds),
-        "failover": lambda: _failover(kills, load),
-    }
-    if what != "all" and what not in measures:
-        raise ConfigError("measure match, backtest, order, events, failover or all", what=what[:20])
-    chosen = measures if what == "all" else {what: measures[what]}
     told: dict[str, Any] = {"machine": machine(), "measured_at": to_iso(SystemClock().now_ns())}
     for name, measure in chosen.items():
         told[name] = msgspec.to_builtins(measure())
