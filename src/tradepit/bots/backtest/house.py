@@ -26,6 +26,7 @@ from tradepit.trading.risk.rule import Rule
 _ADVANCE = commands.AdvanceTime()
 _ENCODE = msgspec.json.Encoder().encode
 _MOST_AT_ONCE = 1_000_000  # things that happen between two ticks; more than that is a circle
+_WRITTEN_AT_ONCE = 1_024
 _REPORTS = (OrderReport, TradeReport, DayReport)
 
 Action = Callable[[], object]
@@ -68,11 +69,13 @@ class VirtualHouse:
         self._due: list[tuple[int, int, Action]] = []
         self._set_going = 0
         self._digest = sha256()
+        self._unwritten: list[Event | Refusal] = []
         self._day_of: dict[str, int] = {}
 
     @property
     def digest(self) -> str:
         """SHA-256 (hex) of all events so far, in order."""
+        self._write_down()
         return self._digest.hexdigest()
 
     # The world
@@ -115,6 +118,9 @@ class VirtualHouse:
 
     def advance(self, now_ns: int) -> None:
         """Let everything happen that is due up to ``now_ns``: what was sent arrives, sessions begin and end, days are settled."""
+        if (not self._due or self._due[0][0] > now_ns) and self.venue.next_wakeup_ns() > now_ns:
+            self.now_ns = max(self.now_ns, now_ns)
+            return
         done = 0
         while True:
             done += 1
@@ -191,7 +197,7 @@ class VirtualHouse:
         for event in self.venue.apply(command, self.now_ns):
             if isinstance(event, CommandRefused):
                 refused = event
-                self._digest.update(_ENCODE(event))
+                self._unwritten.append(event)
             else:
                 self._learn(event)
         return refused
@@ -204,8 +210,15 @@ class VirtualHouse:
             self.desk.exposure.on_phase(event.symbol, event.phase)
             self._happened(event)
         elif isinstance(event, StatementIssued | TickPublished):
-            self._digest.update(_ENCODE(event))
+            self._unwritten.append(event)
+
+    def _write_down(self) -> None:
+        """Take what has happened into the digest, each event by itself: how many go at once makes no difference."""
+        self._digest.update(b"".join(map(_ENCODE, self._unwritten)))
+        self._unwritten.clear()
 
     def _happened(self, news: News) -> None:
-        self._digest.update(_ENCODE(news))
+        self._unwritten.append(news)
+        if len(self._unwritten) >= _WRITTEN_AT_ONCE:
+            self._write_down()
         self._after(self._latency_ns, lambda: self._tell(news))
