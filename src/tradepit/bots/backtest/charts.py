@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from html import escape
 from itertools import pairwise
+from math import ceil, floor, log10
 from zoneinfo import ZoneInfo
 
 WIDTH, LEFT, RIGHT = 1000, 80, 12
@@ -61,10 +62,9 @@ def chart(axis: TimeAxis, points: Sequence[Point], *, height: int, kind: str, ma
         return 8 + (high - value) / (high - low) * (height - 32)
 
     parts = [f'<svg viewBox="0 0 {WIDTH} {height}" role="img" class="{kind}">']
-    for step in range(5):
-        value = low + (high - low) * step / 4
+    for value, label in scale(low, high):
         parts.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y(value):.1f}" y2="{y(value):.1f}"/>')
-        parts.append(f'<text x="{LEFT - 6}" y="{y(value) + 4:.1f}" text-anchor="end">{value:,.6g}</text>')
+        parts.append(f'<text x="{LEFT - 6}" y="{y(value) + 4:.1f}" text-anchor="end">{label}</text>')
     for x, day in axis.days():
         parts.append(f'<line class="day" x1="{x:.1f}" x2="{x:.1f}" y1="8" y2="{height - 24}"/>')
         parts.append(f'<text x="{x + 3:.1f}" y="{height - 8}">{day}</text>')
@@ -72,6 +72,14 @@ def chart(axis: TimeAxis, points: Sequence[Point], *, height: int, kind: str, ma
     parts.append(f'<polyline class="line" points="{line}"/>')
     parts += [_mark(axis.x(time_ns), y(value), up=up, text=text) for time_ns, value, up, text in marks]
     return "".join([*parts, "</svg>"])
+
+
+def scale(low: float, high: float, most: int = 6) -> list[tuple[float, str]]:
+    """Round values between ``low`` and ``high``, at most ``most``, each with as many digits as tell them apart."""
+    power = floor(log10((high - low) / (most - 1)))
+    step = next(size * 10.0**power for size in (1, 2, 5, 10, 20) if (high - low) / (size * 10.0**power) <= most - 1)
+    first, digits = ceil(low / step), max(0, -floor(log10(step)))
+    return [(number * step, f"{number * step:,.{digits}f}") for number in range(first, floor(high / step) + 1)]
 
 
 def thin(points: Sequence[Point], most: int = _MOST) -> Sequence[Point]:
