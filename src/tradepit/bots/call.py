@@ -6,8 +6,12 @@ from typing import Any
 
 from tradepit.trading.model.errors import BotRefused, TradepitError
 
+FAULTS = (Exception, SystemExit)
+"""What a bot may raise without anybody else taking harm: ``sys.exit`` in a bot ends the call, not the process."""
+
+_SHOWN = 20
 Take = Callable[[object], object]
-Then = Callable[[Exception | None], None] | None
+Then = Callable[[BaseException | None], None] | None
 Rest = Coroutine[Any, Any, None] | None
 
 
@@ -74,30 +78,32 @@ class Caller:
 
         ``then`` is told the exception or None; what the bot wanted before it is sent nevertheless.
         """
-        failure: Exception | None = None
+        failure: BaseException | None = None
         try:
             rest = take_all(method() if argument is None else method(argument), take)
             if rest is not None:
                 return self._go_on(rest, method, then)
-        except Exception as error:  # noqa: BLE001 - whatever a bot raises is its own affair
+        except FAULTS as error:
             failure = error
         self._called(method, failure, then)
         return None
 
     async def _go_on(self, rest: Coroutine[Any, Any, None], method: Callable[..., object], then: Then) -> None:
-        failure: Exception | None = None
+        failure: BaseException | None = None
         try:
             await rest
-        except Exception as error:  # noqa: BLE001 - whatever a bot raises is its own affair
+        except FAULTS as error:
             failure = error
         self._called(method, failure, then)
 
-    def _called(self, method: Callable[..., object], failure: Exception | None, then: Then) -> None:
+    def _called(self, method: Callable[..., object], failure: BaseException | None, then: Then) -> None:
         if failure is not None:
             self.exceptions += 1
             name = getattr(method, "__name__", "call")
             self.last_error = f"{name}: {failure if isinstance(failure, TradepitError) else repr(failure)}"[:300]
-            self._logger.opt(exception=failure).error("bot {}: {} raised", self._bot_id, name)
+            # A bot that raises now and then would fill the log: the first ones are shown, all are counted.
+            level = "ERROR" if self.exceptions <= _SHOWN else "DEBUG"
+            self._logger.opt(exception=failure).log(level, "bot {}: {} raised", self._bot_id, name)
         if then is not None:
             then(failure)
         self._after_each()

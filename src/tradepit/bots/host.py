@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from tradepit.bots.bot import BotBase
-from tradepit.bots.call import Caller, Rest, drive
+from tradepit.bots.call import FAULTS, Caller, Rest, drive
 from tradepit.bots.context import BotContext, Supplies
 from tradepit.bots.desk import BotDesk
 from tradepit.bots.events import BotEvent, EventKind
@@ -69,7 +69,7 @@ class BotHost:
         self._read_clock()
         try:
             self.bot = make(self.ctx)
-        except Exception as error:
+        except FAULTS as error:
             raise BotRefused("BOT_FAILED_TO_START", "The bot's constructor raised.", error=repr(error)[:200]) from error
 
     # Before the start
@@ -180,7 +180,7 @@ class BotHost:
         """The host's figures, and under ``bot`` what the bot says of itself. Never raises."""
         try:
             own = dict(self.bot.health())
-        except Exception as error:  # noqa: BLE001 - a bot's fault is told, not spread
+        except FAULTS as error:
             own = {"ok": False, "error": repr(error)[:200]}
         return {
             "phase": self.phase.value,
@@ -248,7 +248,7 @@ class BotHost:
         return None if self.phase in _DEAF else self._call(self.bot.on_event, event)
 
     def _call(
-        self, method: Callable[..., object], argument: object = None, then: "Callable[[Exception | None], None] | None" = None
+        self, method: Callable[..., object], argument: object = None, then: "Callable[[BaseException | None], None] | None" = None
     ) -> Rest:
         self._read_clock()
         self._wished = 0
@@ -260,7 +260,7 @@ class BotHost:
         self.phase = Phase.STARTING
         return self._call(self.bot.on_start, None, self._started)
 
-    def _started(self, error: Exception | None) -> None:
+    def _started(self, error: BaseException | None) -> None:
         self.phase, self.reason = (Phase.RUNNING, "") if error is None else (Phase.ERROR, repr(error)[:200])
 
     def _tick(self, tick: Tick) -> Rest:
@@ -272,7 +272,7 @@ class BotHost:
         self._wished = 0
         return self._caller.call(self.bot.on_tick, market, self.want, self._ticked)
 
-    def _ticked(self, error: Exception | None) -> None:
+    def _ticked(self, error: BaseException | None) -> None:
         if error is None:
             self.consecutive_errors = 0
             return

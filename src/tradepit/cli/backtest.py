@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
@@ -48,15 +48,16 @@ def run_backtest(
     twice = sorted(set(given) & set(swept))
     if twice:
         raise BadRequest("A parameter is either given or swept.", param=twice[0])
-    bot_class = load_bot(bot)
+    # What a bot prints must not get between the figures of a program that reads them.
+    with redirect_stdout(sys.stderr):
+        bot_class = load_bot(bot)
     if swept:
         return _sweep(bot, ticks, combinations(given, swept), settings, report, workers, json=json)
     check_config(bot_class, given)
     catalog = load_catalog()
     recording = read_recording(ticks, catalog)
-    backtest = Backtest(bot_class, given, recording, settings, catalog)
-    with _progress("ticks") as tell:
-        result = backtest.run(tell)
+    with redirect_stdout(sys.stderr), _progress("ticks") as tell:
+        result = Backtest(bot_class, given, recording, settings, catalog).run(tell)
     files = _written(lambda: write_report(result, report)) if report is not None else []
     if json:
         print_json(summary(result) | {"files": [str(file) for file in files]})

@@ -1,6 +1,7 @@
 """The host: what bots send, what they are told, and that their faults stay theirs."""
 
 import asyncio
+import sys
 from typing import Any
 
 import pytest
@@ -108,6 +109,13 @@ def test_exceptions_in_a_row_pause_the_bot_and_cancel_what_works() -> None:
     stage.host.resume()
     stage.show(tick(22500, 22502, after_s=9))
     assert stage.host.health()["ticks"] == 5
+
+
+def test_a_bot_that_wants_to_end_the_process_ends_its_call() -> None:
+    stage = _started(lambda ctx, market: sys.exit(3), BUY)
+    stage.show(*_ticks(2))
+    assert stage.host.health()["last_error"] == "on_tick: SystemExit(3)"
+    assert len(stage.take()) == 1
 
 
 def test_an_exception_now_and_then_does_not_pause_and_what_was_wanted_before_it_is_sent() -> None:

@@ -28,6 +28,7 @@ class Crosses(BotBase):
 
     def on_tick(self, market):
         self.ticks += 1
+        print("a bot talks")
         if self.config.fails == "raises":
             raise ValueError("as told")
         if self.config.fails == "dies":

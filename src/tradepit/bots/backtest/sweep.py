@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import product
 from multiprocessing.connection import Connection, wait
@@ -119,6 +120,8 @@ def _work(line: Connection, job: SweepJob) -> None:
     from loguru import logger  # noqa: PLC0415 - a worker's own
 
     logger.remove()
+    # Many bots printing at once are of use to nobody.
+    sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - until the process ends
     catalog = load_catalog()
     recording = read_recording([Path(path) for path in job.paths], catalog)
     while True:
