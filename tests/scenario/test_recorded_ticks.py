@@ -14,6 +14,8 @@ import yaml
 from nats.aio.msg import Msg
 from tests.house_under_test import Json, Outside, told
 
+from tradepit.cli.parity import run_parity
+
 _ROOT = Path(__file__).resolve().parents[2]
 _FILE = _ROOT.parent / "shared" / "data" / "cffex_if2101_ticks_20210104_20210105.parquet"
 _TICK = Decimal("0.2")
@@ -83,6 +85,7 @@ async def test_both_recorded_days_go_through_the_house(tmp_path: Path) -> None:
     proof = report["proof"]
     assert (proof["clean"], proof["lost"], proof["duplicated"], proof["unexplained"]) == (True, 0, 0, 0), proof
     _is_copied(tmp_path / "demo" / "recordings")
+    assert run_parity(tmp_path / "demo", json=True) == 0, "the session is not the same through the backtester"
     _is_within_its_day(ticks, trades, *orders)
     assert twap.get("status") == "accepted"
     _twap_stayed_small(trades)

@@ -188,7 +188,7 @@ def diff_env(*, config: Config = None, json: Json = False) -> int:
 
 @app.command
 def bench(
-    what: Literal["match", "order", "events", "failover", "tq", "all"] = "all",
+    what: Literal["match", "backtest", "order", "events", "failover", "tq", "all"] = "all",
     *,
     kills: int = 50,
     load: float | None = None,
@@ -197,7 +197,7 @@ def bench(
     logins: Literal["shared", "separate"] = "shared",
     json: Json = False,
 ) -> int:
-    """Measure matching, the order path, events, failover or the broker connect, each beside a peer or the bare transport.
+    """Measure matching, backtests, the order path, events, failover or the broker connect, each beside a peer or the bare transport.
 
     ``all`` leaves out ``tq``, which needs RabbitMQ, Valkey or Redis, and PostgreSQL installed. LOAD is orders a second: 100 for
     ``failover``, 50 for ``tq`` unless told. LOGINS of ``tq``: the five services that log in share one process and login, or each
@@ -233,6 +233,53 @@ def verify_connect(
     from tradepit.cli.verify_connect import run_verify_connect  # noqa: PLC0415 - each command loads only what it needs
 
     return run_verify_connect(folder, config=config, published=published)
+
+
+@app.command
+def backtest(
+    bot: str,
+    *,
+    ticks: Annotated[list[Path], Parameter(consume_multiple=True, negative="")],
+    param: Annotated[list[str] | None, Parameter(consume_multiple=True, negative="")] = None,
+    sweep: Annotated[list[str] | None, Parameter(consume_multiple=True, negative="")] = None,
+    seed: int = 1,
+    latency_ms: float = 0.0,
+    deposit: str = "10000000",
+    account: str = "A1",
+    report: Path | None = None,
+    workers: int = 0,
+    config: Annotated[
+        Path | None, Parameter(name=["--config", "-c"], help="A house's settings: its risk limits and venue.")
+    ] = None,
+    json: Json = False,
+) -> int:
+    """Run BOT (``file.py``, ``file.py:Class``, ``package.module:Class``) over recorded ticks, on the house's own venue and ledger.
+
+    ``--param fast=20`` sets a parameter, ``--sweep fast=10,20,40 slow=100,200`` runs all combinations on all processors. ``--report``
+    is a folder for an HTML page and Parquet files. Exit 1 when the bot raised, or a run of a sweep failed.
+    """
+    from tradepit.cli import backtest as command  # noqa: PLC0415 - each command loads only what it needs
+
+    house = None if config is None else load(config)
+    settings = command.settings_from(house, account=account, deposit=deposit, seed=seed, latency_ms=latency_ms)
+    return command.run_backtest(
+        bot,
+        ticks=ticks,
+        params=param or (),
+        sweep=sweep or (),
+        settings=settings,
+        report=report,
+        workers=workers,
+        json=json,
+    )
+
+
+@app.command
+def parity(folder: Path = Path(".tradepit/demo"), *, json: Json = False) -> int:
+    """Play the recorded session in FOLDER through the backtester: exit 0 when it gives the same fills one by one, 1 with each that differs."""
+    from tradepit.cli.parity import run_parity  # noqa: PLC0415 - each command loads only what it needs
+
+    return run_parity(folder, json=json)
 
 
 @app.command

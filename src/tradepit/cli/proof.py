@@ -1,6 +1,8 @@
 """The proof of a stopped house: the independent verifier's verdict over the journals in its folder."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -33,15 +35,27 @@ def judge(folder: Path, *, strict: bool = False, tell: verify.Told = verify.nobo
 
     Raises ``verify.UnreadableError``, ConfigError.
     """
+    with journals_of(folder) as journals:
+        return _run(folder, journals, strict=strict, tell=tell)
+
+
+def settings_in(folder: Path) -> Settings:
+    """The settings of the house in ``folder``, the defaults without a file of them. Raises ConfigError."""
     path = folder / SETTINGS_FILE
-    settings = load(path, environment={}) if path.exists() else Settings()
-    if settings.journal != "jetstream":
+    return load(path, environment={}) if path.exists() else Settings()
+
+
+@contextmanager
+def journals_of(folder: Path) -> Iterator[dict[str, str]]:
+    """Where the journals of the stopped house in ``folder`` are, by name. Raises ConfigError."""
+    if settings_in(folder).journal != "jetstream":
         journals = folder / JOURNAL_FOLDER
-        return _run(folder, {name: str(journals / name) for name in JOURNALS}, strict=strict, tell=tell)
+        yield {name: str(journals / name) for name in JOURNALS}
+        return
     server = NatsServer(folder / SERVER_FOLDER)
     server.start()
     try:
-        return _run(folder, {name: f"{server.url}/{stream_of(name)}" for name in JOURNALS}, strict=strict, tell=tell)
+        yield {name: f"{server.url}/{stream_of(name)}" for name in JOURNALS}
     finally:
         server.stop()
 

@@ -11,6 +11,7 @@ TradepitError
 │   ├── RiskRefused           a rule of the risk review said no (code is the rule's)
 │   ├── VenueRefused          the exchange said no (code is the exchange's)
 │   ├── RecordingRefused      a recording of ticks, or one of its rows, cannot be used (code says why)
+│   ├── BotRefused            a bot, its parameters or what it asks for cannot be used (code says why)
 │   ├── DuplicateId           DUPLICATE_ID: the id was used for a different request
 │   ├── OrderNotFound         ORDER_NOT_FOUND
 │   └── InstrumentNotFound    INSTRUMENT_NOT_FOUND
@@ -119,6 +120,12 @@ class RecordingRefused(_CodedRefusal):
     """A recording of ticks cannot be used."""
 
     code = "RECORDING_REFUSED"
+
+
+class BotRefused(_CodedRefusal):
+    """The bot cannot be used."""
+
+    code = "BOT_REFUSED"
 
 
 class DuplicateId(RequestRefused):
