@@ -26,7 +26,10 @@ orders:
 ```
 
 Limits of ours never stand in the way of an order that strictly reduces exposure (column *spares reducing*); facts do. No rule
-ever blocks a cancel. A rule whose settings are not valid, or that fails while it is asked, refuses with `RULE_FAILED`: it fails
+ever blocks a cancel. Limits can also be set for scopes: `global` changes the configured ones field by field; `account:`, `bot:`,
+`symbol:` and `reference:` only tighten them, because an order must pass the limits of every scope it falls under: **the
+strictest wins**. What is judged stays the account's. `rate`, whose buckets belong to an account or a bot, takes the smaller
+number of each. A rule whose settings are not valid, or that fails while it is asked, refuses with `RULE_FAILED`: it fails
 closed.
 """
 

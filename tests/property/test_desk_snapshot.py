@@ -50,7 +50,7 @@ class Story:
             self.now_ns += self.chance.choice((0, 1, S // 20, S))
             found += self.chance.choice(
                 (self.order, self.order, self.send, self.arrive, self.trade, self.trade, self.report, self.report, self.report,
-                 self.repeat, self.doubt, self.cancel, self.end, self.algo, self.state, self.foreign, self.term, self.roll)
+                 self.repeat, self.doubt, self.cancel, self.end, self.algo, self.state, self.limit, self.foreign, self.term, self.roll)
             )()  # fmt: skip
         return found
 
@@ -66,6 +66,8 @@ class Story:
             order_type=chance.choice((OrderType.LIMIT, OrderType.LIMIT, OrderType.FAK)),
             price_ticks=PRICE + chance.randint(-9, 9),
             reference=chance.choice(("", "bot", *self.algos)),
+            bot=chance.choice(("", "b1", "b2")),
+            sequence=chance.choice((0, len(self.intents) + 1)),
         )
         return msgspec.structs.replace(told, **more)
 
@@ -146,6 +148,11 @@ class Story:
         scope = self.chance.choice(("account:A2", "symbol:IF2502", "reference:bot"))
         return [facts.StateSet(time_ns=1, scope=scope, state=self.chance.choice(list(TradingState)), who="me", reason="")]
 
+    def limit(self) -> list[facts.Fact]:
+        scope = self.chance.choice(("global", "account:A1", "bot:b1", "symbol:IF2502"))
+        limits = self.chance.choice(("{}", '{"order_size":{"max_lots":5}}', "not to be read"))
+        return [facts.LimitsSet(time_ns=1, scope=scope, limits=limits, who="me", reason="")]
+
     def term(self) -> list[facts.Fact]:
         self.epoch += 1
         return [facts.TermBegan(time_ns=1, epoch=self.epoch, holder="om")]
@@ -196,7 +203,7 @@ def state_of(desk: OrderDesk) -> dict[str, Any]:
         register[name] = {day: list(things) for day, things in register[name].days()}
     for name in ("orders", "working", "in_doubt"):
         register[name] = list(register[name].items())
-    return {**register, "exposure": desk.exposure}
+    return {**register, "exposure": desk.exposure, "limits": desk.limits.settings}
 
 
 def digest(desk: OrderDesk) -> str:
@@ -213,7 +220,7 @@ def digest(desk: OrderDesk) -> str:
 
 
 def copy_of(desk: OrderDesk) -> OrderDesk:
-    builder = DeskBuilder(desk.rules)
+    builder = DeskBuilder(desk.limits.configured)
     sealed = unseal(seal(list(take(desk)), 7))
     assert sealed.mark == 7
     for piece in sealed.pieces:

@@ -163,6 +163,8 @@ class Desk:
         assert holding.long.lots <= LIMIT
         assert holding.short.lots <= LIMIT
         assert holding.net == self.net
+        worst = tuple(holding.worst_after(side, Offset.OPEN, 0) for side in (Side.BUY, Side.SELL))
+        assert holding.worst_lots() == worst
         assert sum(working.left for working in holding.working.values()) == sum(self.left.values())
         assert holding.buying + holding.selling == sum(self.left.values())
         assert len(holding.working) == self.exposure.books["a"].working_orders == len(self.left)

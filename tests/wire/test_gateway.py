@@ -14,7 +14,7 @@ from tradepit.wire.simulator import ErrorReply
 
 INTENT_JSON = (
     b'{"client_order_id":"c1","account":"A","symbol":"IF2501","exchange":"CFFEX","side":"BUY","offset":"OPEN",'
-    b'"order_type":"LIMIT","price_ticks":19500,"volume_lots":2,"created_ns":0,"reference":""}'
+    b'"order_type":"LIMIT","price_ticks":19500,"volume_lots":2,"created_ns":0,"reference":"","bot":"","sequence":0,"expires_ns":0}'
 )
 INTENT = OrderIntent(
     client_order_id="c1",

@@ -188,7 +188,7 @@ def diff_env(*, config: Config = None, json: Json = False) -> int:
 
 @app.command
 def bench(
-    what: Literal["match", "backtest", "order", "events", "failover", "tq", "all"] = "all",
+    what: Literal["match", "backtest", "risk", "order", "events", "failover", "tq", "all"] = "all",
     *,
     kills: int = 50,
     load: float | None = None,
@@ -197,7 +197,7 @@ def bench(
     logins: Literal["shared", "separate"] = "shared",
     json: Json = False,
 ) -> int:
-    """Measure matching, backtests, the order path, events, failover or the broker connect, each beside a peer or the bare transport.
+    """Measure matching, backtests, the risk review, the order path, events, failover or the broker connect, beside a peer or the bare transport.
 
     ``all`` leaves out ``tq``, which needs RabbitMQ, Valkey or Redis, and PostgreSQL installed. LOAD is orders a second: 100 for
     ``failover``, 50 for ``tq`` unless told. LOGINS of ``tq``: the five services that log in share one process and login, or each

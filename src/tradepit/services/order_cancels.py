@@ -74,7 +74,7 @@ class OrderCancels:
         if key in register.cancel_wanted:
             await self._term.write()
         else:
-            await self._wait_for_rate(account)
+            await self._wait_for_rate(order)
             await self._term.write(self.wish(order))
         return await self._send(key)
 
@@ -86,7 +86,7 @@ class OrderCancels:
     async def carry_out(self, order: Order) -> None:
         """Send a journaled wish; whatever comes in its way, it is sent again later."""
         try:
-            await self._wait_for_rate(order.intent.account)
+            await self._wait_for_rate(order)
             await self._send((order.intent.account, order.client_order_id))
         except (RequestRefused, OutcomeUnknown, NotActive) as error:
             logger.warning("cancel of {} in hand: {}", order.client_order_id, error)
@@ -141,8 +141,9 @@ class OrderCancels:
             raise
         return self._term.learn_order(order)
 
-    async def _wait_for_rate(self, account: str) -> None:
-        desk = self._term.desk
-        wait_ns = review_cancel(account, desk.exposure, desk.rules, self._clock.now_ns())
+    async def _wait_for_rate(self, order: Order) -> None:
+        desk, intent = self._term.desk, order.intent
+        rules = desk.limits.rules_for(intent)
+        wait_ns = review_cancel(intent.account, desk.exposure, rules, self._clock.now_ns(), bot=intent.bot)
         if wait_ns:
             await self._clock.sleep(wait_ns / 1e9)

@@ -64,10 +64,11 @@ def test_fees_profit_and_margin_are_the_ledgers_and_the_bot_reckons_the_same() -
     assert (figures.round_trips, figures.winners, figures.max_position, figures.final_position) == (1, 1, 1, {})
 
 
-def test_margin_that_is_not_there_is_an_order_the_exchange_rejects() -> None:
-    result = run(Scripted, _script(_buy), recording(quoted(FLAT)), deposit=Decimal(1000))
-    assert [(order.status, order.reason) for order in result.orders] == [(OrderStatus.REJECTED, "INSUFFICIENT_MONEY")]
-    assert result.host["refusals"] == {"INSUFFICIENT_MONEY": 1}
+def test_margin_that_is_not_there_is_refused_by_the_house_and_without_its_rule_by_the_exchange() -> None:
+    for risk, status in (({}, OrderStatus.RISK_REJECTED), ({"margin": False}, OrderStatus.REJECTED)):
+        result = run(Scripted, _script(_buy), recording(quoted(FLAT)), deposit=Decimal(1000), risk=risk)
+        assert [(order.status, order.reason) for order in result.orders] == [(status, "INSUFFICIENT_MONEY")]
+        assert result.host["refusals"] == {"INSUFFICIENT_MONEY": 1}
 
 
 def test_the_houses_own_risk_rules_judge_and_their_refusal_is_told() -> None:

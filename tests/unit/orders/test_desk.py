@@ -4,13 +4,13 @@ from typing import ClassVar
 
 import msgspec
 import pytest
-from tests.order_path import DAY, AtMostTen, an_intent, instrument
+from tests.order_path import DAY, START_NS, AtMostTen, an_intent, instrument
 from tests.unit.orders.test_register import a_trade, an_order
 
 from tradepit.trading.model.errors import DuplicateId
 from tradepit.trading.model.order import OrderIntent
 from tradepit.trading.model.report import DayReport, OrderReport, TradeReport
-from tradepit.trading.model.terms import OrderStatus, TradingState
+from tradepit.trading.model.terms import OrderStatus, SessionPhase, TradingState
 from tradepit.trading.orders import events as facts
 from tradepit.trading.orders.desk import OrderDesk
 from tradepit.trading.risk.exposure import Exposure
@@ -18,6 +18,7 @@ from tradepit.trading.risk.holding import Holding
 from tradepit.trading.risk.rate import Rate
 from tradepit.trading.risk.refusal import Refused
 from tradepit.trading.risk.rule import Rule
+from tradepit.trading.risk.rules import default_rules
 
 KEY = {"account": "A1", "client_order_id": "c1"}
 
@@ -180,3 +181,44 @@ def test_replaying_rebuilds_the_request_buckets_too() -> None:
     assert replayed.exposure == live.exposure
     assert live.decide(an_intent(7), 1, 1)[0] is None
     assert replayed.decide(an_intent(7), 1, 1)[0] is None
+
+
+def test_a_bots_number_names_one_order() -> None:
+    desk = a_desk()
+    first = an_intent(1, bot="b", sequence=7)
+    for fact in desk.decide(first, 5, 3)[1]:
+        desk.apply(fact)
+    again = an_intent("other-id", bot="b", sequence=7)
+    known = desk.known(again)
+    assert known is not None
+    assert known.client_order_id == "c1"
+    with pytest.raises(DuplicateId):
+        desk.known(an_intent("other-id", bot="b", sequence=7, lots=6))
+    assert desk.known(an_intent("next", bot="b", sequence=8)) is None
+    assert desk.known(an_intent("other-id", bot="b2", sequence=7)) is None
+
+
+def test_limits_are_facts_and_a_question_has_no_effect() -> None:
+    desk = a_desk(*default_rules())
+    opening = an_intent(lots=5, bot="b")
+    desk.exposure.on_phase("IF2501", SessionPhase.CONTINUOUS)
+    assert desk.evaluate(opening, START_NS) is None
+    limits = desk.limits.changed("bot:b", {"order_size": {"max_lots": 4}})
+    desk.apply(facts.LimitsSet(time_ns=9, scope="bot:b", limits=limits, who="risk", reason="new bot"))
+    for _ in range(50):
+        refused = desk.evaluate(opening, START_NS)
+        assert refused is not None
+        assert refused.code == "QUANTITY_EXCEEDS_MAXIMUM"
+    assert desk.exposure.books["A1"].requests.day_orders == 0
+    assert desk.limits.settings["bot:b"].who == "risk"
+
+
+@pytest.mark.parametrize(("reason", "counted"), [("INSUFFICIENT_MONEY", 1), ("NOT_SENT", 0)])
+def test_refusals_of_the_exchange_are_counted_lost_orders_are_not(reason: str, counted: int) -> None:
+    desk = a_desk()
+    for fact in desk.decide(an_intent(), 5, 3)[1]:
+        desk.apply(fact)
+    refused = msgspec.structs.replace(an_order(OrderStatus.REJECTED), intent=an_intent(), reason=reason)
+    for _ in range(2):
+        desk.apply(facts.ReportApplied(time_ns=7, report=OrderReport(sequence=0, time_ns=1, trading_day=DAY, order=refused)))
+    assert len(desk.exposure.books["A1"].rejects.instants) == counted

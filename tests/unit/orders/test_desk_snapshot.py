@@ -35,10 +35,10 @@ def test_a_desk_comes_back_from_its_bytes() -> None:
     assert unseal(state).mark == 12345
     copied = built(state)
     assert copied.exposure == desk.exposure
-    assert copied.exposure.books["A1"].orders.level == 1_000_000_000
+    assert copied.exposure.books["A1"].requests.orders.level == 1_000_000_000
     assert copied.register.orders == desk.register.orders
     assert copied.register.report_sequence == 4
-    assert copied.rules == RULES
+    assert copied.limits.base == RULES
 
 
 def _filled() -> Report:

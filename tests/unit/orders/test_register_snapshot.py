@@ -70,7 +70,7 @@ def test_pieces_that_do_not_belong_together_are_refused() -> None:
     with pytest.raises(LookupError):
         RegisterBuilder().put(FirstSeen(day=DAY, places=[0]))
     with pytest.raises(ValueError, match="zip"):
-        RegisterBuilder().put(Rows(orders=[], lots=[1], unnamed=[]))
+        RegisterBuilder().put(Rows(orders=[], lots=[1], unnamed=[], unnumbered=[]))
 
 
 def test_a_copy_forgets_as_the_register_does() -> None:

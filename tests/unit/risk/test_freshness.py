@@ -27,3 +27,13 @@ def test_an_instant_may_be_required(exposure: Exposure, make_intent: Callable[..
     refused = Freshness(instant_required=True).check(untold, exposure, now)
     assert refused is not None
     assert refused.code == "STALE_INTENT"
+
+
+@pytest.mark.parametrize(("left_ns", "fresh"), [(1, True), (0, False), (-5 * MS, False)])
+def test_an_expiry_is_kept(
+    left_ns: int, fresh: bool, exposure: Exposure, make_intent: Callable[..., OrderIntent], now: int
+) -> None:
+    refused = Freshness().check(make_intent(expires_ns=now + left_ns), exposure, now)
+    assert (refused is None) is fresh
+    if refused is not None:
+        assert (refused.code, refused.limit, refused.value) == ("STALE_INTENT", "expiry", f"{-left_ns // MS} ms late")

@@ -25,7 +25,7 @@ class Broken(Rule, frozen=True, kw_only=True):
     def check(self, intent: OrderIntent, exposure: Exposure, now_ns: int) -> Refused | None:
         raise ZeroDivisionError("no such thing")
 
-    def delay_cancel(self, account: str, exposure: Exposure, now_ns: int) -> int:
+    def delay_cancel(self, account: str, bot: str, exposure: Exposure, now_ns: int) -> int:
         raise ZeroDivisionError("no such thing")
 
 

@@ -25,4 +25,4 @@ def test_every_rule_has_working_defaults_and_refuses_unknown_settings(
 def test_a_rule_must_say_how_it_checks(exposure: Exposure, make_intent: Callable[..., OrderIntent], now: int) -> None:
     with pytest.raises(NotImplementedError):
         Rule().check(make_intent(), exposure, now)
-    assert Rule().delay_cancel("a", exposure, now) == 0
+    assert Rule().delay_cancel("a", "", exposure, now) == 0

@@ -7,7 +7,7 @@ import pytest
 from tradepit.trading.model.order import Order, OrderIntent
 from tradepit.trading.model.terms import OrderStatus, OrderType, Side
 from tradepit.trading.risk.exposure import Exposure
-from tradepit.trading.risk.self_trade import SelfTrade
+from tradepit.trading.risk.self_trade import GivesWay, SelfTrade
 
 
 @pytest.mark.parametrize(
@@ -47,3 +47,26 @@ def test_other_accounts_may_be_met(exposure: Exposure, make_intent: Callable[...
     exposure.on_accepted(make_intent(side=Side.SELL))
     assert SelfTrade().check(make_intent(account="b"), exposure, now) is None
     assert SelfTrade().check(make_intent(), exposure, now) is not None
+
+
+def test_accounts_under_one_control_do_not_meet(exposure: Exposure, make_intent: Callable[..., OrderIntent], now: int) -> None:
+    exposure.open_account("b", exposure.books["a"].opening_equity)
+    exposure.on_accepted(make_intent(account="b", side=Side.SELL))
+    assert SelfTrade(groups={"g": ["c", "b"]}).check(make_intent(), exposure, now) is None
+    refused = SelfTrade(groups={"g": ["a", "b"]}).check(make_intent(), exposure, now)
+    assert refused is not None
+    assert refused.message == "would meet a resting order of b"
+
+
+def test_what_is_in_the_way_is_named_where_it_gives_way(
+    exposure: Exposure, make_intent: Callable[..., OrderIntent], now: int
+) -> None:
+    for name, price, kind in (("r1", 25_000, OrderType.LIMIT), ("r2", 24_999, OrderType.LIMIT), ("f", 26_000, OrderType.FAK)):
+        exposure.on_accepted(make_intent(client_order_id=name, price_ticks=price, order_type=kind))
+    sell = make_intent(client_order_id="s", side=Side.SELL)
+    assert SelfTrade().in_the_way(sell, exposure) == []
+    giving = SelfTrade(policy=GivesWay.CANCEL_RESTING)
+    assert giving.in_the_way(sell, exposure) == ["r1"]
+    assert giving.in_the_way(make_intent(side=Side.SELL, order_type=OrderType.MARKET, price_ticks=0), exposure) == ["r1", "r2"]
+    assert giving.in_the_way(make_intent(account="b"), exposure) == []
+    assert giving.check(sell, exposure, now) is not None

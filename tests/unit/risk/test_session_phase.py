@@ -26,5 +26,7 @@ def test_only_limit_orders_go_into_an_auction(
         assert SessionPhase(auctions=False).check(intent, exposure, now) is not None
 
 
-def test_an_unknown_market_is_closed(exposure: Exposure, make_intent: Callable[..., OrderIntent], now: int) -> None:
-    assert SessionPhase().check(make_intent(symbol="x1"), exposure, now) is not None
+def test_an_unknown_contract_is_the_next_rules_to_refuse(
+    exposure: Exposure, make_intent: Callable[..., OrderIntent], now: int
+) -> None:
+    assert SessionPhase().check(make_intent(symbol="x1"), exposure, now) is None

@@ -19,3 +19,15 @@ def test_doubt_stops_the_contract_of_the_account_only(
     assert "o1" in refused.message
     assert UnknownOrder().check(make_intent(symbol="rb2505"), exposure, now) is None
     assert UnknownOrder(refuse_while_pending=False).check(make_intent(client_order_id="o2"), exposure, now) is None
+
+
+def test_incomplete_reports_stop_the_account(exposure: Exposure, make_intent: Callable[..., OrderIntent], now: int) -> None:
+    exposure.reconcile("a", begins=True)
+    exposure.reconcile("a", begins=True)
+    refused = UnknownOrder().check(make_intent(symbol="rb2505"), exposure, now)
+    assert refused is not None
+    assert (refused.code, refused.value) == ("STREAM_RECONCILING", "a")
+    assert UnknownOrder().check(make_intent(account="b"), exposure, now) is None
+    exposure.reconcile("a", begins=False)
+    exposure.reconcile("a", begins=False)
+    assert UnknownOrder().check(make_intent(), exposure, now) is None

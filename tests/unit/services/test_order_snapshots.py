@@ -61,7 +61,7 @@ async def test_what_was_kept_is_read_back(journal: MemoryJournal) -> None:
     assert found is not None
     assert (found[1], keeper.kept, reader.kept) == (3, 3, 3)
     assert found[0].register.orders == desk.register.orders
-    assert found[0].rules == RULES
+    assert found[0].limits.base == RULES
 
 
 async def test_without_a_snapshot_there_is_none_and_nobody_is_warned(journal: MemoryJournal, warned: list[str]) -> None:

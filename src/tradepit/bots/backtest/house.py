@@ -172,7 +172,7 @@ class VirtualHouse:
             self.desk.exposure.transfer(command.account, command.amount)
 
     def _cancel(self, account: str, client_order_id: str) -> None:
-        wait_ns = review_cancel(account, self.desk.exposure, self.desk.rules, self.now_ns)
+        wait_ns = review_cancel(account, self.desk.exposure, self.desk.limits.base, self.now_ns)
         command = commands.CancelOrder(account=account, client_order_id=client_order_id)
         if wait_ns > 0:
             self._after(wait_ns, lambda: self.take_cancel(command))

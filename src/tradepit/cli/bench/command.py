@@ -25,13 +25,14 @@ def run_bench(
     measures: dict[str, Callable[[], msgspec.Struct | Mapping[str, object]]] = {
         "match": lambda: _match(seconds),
         "backtest": lambda: _backtest(seconds),
+        "risk": _risk,
         "order": lambda: _order(seconds, journal),
         "events": lambda: _events(seconds),
         "failover": lambda: _failover(kills, 100.0 if load is None else load),
         "tq": lambda: _tq(50.0 if load is None else load, seconds, logins),
     }
     if what != "all" and what not in measures:
-        raise ConfigError("measure match, backtest, order, events, failover, tq or all", what=what[:20])
+        raise ConfigError("measure match, backtest, risk, order, events, failover, tq or all", what=what[:20])
     # What needs servers that do not come with the package is measured when it is named.
     chosen = {name: measures[name] for name in measures if name not in _WITH_SERVERS} if what == "all" else {what: measures[what]}
     told: dict[str, Any] = {"machine": machine(), "measured_at": to_iso(SystemClock().now_ns())}
@@ -78,6 +79,12 @@ def _backtest(seconds: float) -> Mapping[str, object]:
     from tradepit.cli.bench.backtest import run  # noqa: PLC0415 - peers are heavy
 
     return run(repeats=max(1, round(seconds / 2)))
+
+
+def _risk() -> msgspec.Struct:
+    from tradepit.cli.bench.risk import measure  # noqa: PLC0415 - each measurement loads only what it needs
+
+    return measure()
 
 
 def _order(seconds: float, journal: str) -> msgspec.Struct:

@@ -37,6 +37,7 @@ _NO_LIMITS = {
     "rate": {"orders_per_s": 1_000_000, "order_burst": 1_000_000, "cancels_per_s": 1_000_000, "cancel_burst": 1_000_000},
     "position_limit": {"max_long": 1_000_000, "max_short": 1_000_000},
     "working_cap": {"max_per_symbol": 1_000_000, "max_per_account": 1_000_000},
+    "circuit": {"max_rejects": None},
 }
 _ROUNDS = 4
 _BODY = b'{"symbol":"IF2501","price":4400,"volume":1,"account":"A1","type":"FAK","client_order_id":"%b"}'

@@ -109,7 +109,7 @@ def _is_known(floor: Floor, intent: OrderIntent) -> bool:
         raise VolumeNotValid(client_order_id=intent.client_order_id)
     if abs(intent.price_ticks) > MAX_TICKS:
         raise PriceNotValid(client_order_id=intent.client_order_id)
-    if len(intent.reference) > MAX_REFERENCE or abs(intent.created_ns) >= 2**63:
+    if len(intent.reference) > MAX_REFERENCE or len(intent.bot) > MAX_REFERENCE or abs(intent.created_ns) >= 2**63:
         raise BadRequest("The reference or the instant is too long.", client_order_id=intent.client_order_id)
     return False
 

@@ -9,7 +9,9 @@ class OrderIntent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One order as asked for. ``client_order_id`` is the sender's own id: sending it twice is sending it once.
 
     ``price_ticks`` is 0 for market orders. ``created_ns`` is the sender's instant (UTC ns), 0 when not told.
-    ``reference`` is free text of the sender, carried through unchanged (an algorithm's id, a bot's id).
+    ``reference`` is free text of the sender, carried through unchanged (an algorithm's id). ``bot`` is the id of the bot that
+    wants the order, ``sequence`` its number of the bot's orders on the account (rising, 0 when not told): a second order under a
+    number already used is the first one told again. From ``expires_ns`` (UTC ns, 0: never) on the order is not wanted any more.
     """
 
     client_order_id: str
@@ -23,6 +25,9 @@ class OrderIntent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     volume_lots: int
     created_ns: int = 0
     reference: str = ""
+    bot: str = ""
+    sequence: int = 0
+    expires_ns: int = 0
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True, gc=False):

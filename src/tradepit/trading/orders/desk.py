@@ -8,30 +8,39 @@ import msgspec
 from tradepit.trading.model.errors import DuplicateId
 from tradepit.trading.model.order import Order, OrderIntent
 from tradepit.trading.model.report import DayReport, OrderReport, Report, TradeReport
-from tradepit.trading.model.terms import TradingState
+from tradepit.trading.model.terms import OrderStatus, TradingState
 from tradepit.trading.orders import events as facts
 from tradepit.trading.orders.register import OrderRegister
 from tradepit.trading.risk.exposure import Exposure
+from tradepit.trading.risk.limits import LimitBook, Setting
 from tradepit.trading.risk.refusal import Refused
-from tradepit.trading.risk.review import Approved, charge, review
+from tradepit.trading.risk.review import Approved, charge, evaluate, review
 from tradepit.trading.risk.rule import Rule
+
+# A lost order that was voided: the exchange refused nothing.
+NOT_SENT = "NOT_SENT"
 
 
 class OrderDesk:
     """Decides and folds. ``decide`` never changes orders; the facts it returns do, once they are applied.
 
     Facts are applied in the journal's order. Replaying a journal with ``replayed=True`` rebuilds the same desk, the request
-    buckets included.
+    buckets included. ``limits`` are the rules, as configured and as facts have set them since.
     """
 
     def __init__(self, rules: Sequence[Rule]) -> None:
-        self.rules = tuple(rules)
+        self.limits = LimitBook(rules)
         self.register = OrderRegister()
         self.exposure = Exposure()
 
     def known(self, intent: OrderIntent) -> Order | None:
-        """The order this intent already became, None for a new id. Raises DuplicateId when the id was used for another order."""
+        """The order this intent already became, None for a new one. Raises DuplicateId when its id, or its bot's number, was used for
+        another order.
+        """
         order = self.register.find(intent.account, intent.client_order_id)
+        if order is None and intent.bot and intent.sequence:
+            order = self.register.find_numbered(intent.account, intent.bot, intent.sequence)
+            intent = intent if order is None else msgspec.structs.replace(intent, client_order_id=order.client_order_id)
         if order is None:
             return None
         if not _same(order.intent, intent):
@@ -40,11 +49,15 @@ class OrderDesk:
 
     def decide(self, intent: OrderIntent, now_ns: int, epoch: int) -> tuple[Approved | None, tuple[facts.Fact, ...]]:
         """Review a new order: the approval and the facts to be journaled before it is sent, or no approval and the refusal."""
-        verdict = review(intent, self.exposure, self.rules, now_ns)
+        verdict = review(intent, self.exposure, self.limits.rules_for(intent), now_ns)
         if isinstance(verdict, Refused):
             return None, self._refusal(intent, verdict, now_ns)
         sending = facts.OrderSending(time_ns=now_ns, account=intent.account, client_order_id=intent.client_order_id, epoch=epoch)
         return verdict, (facts.OrderAccepted(time_ns=now_ns, intent=intent), sending)
+
+    def evaluate(self, intent: OrderIntent, now_ns: int) -> Refused | None:
+        """What the review would say to a new order now; nothing is counted and nothing follows from it."""
+        return evaluate(intent, self.exposure, self.limits.rules_for(intent), now_ns)
 
     def _refusal(self, intent: OrderIntent, verdict: Refused, now_ns: int) -> tuple[facts.Fact, ...]:
         refused = facts.OrderRefused(
@@ -73,15 +86,25 @@ class OrderDesk:
         exposure = self.exposure
         if isinstance(fact, facts.OrderAccepted | facts.OrderRefused):
             if replayed:
-                charge(fact.intent, exposure, self.rules, fact.time_ns)
+                charge(fact.intent, exposure, self.limits.rules_for(fact.intent), fact.time_ns)
+            exposure.on_request(fact.intent)
             if isinstance(fact, facts.OrderAccepted):
                 exposure.on_accepted(fact.intent)
-        elif isinstance(fact, facts.OrderUnknown):
+        elif isinstance(fact, facts.OrderUnknown | facts.CancelRequested):
             order = self.register.find(fact.account, fact.client_order_id)
+            if isinstance(fact, facts.OrderUnknown):
+                exposure.on_no_answer(fact.account, fact.time_ns)
             if order is not None:
-                exposure.on_order(order)
-        elif isinstance(fact, facts.StateSet):
+                _follow(exposure, order, asked=isinstance(fact, facts.CancelRequested))
+        else:
+            self._apply_setting(fact)
+
+    def _apply_setting(self, fact: facts.Fact) -> None:
+        exposure = self.exposure
+        if isinstance(fact, facts.StateSet):
             exposure.set_state(fact.scope, fact.state)
+        elif isinstance(fact, facts.LimitsSet):
+            self.limits.put(fact.scope, Setting(limits=fact.limits, who=fact.who, reason=fact.reason, time_ns=fact.time_ns))
         elif isinstance(fact, facts.InstrumentKnown):
             exposure.list_instrument(fact.instrument, Decimal(fact.reference))
         elif isinstance(fact, facts.AccountKnown):
@@ -104,8 +127,17 @@ class OrderDesk:
                 # An order somebody else placed on this account works too, and counts from here on.
                 exposure.on_accepted(order.intent)
             exposure.on_order(order)
+            if order.status is OrderStatus.REJECTED and order.reason != NOT_SENT:
+                exposure.on_rejected(order.intent.account, fact.time_ns)
         elif isinstance(report, DayReport):
             exposure.roll_day(report)
+
+
+def _follow(exposure: Exposure, order: Order, *, asked: bool) -> None:
+    if asked:
+        exposure.on_cancel_asked(order.intent)
+    else:
+        exposure.on_order(order)
 
 
 def _same(known: OrderIntent, told: OrderIntent) -> bool:

@@ -11,6 +11,7 @@ from tradepit.trading.orders import register_snapshot
 from tradepit.trading.orders.desk import OrderDesk
 from tradepit.trading.orders.register_snapshot import FirstSeen, RegisterBuilder, Rest, Rows, Trades
 from tradepit.trading.risk.exposure import Exposure
+from tradepit.trading.risk.limits import Setting
 from tradepit.trading.risk.market import Market
 from tradepit.trading.risk.rule import Rule
 
@@ -19,6 +20,7 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True, tag="judged"):
     """What the review judges by, request buckets included."""
 
     exposure: Exposure
+    limits: dict[str, Setting]
 
 
 _Piece = Rows | FirstSeen | Trades | Rest | Judged
@@ -32,7 +34,7 @@ def _shape(schema: object) -> object:
 
 
 # The number rises when facts are folded otherwise than before; what is kept, and of what kind, tells on its own when it changes.
-_FOLD = 1
+_FOLD = 2
 VERSION = f"{_FOLD}-{zlib.crc32(msgspec.json.encode(_shape(msgspec.json.schema(_Piece)))):08x}"
 _LEVEL = 1
 
@@ -64,8 +66,9 @@ def take(desk: OrderDesk) -> Iterator[bytes]:
         markets={symbol: _without_prices(market) for symbol, market in exposure.markets.items()},
         books=exposure.books,
         states=exposure.states,
+        bots=exposure.bots,
     )
-    yield _ENCODER.encode(Judged(exposure=kept))
+    yield _ENCODER.encode(Judged(exposure=kept, limits=desk.limits.settings))
 
 
 def seal(pieces: Sequence[bytes], mark: int) -> bytes:
@@ -98,6 +101,8 @@ class DeskBuilder:
             piece = _DECODER.decode(data)
             if isinstance(piece, Judged):
                 self.desk.exposure = piece.exposure
+                for scope, setting in piece.limits.items():
+                    self.desk.limits.put(scope, setting)
             else:
                 self._register.put(piece)
         except (msgspec.MsgspecError, LookupError, ValueError) as error:

@@ -84,10 +84,19 @@ class ReportApplied(_Fact, frozen=True, kw_only=True, tag="report_applied"):
 
 
 class StateSet(_Fact, frozen=True, kw_only=True, tag="state_set"):
-    """The trading state of a scope (``global``, ``account:A1``, ``symbol:IF2501``, ``reference:bot-7``) was set."""
+    """The trading state of a scope (``global``, ``account:A1``, ``bot:b7``, ``symbol:IF2501``, ``reference:twap-1``) was set."""
 
     scope: str
     state: TradingState
+    who: str
+    reason: str
+
+
+class LimitsSet(_Fact, frozen=True, kw_only=True, tag="limits_set"):
+    """The risk limits of a scope (named as in ``state_set``) were set; ``limits`` is the JSON of all that is now set for it."""
+
+    scope: str
+    limits: str
     who: str
     reason: str
 
@@ -128,6 +137,7 @@ Fact = (
     | CancelRequested
     | ReportApplied
     | StateSet
+    | LimitsSet
     | AlgoAccepted
     | AlgoControlled
     | AlgoEnded

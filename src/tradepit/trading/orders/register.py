@@ -14,6 +14,7 @@ from tradepit.trading.orders import events as facts
 from tradepit.trading.orders.by_day import ByDay
 
 Key = tuple[str, str]
+Number = tuple[str, str, int]
 TradeId = tuple[str, str, str]
 _IN_DOUBT = (OrderStatus.SENDING, OrderStatus.UNKNOWN)
 
@@ -46,6 +47,7 @@ class OrderRegister:
         self.working: dict[Key, Order] = {}
         self.in_doubt: dict[Key, Order] = {}
         self.by_order_id: dict[str, Key] = {}
+        self.by_number: dict[Number, Key] = {}
         self.cancel_wanted: set[Key] = set()
         self.algos: dict[str, AlgoRecord] = {}
         self.children: dict[str, dict[Key, Order]] = {}
@@ -70,6 +72,7 @@ class OrderRegister:
             facts.CancelRequested: self._cancel_requested,
             facts.ReportApplied: self.apply_report,
             facts.StateSet: self._state_set,
+            facts.LimitsSet: lambda _: None,  # limits are the desk's: they judge orders and change none
             facts.AlgoAccepted: self._algo_accepted,
             facts.AlgoControlled: self._algo_controlled,
             facts.AlgoEnded: self._algo_ended,
@@ -91,6 +94,11 @@ class OrderRegister:
         """The order by its sender's id."""
         return self.orders.get((account, client_order_id))
 
+    def find_numbered(self, account: str, bot: str, sequence: int) -> Order | None:
+        """The order a bot gave this number on the account, None when it is not remembered."""
+        key = self.by_number.get((account, bot, sequence))
+        return self.orders.get(key) if key is not None else None
+
     def is_new(self, report: OrderReport | TradeReport | DayReport) -> bool:
         """True when the report says something not yet known.
 
@@ -105,8 +113,14 @@ class OrderRegister:
 
     def _store(self, order: Order) -> None:
         key = (order.intent.account, order.client_order_id)
-        if key not in self.orders:
+        before = self.orders.get(key)
+        if before is None:
             self.first_seen.add(self.trading_day, key)
+            self.name(key, order.intent)
+        elif before.intent is not order.intent and number_of(before) != number_of(order):
+            # Somebody else's order may be told with another number later.
+            self._unname(before)
+            self.name(key, order.intent)
         self.orders[key] = order
         if order.intent.reference in self.children:
             self.children[order.intent.reference][key] = order
@@ -121,6 +135,15 @@ class OrderRegister:
             self.in_doubt[key] = order
         else:
             self.in_doubt.pop(key, None)
+
+    def name(self, key: Key, intent: OrderIntent) -> None:
+        """Remember the number a bot gave its order; the first order under it counts."""
+        if intent.bot and intent.sequence:
+            self.by_number.setdefault((intent.account, intent.bot, intent.sequence), key)
+
+    def _unname(self, order: Order) -> None:
+        if self.by_number.get(number_of(order)) == (order.intent.account, order.client_order_id):
+            del self.by_number[number_of(order)]
 
     def _with_status(self, account: str, client_order_id: str, status: OrderStatus, now_ns: int, reason: str = "") -> None:
         order = self.orders.get((account, client_order_id))
@@ -206,6 +229,7 @@ class OrderRegister:
             return False
         del self.orders[key]
         self.by_order_id.pop(order.order_id, None)
+        self._unname(order)
         self.trade_lots.pop(key, None)
         self.children.get(order.intent.reference, {}).pop(key, None)
         return True
@@ -234,6 +258,11 @@ class OrderRegister:
 
 def _order_of(intent: OrderIntent, status: OrderStatus, now_ns: int, *, left: int) -> Order:
     return Order(intent=intent, status=status, left_lots=left, inserted_ns=now_ns, updated_ns=now_ns)
+
+
+def number_of(order: Order) -> Number:
+    """What a bot tells its orders apart by."""
+    return order.intent.account, order.intent.bot, order.intent.sequence
 
 
 def _identity(trade: Trade) -> TradeId:

@@ -8,7 +8,7 @@ import msgspec
 from tradepit.trading.model.instrument import Instrument
 from tradepit.trading.model.order import Order
 from tradepit.trading.model.terms import TradingState
-from tradepit.trading.orders.register import AlgoRecord, Key, OrderRegister, TradeId
+from tradepit.trading.orders.register import AlgoRecord, Key, OrderRegister, TradeId, number_of
 
 _ROWS = 1_000
 _MANY = 20_000
@@ -19,12 +19,13 @@ class Rows(msgspec.Struct, frozen=True, kw_only=True, tag="rows"):
     """Orders in the order in which they were first seen.
 
     ``lots`` are those of each one's trades, -1 when none was counted. ``unnamed`` are places in this list whose venue id leads
-    to no order, or to another one.
+    to no order, or to another one; ``unnumbered`` are those whose bot's number does.
     """
 
     orders: list[Order]
     lots: list[int]
     unnamed: list[int]
+    unnumbered: list[int]
 
 
 class FirstSeen(msgspec.Struct, frozen=True, kw_only=True, tag="first_seen"):
@@ -113,11 +114,13 @@ class RegisterBuilder:
             _put_rest(register, piece)
 
     def _put_rows(self, piece: Rows) -> None:
-        register, unnamed = self.register, frozenset(piece.unnamed)
+        register, unnamed, unnumbered = self.register, frozenset(piece.unnamed), frozenset(piece.unnumbered)
         for at, (order, lots) in enumerate(zip(piece.orders, piece.lots, strict=True)):
             key = (order.intent.account, order.client_order_id)
             self._keys.append(key)
             register.orders[key] = order
+            if at not in unnumbered:
+                register.name(key, order.intent)
             if lots != _NONE:
                 register.trade_lots[key] = lots
             if order.order_id and at not in unnamed:
@@ -132,7 +135,10 @@ def _parts(keys: Sequence[Key]) -> Iterator[Sequence[Key]]:
 def _rows(register: OrderRegister, part: list[tuple[Key, Order]]) -> Rows:
     ids, lots = register.by_order_id, register.trade_lots
     unnamed = [at for at, (key, order) in enumerate(part) if order.order_id and ids.get(order.order_id) != key]
-    return Rows(orders=[order for _, order in part], lots=[lots.get(key, _NONE) for key, _ in part], unnamed=unnamed)
+    numbers = register.by_number
+    unnumbered = [at for at, (key, order) in enumerate(part) if order.intent.sequence and numbers.get(number_of(order)) != key]
+    orders, counts = [order for _, order in part], [lots.get(key, _NONE) for key, _ in part]
+    return Rows(orders=orders, lots=counts, unnamed=unnamed, unnumbered=unnumbered)
 
 
 def _rest(register: OrderRegister, *, all_named: bool, all_counted: bool) -> Rest:

@@ -12,17 +12,26 @@ from tradepit.trading.model.report import DayReport
 from tradepit.trading.model.terms import OrderStatus, SessionPhase, Side, TradingState
 from tradepit.trading.model.tick import Tick
 from tradepit.trading.model.trade import Trade
-from tradepit.trading.risk.book import AccountBook
+from tradepit.trading.risk.book import AccountBook, Requests
 from tradepit.trading.risk.holding import Holding, Working
 from tradepit.trading.risk.market import Market
 
 GLOBAL = "global"
 
 
+def scopes_of(intent: OrderIntent) -> tuple[str, ...]:
+    """The scopes an order falls under, the widest first."""
+    named = (f"account:{intent.account}", f"symbol:{intent.symbol}")
+    bot = (f"bot:{intent.bot}",) if intent.bot else ()
+    reference = (f"reference:{intent.reference}",) if intent.reference else ()
+    return (GLOBAL, *named, *bot, *reference)
+
+
 class Exposure(msgspec.Struct):
     """Plain data and nothing else, so it can be compared, snapshotted and rebuilt by replaying the same events in the same order.
 
-    ``states`` holds the scopes that are not ACTIVE: ``global``, ``account:<a>``, ``symbol:<s>``, ``reference:<r>``.
+    ``states`` holds the scopes that are not ACTIVE: ``global``, ``account:<a>``, ``bot:<b>``, ``symbol:<s>``, ``reference:<r>``.
+    ``reconciling`` are accounts of which what the broker told is incomplete just now. ``bots`` are the requests of each bot.
     Every method is silent about accounts and contracts it was never told of: the review refuses those.
     """
 
@@ -30,6 +39,8 @@ class Exposure(msgspec.Struct):
     markets: dict[str, Market] = {}
     books: dict[str, AccountBook] = {}
     states: dict[str, TradingState] = {}
+    bots: dict[str, Requests] = {}
+    reconciling: list[str] = []
 
     def list_instrument(self, instrument: Instrument, reference: Decimal | None = None) -> None:
         """Admit a contract; ``reference`` (quoted units) gives its first price limits. Listing it again changes nothing."""
@@ -77,6 +88,44 @@ class Exposure(msgspec.Struct):
         holding.change_resting(intent, rests=True)
         self.books[intent.account].working_orders += 1
 
+    def on_request(self, intent: OrderIntent) -> None:
+        """A new order came to review, whatever becomes of it: its number is used."""
+        book = self.books.get(intent.account)
+        if book is not None and intent.bot and intent.sequence > book.sequences.get(intent.bot, 0):
+            book.sequences[intent.bot] = intent.sequence
+
+    def on_cancel_asked(self, intent: OrderIntent) -> None:
+        """A cancel of this order was asked for."""
+        book = self.books.get(intent.account)
+        if book is not None:
+            book.requests.day_cancels += 1
+            if intent.bot:
+                self.requests_of(intent.bot).day_cancels += 1
+
+    def requests_of(self, bot: str) -> Requests:
+        """What a bot asked for, on all its accounts together."""
+        found = self.bots.get(bot)
+        if found is None:
+            found = self.bots[bot] = Requests()
+        return found
+
+    def on_rejected(self, account: str, time_ns: int) -> None:
+        """The exchange refused an order of the account."""
+        if account in self.books:
+            self.books[account].rejects.add(time_ns)
+
+    def on_no_answer(self, account: str, time_ns: int) -> None:
+        """The broker gave no answer to an order of the account."""
+        if account in self.books:
+            self.books[account].errors.add(time_ns)
+
+    def reconcile(self, account: str, *, begins: bool) -> None:
+        """What the broker told of the account begins to be incomplete, or is complete again."""
+        if begins and account not in self.reconciling:
+            self.reconciling.append(account)
+        elif not begins and account in self.reconciling:
+            self.reconciling.remove(account)
+
     def on_order(self, order: Order) -> None:
         """The order's state is now this. Old news changes nothing: what is left only falls, and a finished order stays finished.
 
@@ -93,6 +142,8 @@ class Exposure(msgspec.Struct):
         holding.doubt(order.client_order_id, unknown=False)
         missing = max(0, order.traded_lots - working.filled)
         if order.status.terminal:
+            if order.status is OrderStatus.CANCELLED and not working.done:
+                holding.day.on_cancelled(order.intent)
             working.done = True
             self._leave(holding, working, missing)
         elif order.status in (OrderStatus.OPEN, OrderStatus.PARTIAL):
@@ -111,6 +162,7 @@ class Exposure(msgspec.Struct):
         book.profit += sign * trade.volume_lots * instrument.product.multiplier * (holding.mark - price)
         book.fees += Decimal(trade.fee)
         holding.move(trade)
+        holding.day.on_trade(trade)
         working = holding.working.get(trade.client_order_id)
         if working is not None:
             working.filled += trade.volume_lots
@@ -147,7 +199,7 @@ class Exposure(msgspec.Struct):
         """The strictest state of all scopes the order falls under, and that scope."""
         found, at = TradingState.ACTIVE, GLOBAL
         if self.states:
-            for scope in (GLOBAL, f"account:{intent.account}", f"symbol:{intent.symbol}", f"reference:{intent.reference}"):
+            for scope in scopes_of(intent):
                 state = self.states.get(scope, TradingState.ACTIVE)
                 if state is TradingState.HALTED:
                     return state, scope
@@ -173,6 +225,8 @@ class Exposure(msgspec.Struct):
                 if market.expiry_day < day.trading_day:
                     holding.long.yesterday = holding.short.yesterday = 0
             book.roll()
+        for requests in self.bots.values():
+            requests.roll()
         for symbol, market in self.markets.items():
             market.roll(prices.get(symbol))
 

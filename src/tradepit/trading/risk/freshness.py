@@ -15,6 +15,8 @@ _MS = 1_000_000
 class Freshness(Rule, frozen=True, kw_only=True):
     """``max_age_ms`` since the sender's instant, ``max_skew_ms`` ahead of our clock; ``instant_required`` refuses orders without.
 
+    Where the sender told an expiry, the order is too old from that instant on, whatever its age.
+
     A reducing order must be fresh as well: closing on an old signal is a new decision, and its sender has to make it.
     """
 
@@ -26,6 +28,9 @@ class Freshness(Rule, frozen=True, kw_only=True):
     instant_required: bool = False
 
     def check(self, intent: OrderIntent, exposure: Exposure, now_ns: int) -> Refused | None:  # noqa: ARG002 - age is the order's own
+        if intent.expires_ns and now_ns >= intent.expires_ns:
+            late = f"{(now_ns - intent.expires_ns) // _MS} ms late"
+            return self.refuse("STALE_INTENT", limit="expiry", value=late, message="the order is not wanted any more")
         if not intent.created_ns:
             if not self.instant_required:
                 return None

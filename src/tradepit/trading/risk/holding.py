@@ -8,6 +8,7 @@ from tradepit.trading.model.order import OrderIntent
 from tradepit.trading.model.product import CloseRule
 from tradepit.trading.model.terms import Offset, OrderType, Side
 from tradepit.trading.model.trade import Trade
+from tradepit.trading.risk.day_counts import DayCounts
 from tradepit.trading.risk.resting import RestingPrices
 
 
@@ -69,6 +70,7 @@ class Holding(msgspec.Struct):
     asks: RestingPrices = msgspec.field(default_factory=lambda: RestingPrices(bids=False))
     mark: Decimal = Decimal(0)
     marked: bool = False
+    day: DayCounts = msgspec.field(default_factory=DayCounts)
 
     @property
     def net(self) -> int:
@@ -97,6 +99,18 @@ class Holding(msgspec.Struct):
         opening = own.opening + lots if offset is Offset.OPEN else own.opening
         taking = taking if offset is Offset.OPEN else taking + lots
         return own.lots + opening + max(0, taking - other.lots)
+
+    def worst_lots(self) -> tuple[int, int]:
+        """The most long and the most short lots there can be if all working orders fill; ``worst_after`` of no order, for both sides.
+
+        Asked for every contract of an account for each of its orders, and therefore written out.
+        """
+        long, short = self.long, self.short
+        held, owed = long.today + long.yesterday, short.today + short.yesterday
+        bought = short.closing_today + short.closing_other + self.net_buying - owed
+        sold = long.closing_today + long.closing_other + self.net_selling - held
+        most_long, most_short = held + long.opening, owed + short.opening
+        return most_long + bought if bought > 0 else most_long, most_short + sold if sold > 0 else most_short
 
     def reduces(self, side: Side, offset: Offset, lots: int) -> bool:
         """True when every fill of such an order brings the net position nearer to zero, whichever working orders fill before it.
@@ -158,3 +172,4 @@ class Holding(msgspec.Struct):
         """A new trading day: today's lots are history lots now."""
         for leg in (self.long, self.short):
             leg.yesterday, leg.today = leg.lots, 0
+        self.day = DayCounts()

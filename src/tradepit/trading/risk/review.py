@@ -53,6 +53,16 @@ def review(intent: OrderIntent, exposure: Exposure, rules: Sequence[Rule], now_n
     failed = charge(intent, exposure, rules, now_ns)
     if failed is not None:
         return failed
+    refused = _ask(intent, exposure, rules, now_ns)
+    return Approved(intent, _SEAL) if refused is None else refused
+
+
+def evaluate(intent: OrderIntent, exposure: Exposure, rules: Sequence[Rule], now_ns: int) -> Refused | None:
+    """What ``review`` would say now, without any effect: nothing is counted, and nothing is approved by it."""
+    return _ask(intent, exposure, rules, now_ns) if rules else _failed("rules", "none", "no rule is configured")
+
+
+def _ask(intent: OrderIntent, exposure: Exposure, rules: Sequence[Rule], now_ns: int) -> Refused | None:
     reducing = _reduces(intent, exposure)
     for rule in rules:
         if reducing and rule.spares_reducing:
@@ -63,7 +73,7 @@ def review(intent: OrderIntent, exposure: Exposure, rules: Sequence[Rule], now_n
             return _failed(rule.name, repr(error), "the rule failed")
         if refused is not None:
             return refused
-    return Approved(intent, _SEAL)
+    return None
 
 
 def charge(intent: OrderIntent, exposure: Exposure, rules: Sequence[Rule], now_ns: int) -> Refused | None:
@@ -91,12 +101,12 @@ def reinstate(intent: OrderIntent, exposure: Exposure) -> Approved | Refused:
     return Refused(code="NOT_REVIEWED", rule="review", limit="accepted orders", value=intent.client_order_id, message=message)
 
 
-def review_cancel(account: str, exposure: Exposure, rules: Sequence[Rule], now_ns: int) -> int:
+def review_cancel(account: str, exposure: Exposure, rules: Sequence[Rule], now_ns: int, *, bot: str = "") -> int:
     """How long (ns) a cancel waits before it is sent, 0 for now. It is never refused, and a rule that fails does not delay it."""
     wait = 0
     for rule in rules:
         try:
-            wait = max(wait, rule.delay_cancel(account, exposure, now_ns))
+            wait = max(wait, rule.delay_cancel(account, bot, exposure, now_ns))
         except Exception:  # noqa: BLE001, S112 - no failure of ours may stand in the way of a cancel
             continue
     return wait

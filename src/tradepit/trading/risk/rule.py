@@ -33,7 +33,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     def charge(self, intent: OrderIntent, exposure: Exposure, now_ns: int) -> None:
         """Count a request that came to review, whatever becomes of it."""
 
-    def delay_cancel(self, account: str, exposure: Exposure, now_ns: int) -> int:  # noqa: ARG002 - the default looks at nothing
+    def delay_cancel(self, account: str, bot: str, exposure: Exposure, now_ns: int) -> int:  # noqa: ARG002 - looks at nothing
         """How long (ns) a cancel must wait. A rule may slow a cancel down, never stop it."""
         return 0
 

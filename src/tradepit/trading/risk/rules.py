@@ -6,12 +6,17 @@ from typing import ClassVar
 import msgspec
 
 from tradepit.trading.model.order import OrderIntent
+from tradepit.trading.risk.abnormal_trading import AbnormalTrading
+from tradepit.trading.risk.circuit import Circuit
 from tradepit.trading.risk.closable import Closable
 from tradepit.trading.risk.collar import Collar
 from tradepit.trading.risk.daily_loss import DailyLoss
+from tradepit.trading.risk.duplicate import Duplicate
 from tradepit.trading.risk.exposure import Exposure
 from tradepit.trading.risk.freshness import Freshness
+from tradepit.trading.risk.margin import Margin
 from tradepit.trading.risk.order_size import OrderSize
+from tradepit.trading.risk.permission import Permission
 from tradepit.trading.risk.position_limit import PositionLimit
 from tradepit.trading.risk.rate import Rate
 from tradepit.trading.risk.refusal import Refused
@@ -27,16 +32,21 @@ RULES: tuple[type[Rule], ...] = (
     TradingState,
     UnknownOrder,
     Freshness,
-    Validity,
+    Duplicate,
+    Permission,
     SessionPhase,
+    Validity,
     Collar,
     OrderSize,
     Closable,
     PositionLimit,
+    Margin,
     WorkingCap,
     Rate,
     DailyLoss,
     SelfTrade,
+    AbnormalTrading,
+    Circuit,
 )
 
 

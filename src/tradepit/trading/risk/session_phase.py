@@ -20,7 +20,10 @@ class SessionPhase(Rule, frozen=True, kw_only=True):
 
     def check(self, intent: OrderIntent, exposure: Exposure, now_ns: int) -> Refused | None:  # noqa: ARG002 - the phase carries the time
         market = exposure.markets.get(intent.symbol)
-        phase = market.phase if market is not None else Phase.CLOSED
+        if market is None:
+            # What is not listed has no session: that it is not listed is the better answer, and the next rule's.
+            return None
+        phase = market.phase
         if phase is Phase.CONTINUOUS:
             return None
         if phase is Phase.AUCTION_ORDERING and self.auctions and intent.order_type is OrderType.LIMIT:

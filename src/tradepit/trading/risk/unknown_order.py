@@ -1,4 +1,4 @@
-"""Order in doubt: while nobody knows what became of an order, no further risk is added in the same account and contract."""
+"""Order in doubt: while it is not known what became of an order, or what the broker told last, no further risk is added there."""
 
 from typing import ClassVar
 
@@ -9,13 +9,19 @@ from tradepit.trading.risk.rule import Rule
 
 
 class UnknownOrder(Rule, frozen=True, kw_only=True):
-    """``refuse_while_pending`` False lets orders pass while another's outcome is unknown (it still counts as working)."""
+    """``refuse_while_pending`` False lets orders pass while another's outcome is unknown (it still counts as working).
+
+    An order in doubt concerns its own account and contract; an account whose reports are being caught up with is closed as a whole.
+    """
 
     name: ClassVar[str] = "unknown_order"
 
     refuse_while_pending: bool = True
 
     def check(self, intent: OrderIntent, exposure: Exposure, now_ns: int) -> Refused | None:  # noqa: ARG002 - doubt has no age
+        if intent.account in exposure.reconciling:
+            message = "what the broker told of the account is not complete yet"
+            return self.refuse("STREAM_RECONCILING", limit="complete reports", value=intent.account, message=message)
         holding = exposure.holding(intent.account, intent.symbol)
         if holding is None or not holding.unknown or not self.refuse_while_pending:
             return None
