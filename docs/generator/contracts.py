@@ -9,7 +9,7 @@ from tradepit.trading.matching import commands
 from tradepit.trading.matching.faults import Fault, FaultPlan
 from tradepit.trading.model import account, instrument, order, position, product, report, tick, trade
 from tradepit.trading.model.terms import Exchange, Offset, OrderStatus, OrderType, SessionPhase, Side, TradingState
-from tradepit.wire import algo_codec, gateway, registry, simulator
+from tradepit.wire import algo_codec, gateway, order_controls, registry, simulator
 from tradepit.wire.simulator import CHANNELS, rpc_subject
 
 Struct = type[msgspec.Struct]
@@ -56,6 +56,9 @@ _BODIES: dict[str, Struct | None] = {
     "order-management.positions": simulator.QueryRequest,
     "order-management.account": simulator.QueryRequest,
     "order-management.set_state": simulator.StateRequest,
+    "order-management.set_limits": order_controls.LimitsRequest,
+    "order-management.get_limits": order_controls.LimitsQuery,
+    "order-management.evaluate": order_controls.EvaluateRequest,
     "order-management.status": None,
     "position-tracker.positions": simulator.QueryRequest,
     "position-tracker.account": simulator.QueryRequest,
@@ -102,12 +105,27 @@ _REPLIES: dict[str, Struct] = {
     "status": gateway.StatusReply,
     "digest": gateway.StatusReply,
 }
+_ANSWERS = {
+    "algo_order": "[AlgoStanding](#algostanding) and others",
+    "set_state": "[StateReply](#statereply)",
+    "set_limits": '`{"success": true, "scopes": […]}`, of [ScopeLimits](#scopelimits)',
+    "get_limits": '`{"success": true, "configured": {…}, "scopes": […]}`, of [ScopeLimits](#scopelimits)',
+    "evaluate": "[Evaluation](#evaluation)",
+}
 _PUBLIC: tuple[Struct, ...] = (
     simulator.OrderRequest,
     simulator.CancelRequest,
     simulator.AlgoOrder,
     simulator.QueryRequest,
     simulator.StateRequest,
+    order_controls.StateReply,
+    order_controls.KillChecklist,
+    order_controls.HeldData,
+    order_controls.LimitsRequest,
+    order_controls.LimitsQuery,
+    order_controls.ScopeLimits,
+    order_controls.EvaluateRequest,
+    order_controls.Evaluation,
     simulator.ErrorReply,
     simulator.TickData,
     simulator.OrderData,
@@ -185,7 +203,7 @@ def _requests() -> str:
 def _reply(service: str, method: str) -> str:
     if service == simulator.TRADING_GATEWAY:
         return _link(_REPLIES.get(method, gateway.Done))
-    return "[AlgoStanding](#algostanding) and others" if method == "algo_order" else '`{"success": true, …}`'
+    return _ANSWERS.get(method, '`{"success": true, …}`')
 
 
 def _message(struct: Struct) -> str:

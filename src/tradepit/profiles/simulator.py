@@ -3,7 +3,20 @@
 from tradepit.profiles.role import Role
 from tradepit.wire import simulator as wire
 
-_ORDER_METHODS = ("buy", "sell", "cancel", "algo_order", "orders", "positions", "account", "set_state", "status")
+_ORDER_METHODS = (
+    "buy",
+    "sell",
+    "cancel",
+    "algo_order",
+    "orders",
+    "positions",
+    "account",
+    "set_state",
+    "set_limits",
+    "get_limits",
+    "evaluate",
+    "status",
+)
 _GATEWAY_METHODS = (
     "send_order",
     "send_orders",

@@ -1,7 +1,7 @@
 """Cancels of one term of office: the wish is journaled, sent one at a time, and sent again until the order is finished."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from loguru import logger
@@ -77,6 +77,14 @@ class OrderCancels:
             await self._wait_for_rate(order)
             await self._term.write(self.wish(order))
         return await self._send(key)
+
+    async def clear(self, account: str, client_order_ids: Sequence[str]) -> None:
+        """Cancel orders that are in another one's way; what comes in between is in hand, and the other order's review will see."""
+        for client_order_id in client_order_ids:
+            try:
+                await self.cancel(account, client_order_id)
+            except (RequestRefused, OutcomeUnknown) as error:
+                logger.info("{} is still in the way: {}", client_order_id, error)
 
     def wish(self, order: Order) -> facts.CancelRequested:
         """The fact that this order is to be cancelled."""

@@ -1,7 +1,7 @@
 """What the active instance of order management does: journal, send, ask instead of sending again, apply what the broker tells."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -32,6 +32,7 @@ from tradepit.trading.model.report import DayReport, OrderReport, Report, TradeR
 from tradepit.trading.model.terms import OrderStatus, TradingState
 from tradepit.trading.orders import events as facts
 from tradepit.trading.orders.desk import OrderDesk
+from tradepit.trading.risk.exposure import GLOBAL, scopes_of
 from tradepit.trading.risk.review import Approved
 
 _ENCODER = msgspec.json.Encoder()
@@ -131,8 +132,11 @@ class OrderLeader:
         """A contract by its code; an unknown one is looked for at the broker. Raises InstrumentNotFound, Unavailable."""
         return await self._contracts.find(symbol)
 
-    async def submit(self, intent: OrderIntent) -> Order:
+    async def submit(self, intent: OrderIntent, *, flattens: bool = False) -> Order:
         """Review, journal, send. Doing it twice with one id is doing it once.
+
+        Where resting orders give way to a new one that would meet them, they are cancelled before it is reviewed. ``flattens``:
+        the house closes a position of a scope it has halted itself (see ``OrderDesk.decide``).
 
         Raises DuplicateId, RiskRefused, OutcomeUnknown, NotActive. A refusal by the exchange is an order with status REJECTED.
         """
@@ -144,7 +148,12 @@ class OrderLeader:
             raise Unavailable("too many orders are on their way; nothing was done", in_flight=len(self.sending))
         check_child(self.desk.register, intent)
         now_ns = self._clock.now_ns()
-        approved, news = self.desk.decide(intent, now_ns, self.epoch)
+        if in_the_way := self.desk.in_the_way(intent, now_ns):
+            await self._cancels.clear(intent.account, in_the_way)
+            known, now_ns = self.desk.known(intent), self._clock.now_ns()
+            if known is not None:
+                return await self._answer_again(known)
+        approved, news = self.desk.decide(intent, now_ns, self.epoch, flattens=flattens)
         written = self.record(*news)
         if approved is None:
             await durable(written)
@@ -197,6 +206,11 @@ class OrderLeader:
         for order in hit:
             self._tasks.spawn(self._cancels.carry_out(order), "halt-cancel")
         return hit
+
+    async def set_limits(self, scope: str, changes: Mapping[str, Mapping[str, Any] | None], who: str, reason: str) -> None:
+        """Set risk limits of a scope (``LimitBook.changed``); the next order is judged by them. Raises BadRequest, NotActive."""
+        limits = self.desk.limits.changed(scope, changes)
+        await self.write(facts.LimitsSet(time_ns=self._clock.now_ns(), scope=scope, limits=limits, who=who, reason=reason))
 
     async def admit(self, account: str) -> None:
         """Know an account: its equity is asked of the broker once, and journaled. Raises VenueRefused for unknown accounts."""
@@ -289,18 +303,22 @@ class OrderLeader:
             await self._insist(lambda: self._contracts.learn(told.symbol))
 
     async def _insist(self, question: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Ask a broker that is away until it answers; what it will not tell of is not known."""
+        """Ask a broker that is away until it answers; what it will not tell of is not known.
+
+        Reports wait meanwhile: what is known of every account may be out of date.
+        """
         while True:
             try:
                 await question()
             except (Unavailable, OutcomeUnknown) as error:
                 logger.warning("the broker does not answer, asking again: {}", error)
+                self.desk.exposure.reconcile(GLOBAL, begins=True)
                 await self._clock.sleep(_RESOLVE_EVERY_S)
+                continue
             except RequestRefused as error:
                 logger.error("the broker reports on what it does not tell of: {}", error)
-                return
-            else:
-                return
+            self.desk.exposure.reconcile(GLOBAL, begins=False)
+            return
 
     async def _await_broker(self) -> None:
         """Announce the epoch; an exchange that is just coming up is waited for with the lease in hand."""
@@ -349,9 +367,4 @@ def _refusal(fact: facts.Fact) -> RiskRefused:
 
 
 def _in_scope(intent: OrderIntent, scope: str) -> bool:
-    return scope in (
-        "global",
-        f"account:{intent.account}",
-        f"symbol:{intent.symbol}",
-        f"reference:{intent.reference}",
-    )
+    return scope in scopes_of(intent)

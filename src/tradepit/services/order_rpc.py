@@ -11,6 +11,7 @@ from tradepit.ports.bus import Message
 from tradepit.ports.clock import Clock
 from tradepit.runtime.ids import new_id
 from tradepit.runtime.latency import LatencyMeter
+from tradepit.services.order_controls import OrderControls
 from tradepit.services.order_leader import OrderLeader
 from tradepit.trading.model.errors import (
     BadRequest,
@@ -24,14 +25,13 @@ from tradepit.trading.model.errors import (
 )
 from tradepit.trading.model.ids import check_id
 from tradepit.trading.model.order import Order, OrderIntent
-from tradepit.trading.model.terms import Offset, OrderStatus, OrderType, Side, TradingState
+from tradepit.trading.model.terms import Offset, OrderStatus, OrderType, Side
 from tradepit.wire.simulator import (
     ORDER_MANAGEMENT,
     AlgoOrder,
     CancelRequest,
     OrderRequest,
     QueryRequest,
-    StateRequest,
     rpc_subject,
 )
 from tradepit.wire.simulator_codec import decode, encode, encode_error, lots_of, order_data
@@ -74,7 +74,7 @@ class OrderDoors:
             "orders": self._orders,
             "positions": self._positions,
             "account": self._account,
-            "set_state": self._set_state,
+            **OrderControls(leader, self._intent, clock).methods,
             "status": self._tell_status,
         }
         self.refused: dict[str, int] = {}
@@ -214,21 +214,6 @@ class OrderDoors:
         money = await self._broker.account(check_id(request.account or self._default_account, "account"))
         derived = {"balance": money.balance, "available": money.available, "risk_ratio": money.risk_ratio}
         return {"success": True, "account": msgspec.structs.asdict(money) | derived}
-
-    async def _set_state(self, payload: bytes) -> object:
-        leader = self._leader()
-        request = decode(payload, StateRequest)
-        kind, _, name = request.scope.partition(":")
-        if request.scope != "global" and (kind not in ("account", "symbol", "reference") or not name):
-            raise BadRequest("scope must be global, account:<id>, symbol:<code> or reference:<id>")
-        if name:
-            check_id(name, "scope")
-        try:
-            state = TradingState(request.state)
-        except ValueError as error:
-            raise BadRequest("state must be ACTIVE, REDUCING or HALTED") from error
-        cancelled = await leader.set_state(request.scope, state, request.who[:64], request.reason[:200])
-        return {"success": True, "scope": request.scope, "state": state.value, "cancelling": len(cancelled)}
 
     async def _tell_status(self, payload: bytes) -> object:
         del payload

@@ -270,15 +270,20 @@ class QueryRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StateRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """Body of ``rpc.order-management.set_state``: put a scope (``global``, ``account:A``, ``symbol:S``, ``reference:R``) into a trading state.
+    """Body of ``rpc.order-management.set_state``: put a scope (``global``, ``account:A``, ``bot:B``, ``symbol:S``, ``reference:R``)
+    into a trading state.
 
-    HALTED also cancels every working order of the scope. The state survives restarts and stays until it is set again.
+    HALTED also cancels every working order of the scope. The state survives restarts and stays until it is set again. ``flatten``:
+    close what is held as well (of ``global``, ``account:`` and ``symbol:`` scopes, with HALTED). The answer waits until all that is
+    done, ``wait_ms`` at most; what is not goes on.
     """
 
     scope: str
     state: str
     who: str = ""
     reason: str = ""
+    flatten: bool = False
+    wait_ms: int = 1_000
 
 
 class ErrorReply(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.order_path import Office, an_intent, lost, until
+from tests.order_path import Office, an_intent, lost
 
 from tradepit.ports.bus import Message
 from tradepit.services.order_leader import OrderLeader
@@ -163,7 +163,10 @@ async def test_bad_orders_are_refused_with_a_code_and_leave_no_trace(front: Fron
         b'{"symbol":"IF2501","volume":' + b"1" * 5_000 + b"}", b" " * (MAX_REQUEST_BYTES + 1),
     ],
 )  # fmt: skip
-@pytest.mark.parametrize("method", ["buy", "cancel", "orders", "account", "positions", "set_state", "algo_order"])
+@pytest.mark.parametrize(
+    "method",
+    ["buy", "cancel", "orders", "account", "positions", "set_state", "set_limits", "get_limits", "evaluate", "algo_order"],
+)
 async def test_no_bytes_bring_a_door_down(front: Front, method: str, payload: bytes) -> None:
     told = await front.ask(method, payload)
     assert told.get("error") in ("INVALID_REQUEST", "PAYLOAD_TOO_LARGE", "ID_NOT_VALID", None)
@@ -265,8 +268,14 @@ async def test_account_and_positions_come_from_the_broker(front: Front) -> None:
 async def test_a_trading_state_is_set_and_refuses_or_cancels(front: Front) -> None:
     await front.ask("buy", BUY)
     told = await front.ask("set_state", {"scope": "symbol:IF2501", "state": "HALTED", "who": "me", "reason": "x" * 500})
-    assert told == {"success": True, "scope": "symbol:IF2501", "state": "HALTED", "cancelling": 1}
-    await until(lambda: not front.acting.desk.register.working)
+    assert told == {
+        "success": True, "scope": "symbol:IF2501", "state": "HALTED", "cancelling": 1,
+        "checklist": {
+            "state_set": True, "orders_found": 1, "cancelled": 1, "still_working": [], "closing_orders": 0, "flatten_refused": [],
+            "positions_left": [],
+        },
+    }  # fmt: skip
+    assert not front.acting.desk.register.working
     again = await front.ask("set_state", {"scope": "symbol:IF2501", "state": "ACTIVE"})
     assert (again["cancelling"], front.acting.desk.exposure.states) == (0, {})
 
@@ -286,7 +295,18 @@ async def test_a_state_or_scope_that_is_none_is_refused(front: Front, body: dict
 
 async def test_standbys_answer_not_active_except_for_their_status(front: Front) -> None:
     front.active = False
-    for method in ("buy", "cancel", "orders", "positions", "account", "set_state", "algo_order"):
+    for method in (
+        "buy",
+        "cancel",
+        "orders",
+        "positions",
+        "account",
+        "set_state",
+        "set_limits",
+        "get_limits",
+        "evaluate",
+        "algo_order",
+    ):
         assert await front.code(method, BUY) == "NOT_ACTIVE"
     assert (await front.ask("status"))["status"] == "here"
     standby = refuse_not_active(lambda: {"success": True})

@@ -16,6 +16,8 @@ from tradepit.trading.risk.limits import LimitBook, Setting
 from tradepit.trading.risk.refusal import Refused
 from tradepit.trading.risk.review import Approved, charge, evaluate, review
 from tradepit.trading.risk.rule import Rule
+from tradepit.trading.risk.self_trade import SelfTrade
+from tradepit.trading.risk.trading_state import TradingState as Halt
 
 # A lost order that was voided: the exchange refused nothing.
 NOT_SENT = "NOT_SENT"
@@ -47,13 +49,31 @@ class OrderDesk:
             raise DuplicateId(client_order_id=intent.client_order_id)
         return order
 
-    def decide(self, intent: OrderIntent, now_ns: int, epoch: int) -> tuple[Approved | None, tuple[facts.Fact, ...]]:
-        """Review a new order: the approval and the facts to be journaled before it is sent, or no approval and the refusal."""
-        verdict = review(intent, self.exposure, self.limits.rules_for(intent), now_ns)
+    def decide(
+        self, intent: OrderIntent, now_ns: int, epoch: int, *, flattens: bool = False
+    ) -> tuple[Approved | None, tuple[facts.Fact, ...]]:
+        """Review a new order: the approval and the facts to be journaled before it is sent, or no approval and the refusal.
+
+        ``flattens``: an order of the house that closes what is held. It goes even where trading is halted, and our own limits are
+        not asked about it; the exchange's conditions are.
+        """
+        rules = self.limits.rules_for(intent)
+        if flattens and (intent.offset.closes or self.exposure.reduces(intent)):
+            rules = tuple(rule for rule in rules if not rule.spares_reducing and not isinstance(rule, Halt))
+        verdict = review(intent, self.exposure, rules, now_ns)
         if isinstance(verdict, Refused):
             return None, self._refusal(intent, verdict, now_ns)
         sending = facts.OrderSending(time_ns=now_ns, account=intent.account, client_order_id=intent.client_order_id, epoch=epoch)
         return verdict, (facts.OrderAccepted(time_ns=now_ns, intent=intent), sending)
+
+    def in_the_way(self, intent: OrderIntent, now_ns: int) -> list[str]:
+        """Resting orders of the account that give way to this one, if nothing but them is against it (rule ``self_trade``)."""
+        rules = self.limits.rules_for(intent)
+        names = [name for rule in rules if isinstance(rule, SelfTrade) for name in rule.in_the_way(intent, self.exposure)]
+        if not names:
+            return []
+        others = [rule for rule in rules if not isinstance(rule, SelfTrade)]
+        return names if not others or evaluate(intent, self.exposure, others, now_ns) is None else []
 
     def evaluate(self, intent: OrderIntent, now_ns: int) -> Refused | None:
         """What the review would say to a new order now; nothing is counted and nothing follows from it."""

@@ -120,7 +120,7 @@ class Exposure(msgspec.Struct):
             self.books[account].errors.add(time_ns)
 
     def reconcile(self, account: str, *, begins: bool) -> None:
-        """What the broker told of the account begins to be incomplete, or is complete again."""
+        """What the broker told of the account (``global``: of all) begins to be incomplete, or is complete again."""
         if begins and account not in self.reconciling:
             self.reconciling.append(account)
         elif not begins and account in self.reconciling:

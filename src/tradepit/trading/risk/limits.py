@@ -63,6 +63,12 @@ class LimitBook:
             found = self._pipelines[scopes] = self._joined([rule for scope in scopes for rule in self._scoped[scope]])
         return found
 
+    def is_readable(self, scope: str) -> bool:
+        """False when what is set for the scope cannot be used, so that its orders are refused."""
+        if scope == GLOBAL:
+            return not any(isinstance(rule, Unloadable) for rule in self._base if rule not in self.configured)
+        return not any(isinstance(rule, Unloadable) for rule in self._scoped.get(scope, ()))
+
     def put(self, scope: str, setting: Setting) -> None:
         """Take over what is now set for a scope. Never raises: what cannot be read refuses its orders."""
         self.settings[scope] = setting

@@ -1,0 +1,91 @@
+"""What risk people ask of order management: limits and states of scopes, how far they were carried out, and what the review would say."""
+
+from typing import Any
+
+import msgspec
+
+from tradepit.wire.simulator import OrderRequest
+
+
+class HeldData(msgspec.Struct, frozen=True, kw_only=True):
+    """Lots an account holds of a contract."""
+
+    account: str
+    symbol: str
+    long: int
+    short: int
+
+
+class KillChecklist(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a state that was set has been carried out. ``orders_found`` worked in the scope when it was set.
+
+    ``closing_orders`` were sent to flatten; ``flatten_refused`` says for each that was not (``account symbol: code``) why.
+    """
+
+    state_set: bool
+    orders_found: int
+    cancelled: int
+    still_working: list[str]
+    closing_orders: int
+    flatten_refused: list[str]
+    positions_left: list[HeldData]
+
+
+class StateReply(msgspec.Struct, frozen=True, kw_only=True):
+    """Reply to ``set_state``. ``cancelling`` is how many orders are being cancelled, or were."""
+
+    success: bool = True
+    scope: str
+    state: str
+    cancelling: int
+    checklist: KillChecklist
+
+
+class LimitsRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Body of ``rpc.order-management.set_limits``: set risk limits of a scope, from the next order on.
+
+    ``limits`` maps names of rules to their limits (as under ``orders.risk``); a rule's table takes the place of what was set for it
+    in this scope, null removes it. ``who`` and ``reason`` are kept with it.
+    """
+
+    scope: str
+    limits: dict[str, dict[str, Any] | None]
+    who: str
+    reason: str
+
+
+class LimitsQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Body of ``rpc.order-management.get_limits``; without a scope all are told."""
+
+    scope: str = ""
+
+
+class ScopeLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """What is set for one scope; who set it last, when (ISO-8601) and why. ``readable`` False: its orders are refused."""
+
+    scope: str
+    limits: dict[str, Any]
+    who: str
+    reason: str
+    datetime: str
+    readable: bool = True
+
+
+class EvaluateRequest(OrderRequest, frozen=True, kw_only=True):
+    """Body of ``rpc.order-management.evaluate``: what would the review say to this order (``side`` BUY or SELL) of this bot now?"""
+
+    side: str
+    bot: str = ""
+
+
+class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
+    """Reply to ``evaluate``. Nothing was counted, journaled or sent; an order sent later is reviewed anew."""
+
+    success: bool = True
+    allowed: bool
+    reason: str = ""
+    rule: str = ""
+    limit: str = ""
+    value: str = ""
+    message: str = ""
+    checked_at: str
