@@ -174,7 +174,7 @@ class HouseUnderTest(Outside):
 
     def __init__(self, folder: Path, settings: Settings, *, only: tuple[str, ...], later: tuple[str, ...] = ()) -> None:
         super().__init__(folder / "intents" / "client.jsonl")
-        self.house = House(settings, folder, without=frozenset(ROLES) - set(only), also=frozenset(only))
+        self.house = House(settings, folder, without=frozenset({*ROLES, "trade-executor"}) - set(only), also=frozenset(only))
         self._later = {name: self.house.members.pop(self.house.process_of(name)) for name in later}
 
     async def __aenter__(self) -> Self:

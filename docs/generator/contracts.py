@@ -50,6 +50,7 @@ _PAYLOADS: dict[str, Struct] = {
 _BODIES: dict[str, Struct | None] = {
     "order-management.buy": simulator.OrderRequest,
     "order-management.sell": simulator.OrderRequest,
+    "order-management.place": order_controls.PlaceRequest,
     "order-management.cancel": simulator.CancelRequest,
     "order-management.algo_order": simulator.AlgoOrder,
     "order-management.orders": simulator.QueryRequest,
@@ -111,6 +112,7 @@ _ANSWERS = {
     "set_limits": '`{"success": true, "scopes": […]}`, of [ScopeLimits](#scopelimits)',
     "get_limits": '`{"success": true, "configured": {…}, "scopes": […]}`, of [ScopeLimits](#scopelimits)',
     "evaluate": "[Evaluation](#evaluation)",
+    "place": "[PlaceReply](#placereply)",
 }
 _PUBLIC: tuple[Struct, ...] = (
     simulator.OrderRequest,
@@ -118,6 +120,8 @@ _PUBLIC: tuple[Struct, ...] = (
     simulator.AlgoOrder,
     simulator.QueryRequest,
     simulator.StateRequest,
+    order_controls.PlaceRequest,
+    order_controls.PlaceReply,
     order_controls.StateReply,
     order_controls.KillChecklist,
     order_controls.HeldData,

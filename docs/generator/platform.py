@@ -8,7 +8,7 @@ from tradepit.config_powerscreen import with_environment
 from tradepit.profiles import powerscreen as profile
 from tradepit.services.powerscreen_settings import PowerScreenSettings
 from tradepit.web.producer_app import ProduceRequest
-from tradepit.wire import platform, powerscreen
+from tradepit.wire import order_controls, platform, powerscreen
 from tradepit.wire.powerscreen_frames import HoseStockParser
 
 Struct = type[msgspec.Struct]
@@ -36,6 +36,21 @@ _DOOR = """`POST /api/v1/messages` (`application/json`, at most 1 MiB) answers 2
 message, 400 or 413 with a code for a request at fault, 503 when the bus is away. Only topics of this page and the default one can
 be published to. `GET /healthz` answers 200. Loopback only.
 """
+_EXECUTOR = """Role `trade-executor` (profile `pit`) brings intents to order management one after another, in the order in which they
+came, and acknowledges each once its order is journaled. The same `intent_id`, or the same `sequence` of a bot on an account, is the
+same order; a `sequence` must rise. Each intent has one outcome: an `ack` and then fills, and a `cancel` or a late `rejection` where
+it did not fill; or a `rejection` with a stable code as its `reason` (`DUPLICATE`: another intent had this number). What cannot be
+read, and an id that was used for another order, is buried on `orders.dead_intents` with the headers `x-reason`, `x-detail` and
+`x-queue`. `correlation_id` is the place in the journal that tells the event (entry and number): receivers keep one of each.
+
+The annotation `offset` (`OPEN`, `CLOSE`, `CLOSETODAY`, `CLOSEYESTERDAY`) says what an order does to the position; without it it opens,
+or nets where the exchange knows no offsets. `IOC` and `FOK` are immediate; everything else is good for the trading day, `GTC`
+included. `STOP` is refused. An intent does not say when it was made: `expires_at` is how it goes stale.
+
+`rpc.trade-executor.bots` (`{"account": "A1"}`) tells what each bot holds and has made on an account; their sums are the account's.
+The monitor's page for Prometheus has `orders_submitted_total`, `orders_rejected_total{reason}`, `broker_latency_ms` (median of the
+last thousand orders) and `fills_total`, all counted from the journal's beginning.
+"""
 _TOPICS: dict[str, Struct] = {
     platform.ORDER_INTENTS.name: platform.OrderIntent,
     platform.ORDER_EVENTS.name: platform.OrderEvent,
@@ -59,12 +74,16 @@ _MESSAGES: tuple[Struct, ...] = (
     powerscreen.PriceLevel,
     powerscreen.HoseStock,
     ProduceRequest,
+    order_controls.BotsRequest,
+    order_controls.BotsReply,
+    order_controls.BotResult,
+    order_controls.BotHolding,
 )
 
 
 def page() -> str:
     """The page."""
-    parts = [_INTRO, "## Topics", _topics(), "## Encodings", _ENCODINGS]
+    parts = [_INTRO, "## Topics", _topics(), "## Encodings", _ENCODINGS, "## Trade executor", _EXECUTOR]
     parts += ["## PowerScreen: frames", doc(HoseStockParser.parse), _READING]
     parts += ["## PowerScreen: in Redis", _KEPT, _keys()]
     parts += ["## PowerScreen: the producer's door", _DOOR]
@@ -75,7 +94,7 @@ def page() -> str:
 
 
 def _topics() -> str:
-    channels = (*platform.CHANNELS, powerscreen.snapshots_channel(), powerscreen.DEAD_LETTERS.channel)
+    channels = (*platform.CHANNELS, platform.DEAD_INTENTS, powerscreen.snapshots_channel(), powerscreen.DEAD_LETTERS.channel)
     rows = [
         (
             code(channel.subject),

@@ -29,6 +29,8 @@ def channels_of(settings: Settings) -> Sequence[Channel]:
     """The channels of the profile's wire contract; the simulated exchange behind a broker connect tells its reports on the same bus."""
     if settings.profile == POWERSCREEN:
         return _powerscreen_channels(settings)
+    if settings.profile == "pit":
+        return (*CHANNELS, *platform.CHANNELS, platform.DEAD_INTENTS)
     if settings.profile not in BROKER_CONNECT:
         return CHANNELS
     reports = (BROKER_REPORTS,) if settings.broker == "simulated" else ()

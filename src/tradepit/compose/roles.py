@@ -9,6 +9,7 @@ from tradepit.compose.broker_connect import make_tq_service, parts_of
 from tradepit.compose.contracts import channels_of
 from tradepit.compose.wiring import Wiring, extra
 from tradepit.config import Settings
+from tradepit.ports.bus import Channel
 from tradepit.profiles.catalogue import roles_of
 from tradepit.runtime.clock import ManualClock
 from tradepit.runtime.exchange_desk import ExchangeDesk
@@ -29,8 +30,9 @@ from tradepit.trading.calendar.trading_calendar import load_calendar
 from tradepit.trading.matching.commands import Command, ListInstrument, OpenAccount
 from tradepit.trading.model.errors import ConfigError
 from tradepit.trading.risk.rules import load_rules
-from tradepit.wire import powerscreen
+from tradepit.wire import platform, powerscreen
 from tradepit.wire import simulator as wire
+from tradepit.wire.queues import QueueRoute
 
 OnFailure = Callable[[BaseException], None]
 
@@ -241,6 +243,31 @@ def _powerscreen_consumer(wiring: Wiring, instance: str, number: int, on_failure
     )
 
 
+def _trade_executor(wiring: Wiring, instance: str, number: int, on_failure: OnFailure) -> Service:
+    del number, on_failure
+    from tradepit.services.dead_letters import DeadLetters  # noqa: PLC0415 - only its own process needs it
+    from tradepit.services.order_events import OrderEvents  # noqa: PLC0415 - likewise
+    from tradepit.services.queue_worker import QueueWorker  # noqa: PLC0415 - likewise
+    from tradepit.services.trade_executor import TradeExecutor  # noqa: PLC0415 - likewise
+
+    bus = wiring.bus()
+    events = OrderEvents(wiring.journal("orders"), bus, wiring.clock)
+    return QueueWorker(
+        platform.TRADE_EXECUTOR,
+        instance,
+        bus=bus,
+        route=_route(platform.ORDER_INTENTS, platform.TRADE_EXECUTOR),
+        dead_letters=DeadLetters(bus, _route(platform.DEAD_INTENTS, platform.DEAD_INTENTS.subject)),
+        work=TradeExecutor(bus, wiring.clock, wiring.client(bus), events, instance),
+        clock=wiring.clock,
+    )
+
+
+def _route(channel: Channel, queue: str) -> QueueRoute:
+    """A channel that lives under the house's own names, as a worker at a queue wants it told."""
+    return QueueRoute(channel=channel, exchange="", exchange_type="direct", queue=queue, bindings=(), routing_key="")
+
+
 _MAKERS: dict[str, Callable[[Wiring, str, int, OnFailure], Service]] = {
     wire.TRADING_GATEWAY: _gateway,
     wire.ORDER_MANAGEMENT: _order_management,
@@ -252,6 +279,7 @@ _MAKERS: dict[str, Callable[[Wiring, str, int, OnFailure], Service]] = {
     wire.MONITOR_API: _monitor_api,
     wire.TRADING_AGENTS: _trading_agents,
     wire.DIFF_FRONT: _diff_front,
+    platform.TRADE_EXECUTOR: _trade_executor,
     powerscreen.PRODUCER: _powerscreen_producer,
     powerscreen.CONSUMER: _powerscreen_consumer,
 }

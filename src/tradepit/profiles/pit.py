@@ -1,8 +1,10 @@
-"""Profile ``pit``: the simulator's roles on one machine, sharing processes where nothing is lost by it."""
+"""Profile ``pit``: the simulator's roles and the bot platform's on one machine, sharing processes where nothing is lost by it."""
 
 import msgspec
 
+from tradepit.profiles.role import Role
 from tradepit.profiles.simulator import ROLES as SIMULATOR_ROLES
+from tradepit.wire import platform
 from tradepit.wire import simulator as wire
 
 # The leader and the workers keep processes of their own, because killing one of them is part of the show.
@@ -16,4 +18,16 @@ _SHARED = {
     wire.TRADING_AGENTS: "agents",
 }
 
-ROLES = tuple(msgspec.structs.replace(role, process=_SHARED.get(role.name, role.process)) for role in SIMULATOR_ROLES)
+_EXECUTOR = Role(
+    name=platform.TRADE_EXECUTOR,
+    replicas=1,
+    process="executor",
+    purpose="intents of bots to order management, and what became of them back to the bots",
+    consumes=(platform.ORDER_INTENTS, wire.MARKET_TICK),
+    serves=("bots",),
+    publishes=(platform.ORDER_EVENTS, platform.RISK_ALERTS, platform.DEAD_INTENTS),
+)
+ROLES = (
+    *(msgspec.structs.replace(role, process=_SHARED.get(role.name, role.process)) for role in SIMULATOR_ROLES),
+    _EXECUTOR,
+)

@@ -6,6 +6,7 @@ from tradepit.wire import simulator as wire
 _ORDER_METHODS = (
     "buy",
     "sell",
+    "place",
     "cancel",
     "algo_order",
     "orders",

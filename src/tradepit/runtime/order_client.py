@@ -30,7 +30,12 @@ Reply = dict[str, object]
 _LONGEST_S = 3_600
 _SHORT_ATTEMPTS = 3
 _METHODS = {"BUY": "buy", "SELL": "sell"}
-_IDS = {"buy": ("client_order_id", "C"), "sell": ("client_order_id", "C"), "algo_order": ("algo_id", "ALGO")}
+_IDS = {
+    "buy": ("client_order_id", "C"),
+    "sell": ("client_order_id", "C"),
+    "place": ("client_order_id", "C"),
+    "algo_order": ("algo_id", "ALGO"),
+}
 _RETRIED = frozenset(
     kind.code
     for kind in (NotActive, OutcomeUnknown, Unavailable, TimedOut, InternalError, StaleEpoch, JournalConflict, JournalClosed)

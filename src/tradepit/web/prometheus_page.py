@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -16,6 +17,11 @@ CONTENT_TYPE = "text/plain; version=0.0.4"
 MAX_FIGURES = 2_000
 _FIGURE = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]{0,63}", re.ASCII)
 _INSTANCE = ("service", "instance")
+# What the bot platform's document (section 7.1) calls by name; a rejection's reason follows two underscores.
+_PLATFORM = re.compile(
+    r"orders_submitted_total|fills_total|broker_latency_ms|orders_rejected_total__[A-Z][A-Z0-9_]{0,40}", re.ASCII
+)
+_BY_REASON = "__"
 # Told already under a name of their own.
 _TOLD = ("ready",)
 
@@ -105,14 +111,31 @@ def _of_topics(topics: Sequence[TopicCount]) -> Iterator[Metric]:
 def _figures(instances: Sequence[InstanceView], taken: set[str]) -> Iterable[Metric]:
     """Numeric figures of live instances; those of a silent one are left out, so that no old figure passes for a new one."""
     families: dict[str, GaugeMetricFamily] = {}
+    platforms: dict[str, Any] = {}
     for each in instances:
         for figure, value in {} if each.stale else each.metadata.items():
             name = f"tradepit_{figure}"
-            if isinstance(value, str) or name.removesuffix("_total") in taken or figure in _TOLD or not _FIGURE.fullmatch(figure):
+            if isinstance(value, str) or figure in _TOLD:
+                continue
+            if _PLATFORM.fullmatch(figure):
+                _add_platforms(platforms, each, figure, value)
+                continue
+            if name.removesuffix("_total") in taken or not _FIGURE.fullmatch(figure):
                 continue
             if name not in families:
                 if len(families) >= MAX_FIGURES:
                     continue
                 families[name] = GaugeMetricFamily(name, f"Figure {figure} of the instance's last heartbeat.", labels=_INSTANCE)
             families[name].add_metric((each.service_name, each.instance_id), float(value))
-    return families.values()
+    return (*platforms.values(), *families.values())
+
+
+def _add_platforms(families: dict[str, Any], each: InstanceView, figure: str, value: float) -> None:
+    """A figure under the name that the bot platform's document gives it, its reason as a label."""
+    name, _, reason = figure.partition(_BY_REASON)
+    labels = (*_INSTANCE, "reason") if name == "orders_rejected_total" else _INSTANCE
+    kind = CounterMetricFamily if name.endswith("_total") else GaugeMetricFamily
+    family = families.get(name)
+    if family is None:
+        family = families[name] = kind(name, f"{name} of the trade executor.", labels=labels)
+    family.add_metric((each.service_name, each.instance_id, *((reason,) if "reason" in labels else ())), float(value))

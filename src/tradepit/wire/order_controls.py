@@ -1,5 +1,6 @@
 """What risk people ask of order management: limits and states of scopes, how far they were carried out, and what the review would say."""
 
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -89,3 +90,66 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     value: str = ""
     message: str = ""
     checked_at: str
+
+
+class PlaceRequest(OrderRequest, frozen=True, kw_only=True):
+    """Body of ``rpc.order-management.place``: an order of a bot (``side`` BUY or SELL). ``sequence`` is the bot's number for it on the
+    account, ``expires`` the instant (UTC ns) from which on it is not wanted, 0 for none.
+
+    Without ``offset`` it opens, or nets where the exchange knows no offsets.
+    """
+
+    side: str
+    bot: str
+    sequence: int = 0
+    expires: int = 0
+    offset: str = ""
+
+
+class PlaceReply(msgspec.Struct, frozen=True, kw_only=True):
+    """Reply to ``place``: the order is journaled, whatever became of it, and order events tell what did.
+
+    ``client_order_id`` is another one than asked for where the bot's number had been used before, for the same order.
+    """
+
+    success: bool = True
+    client_order_id: str
+    status: str
+    reason: str = ""
+
+
+class BotsRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Body of ``rpc.trade-executor.bots``; without ``bot`` all of the account are told."""
+
+    account: str
+    bot: str = ""
+
+
+class BotHolding(msgspec.Struct, frozen=True, kw_only=True):
+    """Net lots (negative: short) of a bot in a contract. Those of all bots of an account are the account's."""
+
+    symbol: str
+    lots: int
+
+
+class BotResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What a bot has made on an account, in its currency: ``realized`` and ``unrealized`` before ``fees``.
+
+    ``unrealized`` is null while the price of something it holds is not known. ``bot_id`` is empty for orders of no bot.
+    """
+
+    account_id: str
+    bot_id: str
+    realized: Decimal
+    unrealized: Decimal | None
+    fees: Decimal
+    window: str
+    generated_at: str
+    positions: list[BotHolding]
+
+
+class BotsReply(msgspec.Struct, frozen=True, kw_only=True):
+    """Reply to ``bots``."""
+
+    success: bool = True
+    bots: list[BotResult]

@@ -19,6 +19,8 @@ ORDER_INTENTS = Channel(name="platform.intents", subject="orders.intent.account.
 ORDER_EVENTS = Channel(name="platform.events", subject="orders.event.account.*.*", durable=True)
 RISK_ALERTS = Channel(name="platform.alerts", subject="risk.alerts.account.*", durable=True)
 BOT_COMMANDS = Channel(name="platform.commands", subject="bot.commands.*", durable=True)
+DEAD_INTENTS = Channel(name="platform.dead_intents", subject="orders.dead_intents", delivery=Delivery.COMPETE, durable=True)
+TRADE_EXECUTOR = "trade-executor"
 CHANNELS = (ORDER_INTENTS, ORDER_EVENTS, RISK_ALERTS, BOT_COMMANDS)
 
 CONTENT_TYPE = "content-type"

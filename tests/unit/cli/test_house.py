@@ -61,6 +61,7 @@ def house(tmp_path: Path, launched: list[list[str]]) -> Iterator[House]:
         "market-recorder",
         "monitor-api",
         "trading-agents",
+        "trade-executor",
     )
     made = House(settings, tmp_path / "house", without=frozenset(others))
     yield made

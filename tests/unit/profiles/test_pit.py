@@ -1,4 +1,4 @@
-"""Profile ``pit``: the same roles in fewer processes."""
+"""Profile ``pit``: the simulator's roles in fewer processes, and the bot platform's."""
 
 import msgspec
 
@@ -9,7 +9,9 @@ def test_only_the_processes_differ() -> None:
     def without_process(roles: tuple[object, ...]) -> list[dict[str, object]]:
         return [{key: value for key, value in msgspec.structs.asdict(role).items() if key != "process"} for role in roles]  # type: ignore[arg-type]  # roles are structs
 
-    assert without_process(pit.ROLES) == without_process(simulator.ROLES)
+    *shared, executor = pit.ROLES
+    assert without_process(tuple(shared)) == without_process(simulator.ROLES)
+    assert executor.name == "trade-executor"
 
 
 def test_what_is_killed_in_the_show_lives_alone() -> None:

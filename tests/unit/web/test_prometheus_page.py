@@ -97,3 +97,19 @@ def test_a_label_with_every_nasty_character_is_escaped(house: MonitoredHouse, be
     message = Message(subject='orders.algo."\\\n', payload=b"", sequence=1)
     house.events.count("orders.algo", message, now_ns=0, mono_ns=0)
     assert samples_of(house)["tradepit_events_total", (("topic", 'orders.algo."\\\n'),)] == 1
+
+
+def test_the_executors_figures_have_the_documents_names(house: MonitoredHouse, beat: Beat) -> None:
+    figures = {
+        "orders_submitted_total": 7, "fills_total": 5, "broker_latency_ms": 1.5, "broker_latency_ms_p99": 9.0,
+        "orders_rejected_total__SELF_TRADE": 2, "orders_rejected_total__LOSS_CAP": 1, "orders_rejected_total__bad word": 3,
+    }  # fmt: skip
+    hear(house, beat("trade-executor", **figures))
+    samples = samples_of(house)
+    executor = of("trade-executor")
+    assert samples["orders_submitted_total", executor] == 7
+    assert samples["fills_total", executor] == 5
+    assert samples["broker_latency_ms", executor] == 1.5
+    assert samples["tradepit_broker_latency_ms_p99", executor] == 9
+    rejected = {dict(labels)["reason"]: value for (name, labels), value in samples.items() if name == "orders_rejected_total"}
+    assert rejected == {"SELF_TRADE": 2, "LOSS_CAP": 1}

@@ -33,7 +33,7 @@ from tradepit.wire.simulator import TRADING_GATEWAY, rpc_subject
 _LISTENERS = 3
 _PER_S = 500.0
 _KEEPERS = (("position-tracker", "position-tracker-1"), ("risk-monitor", "risk-monitor-1"), ("risk-monitor", "risk-monitor-2"))
-_WITHOUT = frozenset({"trading-agents", "market-recorder", "monitor-api", "execution-algo"})
+_WITHOUT = frozenset({"trade-executor", "trading-agents", "market-recorder", "monitor-api", "execution-algo"})
 _START_S = 30.0
 _POLL_S = 0.001
 _LOOK_BACK = 50

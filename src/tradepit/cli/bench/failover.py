@@ -21,7 +21,9 @@ from tradepit.trading.model.errors import ConfigError, OutcomeUnknown, TradepitE
 from tradepit.wire.simulator import ORDER_MANAGEMENT, rpc_subject
 
 _SYMBOL = "IF2501"
-_WITHOUT = frozenset({"trading-agents", "market-recorder", "monitor-api", "execution-algo", "risk-monitor", "position-tracker"})
+_WITHOUT = frozenset(
+    {"trade-executor", "trading-agents", "market-recorder", "monitor-api", "execution-algo", "risk-monitor", "position-tracker"}
+)
 _IMPATIENT = RetryPolicy(deadline_s=20.0, attempt_timeout_s=0.03, first_pause_s=0.002, factor=1.2, longest_pause_s=0.01)
 _PAUSE_S = 1.0
 _BREATHE_S = 0.6

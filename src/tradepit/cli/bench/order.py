@@ -31,7 +31,16 @@ from tradepit.wire.simulator import ORDER_MANAGEMENT, rpc_subject
 
 _SYMBOL = "IF2501"
 _WITHOUT = frozenset(
-    {"trading-agents", "market-recorder", "monitor-api", "execution-algo", "risk-monitor", "position-tracker", "market-data"}
+    {
+        "trade-executor",
+        "trading-agents",
+        "market-recorder",
+        "monitor-api",
+        "execution-algo",
+        "risk-monitor",
+        "position-tracker",
+        "market-data",
+    }
 )
 _NO_LIMITS = {
     "rate": {"orders_per_s": 1_000_000, "order_burst": 1_000_000, "cancels_per_s": 1_000_000, "cancel_burst": 1_000_000},

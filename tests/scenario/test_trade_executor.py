@@ -1,0 +1,161 @@
+"""Bots seen from outside on a real NATS server: intents in JSON and protobuf go in, one explained outcome for each comes out."""
+
+import asyncio
+import json
+from collections import defaultdict
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from nats.js import JetStreamContext
+from tests.house_under_test import HouseUnderTest, settings_of
+
+from tradepit.trading.model.terms import Side
+from tradepit.wire import platform as wire
+from tradepit.wire.platform import Encoding
+from tradepit.wire.platform_codec import encode
+
+ROLES = ("trading-gateway", "order-management", "trade-executor")
+PATIENCE_S = 60.0
+_ANY = wire.OrderIntent(
+    intent_id="i", bot_id="b1", account_id="A1", symbol="IF2501", side=Side.BUY, quantity=1, limit_price=Decimal(4490),
+    type=wire.IntentType.LIMIT,
+)  # fmt: skip
+
+
+class Bots:
+    """Sends intents and hears everything that is told on the platform's topics."""
+
+    def __init__(self, house: HouseUnderTest) -> None:
+        self.house, self.js = house, house.client.jetstream()
+        self.events: dict[str, list[tuple[str, dict[str, Any]]]] = defaultdict(list)
+        self.alerts: list[dict[str, Any]] = []
+        self.dead: list[tuple[str, bytes]] = []
+        self.heard = asyncio.Event()
+
+    async def listen(self) -> "Bots":
+        async def event(message: Any) -> None:
+            told = json.loads(message.data, parse_float=Decimal)
+            kind = next(name for name in ("ack", "fill", "rejection", "cancel") if name in told)
+            self.events[told[kind]["intent_id"]].append((kind, told[kind]))
+            self.heard.set()
+
+        async def alert(message: Any) -> None:
+            self.alerts.append(json.loads(message.data))
+
+        async def dead(message: Any) -> None:
+            self.dead.append((next(value for name, value in message.headers.items() if name.endswith("reason")), message.data))
+            self.heard.set()
+
+        client = self.house.client
+        await client.subscribe("orders.event.account.>", cb=event)
+        await client.subscribe("risk.alerts.account.*", cb=alert)
+        await client.subscribe("orders.dead_intents", cb=dead)
+        return self
+
+    async def send(self, encoding: Encoding = Encoding.JSON, **changes: Any) -> str:
+        intent = msgspec.structs.replace(_ANY, **changes)
+        body, topic = encode(intent, encoding), wire.intent_topic(intent.account_id, intent.bot_id)
+        await self.raw(topic, body, {wire.CONTENT_TYPE: encoding.value})
+        return intent.intent_id
+
+    async def raw(self, topic: str, body: bytes, headers: dict[str, str] | None = None) -> None:
+        js: JetStreamContext = self.js
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                try:
+                    await js.publish(topic, body, headers=headers, timeout=2)
+                except Exception:  # noqa: BLE001 - a server that is busy is asked again: an intent told twice is one
+                    await asyncio.sleep(0.05)
+                else:
+                    return
+
+    async def until(self, *names: str, kinds: tuple[str, ...] = ("ack", "rejection")) -> None:
+        await self.wait(lambda: all(any(kind in kinds for kind, _ in self.events[name]) for name in names))
+
+    async def wait(self, done: Callable[[], bool]) -> None:
+        async with asyncio.timeout(PATIENCE_S):
+            while not done():
+                self.heard.clear()
+                await self.heard.wait()
+
+    def kinds(self, name: str) -> list[str]:
+        return [kind for kind, _ in self.events[name]]
+
+
+async def test_every_intent_has_one_explained_outcome_whoever_is_killed(tmp_path: Path) -> None:
+    settings = settings_of("A1", "B1", profile="pit")
+    async with HouseUnderTest(tmp_path, settings, only=ROLES) as house:
+        await house.ready()
+        bots = await Bots(house).listen()
+
+        # A trade between two bots, one writing JSON, one protobuf.
+        await bots.send(Encoding.PROTOBUF, intent_id="offer", bot_id="b2", account_id="B1", side=Side.SELL, sequence=1)
+        await bots.send(intent_id="lift", sequence=1)
+        await bots.until("offer", "lift", kinds=("fill",))
+        for name, side in (("offer", "b2"), ("lift", "b1")):
+            assert bots.kinds(name) == ["ack", "fill"], side
+            [_, (_, fill)] = bots.events[name]
+            assert (fill["filled_quantity"], fill.get("remaining_quantity", 0), fill["fill_price"]) == (1, 0, Decimal(4490))
+
+        for account, bot, lots in (("B1", "b2", -1), ("A1", "b1", 1)):
+            [held] = (await house.rpc("rpc.trade-executor.bots", {"account": account}))["bots"]
+            assert (held["bot_id"], held["positions"]) == (bot, [{"symbol": "IF2501", "lots": lots}])
+            assert held["fees"] > 0
+
+        # Told twice, told under the same number, too old, wrong, not to be read: each has its answer, and one only.
+        for _ in range(2):
+            await bots.send(intent_id="resting", limit_price=Decimal(4300), sequence=2)
+        await bots.send(intent_id="renamed", limit_price=Decimal(4300), sequence=2)
+        await bots.send(intent_id="late", expires_at_ns=1, sequence=3)
+        await bots.send(intent_id="off-tick", limit_price=Decimal("4300.07"), sequence=4)
+        await bots.send(intent_id="stop", type=wire.IntentType.STOP, sequence=4)
+        await bots.send(intent_id="huge", quantity=10_000, sequence=5)
+        await bots.send(intent_id="lift", quantity=2, sequence=6)
+        await bots.raw("orders.intent.account.A1.b1", b'{"intent_id": "torn"')
+        await bots.until("resting", "renamed", "late", "off-tick", "stop", "huge")
+        reasons = {name: told[-1][1].get("reason") for name, told in bots.events.items() if told[-1][0] == "rejection"}
+        assert reasons == {
+            "renamed": "DUPLICATE", "late": "STALE_INTENT", "off-tick": "PRICE_WRONG_TICK", "stop": "INVALID_REQUEST",
+            "huge": "VOLUME_NOT_VALID",
+        }  # fmt: skip
+        await bots.wait(lambda: len(bots.dead) >= 2)
+        assert sorted(reason for reason, _ in bots.dead) == ["DUPLICATE_ID", "INVALID_REQUEST"]
+        assert {alert["context"]["code"] for alert in bots.alerts} == {"STALE_INTENT", "VOLUME_NOT_VALID"}
+
+        # Kill -9 of the leader, then of the executor, while intents come; every fifth is told twice.
+        names = []
+        for number in range(60):
+            if number == 20:
+                assert house.kill(await house.leader())
+            if number == 40:
+                assert house.kill("trade-executor-1")
+            encoding = Encoding.PROTOBUF if number % 2 else Encoding.JSON
+            for _ in range(1 + (number % 5 == 0)):
+                name = await bots.send(
+                    encoding, intent_id=f"n{number}", quantity=1 + number % 3, limit_price=Decimal(4300), sequence=10 + number
+                )
+            names.append(name)
+            await asyncio.sleep(0.01)
+        await house.ready()
+        await bots.until(*names)
+
+        # A halt cancels what rests, and the bot hears by whom.
+        halted = await house.orders("set_state", {"scope": "bot:b1", "state": "HALTED", "who": "risk", "reason": "enough"})
+        assert halted["checklist"]["still_working"] == []
+        acked = [name for name in names if bots.kinds(name)[0] == "ack"]
+        await bots.until("resting", *acked, kinds=("cancel",))
+        assert {told[-1][1]["initiated_by"] for name, told in bots.events.items() if name in acked} == {"risk"}
+        await bots.send(intent_id="after", sequence=100)
+        await bots.until("after")
+        [(_, after)] = bots.events["after"]
+        assert (after["reason"], after["category"]) == ("TRADING_HALTED", "INSTRUMENT_HALTED")
+
+        await house.settled()
+        for name in names:
+            assert bots.kinds(name) in (["ack", "cancel"], ["rejection"]), (name, bots.events[name])
+        assert len(acked) > len(names) / 2
+        proof = await house.prove()
+        assert proof.clean, proof.findings
