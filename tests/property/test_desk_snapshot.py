@@ -50,7 +50,7 @@ class Story:
             self.now_ns += self.chance.choice((0, 1, S // 20, S))
             found += self.chance.choice(
                 (self.order, self.order, self.send, self.arrive, self.trade, self.trade, self.report, self.report, self.report,
-                 self.repeat, self.doubt, self.cancel, self.end, self.algo, self.state, self.limit, self.foreign, self.term, self.roll)
+                 self.repeat, self.doubt, self.cancel, self.end, self.algo, self.state, self.limit, self.warn, self.foreign, self.term, self.roll)
             )()  # fmt: skip
         return found
 
@@ -152,6 +152,10 @@ class Story:
         scope = self.chance.choice(("global", "account:A1", "bot:b1", "symbol:IF2502"))
         limits = self.chance.choice(("{}", '{"order_size":{"max_lots":5}}', "not to be read"))
         return [facts.LimitsSet(time_ns=1, scope=scope, limits=limits, who="me", reason="")]
+
+    def warn(self) -> list[facts.Fact]:
+        account, symbol = self.chance.choice(ACCOUNTS), self.chance.choice(SYMBOLS)
+        return [facts.RiskWarned(time_ns=1, account=account, symbol=symbol, code="C", what="cancels", value=1, limit=2)]
 
     def term(self) -> list[facts.Fact]:
         self.epoch += 1

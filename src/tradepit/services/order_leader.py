@@ -280,6 +280,9 @@ class OrderLeader:
         if self.desk.is_new(report):
             fact = facts.ReportApplied(time_ns=self._clock.now_ns(), report=report, through=self._through)
             self.record(fact, lazy=True)
+            warnings = self.desk.warnings(report, fact.time_ns)
+            if warnings:
+                self.record(*warnings, lazy=True)
 
     async def _read_reports(self) -> None:
         try:

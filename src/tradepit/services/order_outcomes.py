@@ -65,6 +65,8 @@ class OrderOutcomes:
             self._asked_by.setdefault((fact.account, fact.client_order_id), asked_by)
         elif isinstance(fact, facts.StateSet):
             yield from self._state(fact)
+        elif isinstance(fact, facts.RiskWarned):
+            yield wire.alert_topic(fact.account), words.warning_of(fact)
 
     def _state(self, fact: facts.StateSet) -> Iterator[Told]:
         kind, _, name = fact.scope.partition(":")

@@ -7,7 +7,7 @@ from tradepit.trading.model.instrument import Instrument
 from tradepit.trading.model.order import Order
 from tradepit.trading.model.terms import Offset, OrderType
 from tradepit.trading.model.trade import Trade
-from tradepit.trading.orders.events import OrderRefused
+from tradepit.trading.orders.events import OrderRefused, RiskWarned
 from tradepit.wire import platform as wire
 from tradepit.wire.order_controls import PlaceRequest
 
@@ -122,3 +122,22 @@ def alert_of(refused: OrderRefused, alert_id: str) -> wire.RiskAlert:
         published_at_ns=refused.time_ns,
         correlation_id=alert_id,
     )  # fmt: skip
+
+
+def warning_of(warned: RiskWarned) -> wire.RiskAlert:
+    """The alert that an account comes near an exchange's threshold."""
+    return wire.RiskAlert(
+        alert_id="",
+        account_id=warned.account,
+        type=wire.AlertType.LIMIT_BREACH,
+        severity=wire.Severity.WARNING,
+        message=f"{warned.value} {warned.what} in {warned.symbol} today; the exchange acts from {warned.limit} on",
+        context={
+            "code": warned.code,
+            "what": warned.what,
+            "symbol": warned.symbol,
+            "value": str(warned.value),
+            "limit": str(warned.limit),
+        },
+        observed_at_ns=warned.time_ns,
+    )

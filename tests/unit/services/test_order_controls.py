@@ -174,3 +174,25 @@ async def test_resting_orders_give_way_where_it_is_so_set(front: Front) -> None:
     assert front.acting.desk.register.orders["A1", "c1"].status is OrderStatus.OPEN
     assert (await front.ask("sell", BUY | {"client_order_id": "c4"}))["success"]
     assert front.acting.desk.register.orders["A1", resting.client_order_id].status is OrderStatus.CANCELLED
+
+
+async def test_a_warning_is_journaled_once_a_day_before_it_comes_to_a_stop() -> None:
+    counts = {"CFFEX": {"cancels": 5, "large_cancels": 99, "self_trades": 99}}
+    office = Office(
+        load_rules({"session_phase": False, "margin": False, "abnormal_trading": {"enforce": True, "by_exchange": counts}})
+    )
+    leader = await office.leader()
+    for number in range(4):
+        await leader.submit(an_intent(number))
+        await leader.cancel("A1", f"c{number}")
+    with pytest.raises(RiskRefused) as refused:
+        await leader.submit(an_intent(9))
+    assert refused.value.reason_code == "CANCEL_COUNT"
+    await leader.stop()
+    successor = await office.leader()
+    await turns(50)
+    warned = [fact for fact in office.journaled() if isinstance(fact, facts.RiskWarned)]
+    assert [(fact.account, fact.symbol, fact.what, fact.value, fact.limit) for fact in warned] == [
+        ("A1", "IF2501", "cancels", 4, 5),
+    ]  # fmt: skip
+    await successor.stop()

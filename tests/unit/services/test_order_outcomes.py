@@ -124,3 +124,11 @@ def test_orders_of_no_bot_have_no_events() -> None:
     stranger = Order(intent=an_intent("foreign"), status=OrderStatus.CANCELLED)
     report = OrderReport(sequence=0, time_ns=1, trading_day=DAY, order=stranger)
     assert tell(made, facts.ReportApplied(time_ns=1, report=report)) == []
+
+
+def test_a_warning_is_an_alert() -> None:
+    warned = facts.RiskWarned(time_ns=3, account="A1", symbol="IF2501", code="CANCEL_COUNT", what="cancels", value=320, limit=400)
+    [(topic, alert)] = tell(outcomes(), warned)
+    assert topic == "risk.alerts.account.A1"
+    assert isinstance(alert, wire.RiskAlert)
+    assert (alert.severity, alert.context["value"], alert.context["limit"]) == (wire.Severity.WARNING, "320", "400")

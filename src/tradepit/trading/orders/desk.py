@@ -123,12 +123,40 @@ class OrderDesk:
         exposure = self.exposure
         if isinstance(fact, facts.StateSet):
             exposure.set_state(fact.scope, fact.state)
+        elif isinstance(fact, facts.RiskWarned):
+            holding = exposure.holding(fact.account, fact.symbol)
+            if holding is not None:
+                holding.day.warned.append(fact.what)
         elif isinstance(fact, facts.LimitsSet):
             self.limits.put(fact.scope, Setting(limits=fact.limits, who=fact.who, reason=fact.reason, time_ns=fact.time_ns))
         elif isinstance(fact, facts.InstrumentKnown):
             exposure.list_instrument(fact.instrument, Decimal(fact.reference))
         elif isinstance(fact, facts.AccountKnown):
             exposure.open_account(fact.account, Decimal(fact.equity))
+
+    def warnings(self, report: Report, now_ns: int) -> list[facts.RiskWarned]:
+        """What a report that was applied is cause to warn of, for the first time this day (rule ``abnormal_trading``)."""
+        rule = self.limits.abnormal_trading
+        if rule is None or isinstance(report, DayReport):
+            return []
+        told = report.trade if isinstance(report, TradeReport) else report.order.intent
+        holding = self.exposure.holding(told.account, told.symbol)
+        ended = isinstance(report, OrderReport) and report.order.status is OrderStatus.CANCELLED
+        if holding is None or not (ended or holding.day.self_trades):
+            return []
+        return [
+            facts.RiskWarned(
+                time_ns=now_ns,
+                account=told.account,
+                symbol=told.symbol,
+                code=standing.code,
+                what=standing.what,
+                value=standing.value,
+                limit=standing.limit,
+            )
+            for standing in rule.standings(told.account, told.symbol, self.exposure)
+            if standing.what not in holding.day.warned
+        ]
 
     def is_new(self, report: Report) -> bool:
         """True when applying the report would change something."""

@@ -101,6 +101,17 @@ class LimitsSet(_Fact, frozen=True, kw_only=True, tag="limits_set"):
     reason: str
 
 
+class RiskWarned(_Fact, frozen=True, kw_only=True, tag="risk_warned"):
+    """An account has come near what the exchange calls abnormal in a contract: ``value`` of ``limit``. Once a day for each ``what``."""
+
+    account: str
+    symbol: str
+    code: str
+    what: str
+    value: int
+    limit: int
+
+
 class AlgoAccepted(_Fact, frozen=True, kw_only=True, tag="algo_accepted"):
     """An algorithm order was accepted; ``body`` is the JSON published to the workers."""
 
@@ -138,6 +149,7 @@ Fact = (
     | ReportApplied
     | StateSet
     | LimitsSet
+    | RiskWarned
     | AlgoAccepted
     | AlgoControlled
     | AlgoEnded

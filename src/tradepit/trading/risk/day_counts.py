@@ -29,6 +29,7 @@ class DayCounts(msgspec.Struct):
     """``resting`` are cancelled limit orders, ``immediate`` FAK and FOK orders that were cancelled with lots left.
 
     ``trades`` are the numbers of the last trades: a number met again is the other side of the same match, a trade with oneself.
+    ``warned`` are the counts a warning was given of.
     """
 
     resting: Cancels = msgspec.field(default_factory=Cancels)
@@ -36,6 +37,7 @@ class DayCounts(msgspec.Struct):
     self_trades: int = 0
     opened_lots: int = 0
     trades: list[str] = []
+    warned: list[str] = []
 
     def on_cancelled(self, intent: OrderIntent) -> None:
         """An order ended cancelled."""

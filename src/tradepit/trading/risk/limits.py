@@ -7,6 +7,7 @@ import msgspec
 
 from tradepit.trading.model.errors import BadRequest
 from tradepit.trading.model.order import OrderIntent
+from tradepit.trading.risk.abnormal_trading import AbnormalTrading
 from tradepit.trading.risk.exposure import GLOBAL, scopes_of
 from tradepit.trading.risk.rate import Rate
 from tradepit.trading.risk.rule import Rule
@@ -48,6 +49,11 @@ class LimitBook:
     def base(self) -> tuple[Rule, ...]:
         """The rules of an order for which nothing narrower than ``global`` was set."""
         return self._base
+
+    @property
+    def abnormal_trading(self) -> AbnormalTrading | None:
+        """The rule that knows when a warning is due, None where it is switched off."""
+        return next((rule for rule in self._base if isinstance(rule, AbnormalTrading)), None)
 
     def rules_for(self, intent: OrderIntent) -> tuple[Rule, ...]:
         """The pipeline for an order, in its order; a scope's own limits follow the configured ones of the same rule."""
