@@ -23,6 +23,7 @@ from tradepit.trading.model.errors import (
 from tradepit.trading.model.order import OrderIntent
 from tradepit.trading.model.terms import OrderStatus, Side, TradingState
 from tradepit.trading.orders import events as facts
+from tradepit.trading.risk.rules import load_rules
 
 C1 = ("A1", "c1")
 
@@ -505,3 +506,20 @@ async def test_the_journal_alone_rebuilds_the_desk(office: Office, leader: Order
     assert rebuilt.register.orders == leader.desk.register.orders
     assert rebuilt.register.trade_lots == leader.desk.register.trade_lots
     assert rebuilt.exposure.books == leader.desk.exposure.books
+
+
+async def test_while_reports_wait_for_the_broker_no_risk_is_added() -> None:
+    office = Office(load_rules({"session_phase": False, "margin": False}))
+    leader = await office.leader()
+    await leader.admit("A1")
+    office.broker.accounts.add("A9")
+    office.broker.mishaps["account"] = away(1_000_000)
+    office.venue.arrive(an_intent("foreign", account="A9"))
+    await until(lambda: bool(leader.desk.exposure.reconciling))
+    with pytest.raises(RiskRefused) as refused:
+        await leader.submit(an_intent(1))
+    assert refused.value.reason_code == "STREAM_RECONCILING"
+    office.broker.mishaps["account"].clear()
+    await until(lambda: not leader.desk.exposure.reconciling)
+    assert (await leader.submit(an_intent(2))).status is OrderStatus.OPEN
+    await leader.stop()
