@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test servers redistimeseries crashpoints split-flows connect-kills check unit format docs proto bench clean
+.PHONY: demo test servers redistimeseries crashpoints split-flows risk-oracle connect-kills check unit format docs proto bench clean
 
 demo: $(VENV)/.installed
 	$(BIN)/tradepit demo
@@ -38,6 +38,10 @@ crashpoints: $(VENV)/.installed-dev
 # A hundred thousand random flows of concurrent closers against the exchange's ledger; `make test` plays fewer.
 split-flows: $(VENV)/.installed-dev
 	SPLIT_FLOWS=100000 $(BIN)/pytest -s tests/property/test_close_split.py
+
+# A million random orders judged by the review and by a naive oracle; `make test` judges fewer.
+risk-oracle: $(VENV)/.installed-dev
+	RISK_ORACLE_ORDERS=1000000 $(BIN)/pytest -s tests/property/test_risk_oracle.py
 
 # The broker connect's eight processes and all they stand on, killed for minutes; `make test` does so for half a minute.
 connect-kills: servers $(VENV)/.installed-dev
