@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from tradepit.trading.model.order import OrderIntent
-from tradepit.trading.model.terms import OrderType, Side
+from tradepit.trading.model.terms import Side
 from tradepit.trading.risk.exposure import Exposure
 from tradepit.trading.risk.refusal import Refused
 from tradepit.trading.risk.rule import Rule
@@ -12,7 +12,7 @@ from tradepit.trading.risk.rule import Rule
 class SelfTrade(Rule, frozen=True, kw_only=True):
     """A fact, not a limit: trading with oneself reduces nothing, and the exchanges count it against the client (five a day).
 
-    A market order is taken to reach every own order on the other side.
+    An order at the market is taken to reach every own order on the other side.
     """
 
     name: ClassVar[str] = "self_trade"
@@ -26,7 +26,7 @@ class SelfTrade(Rule, frozen=True, kw_only=True):
         own = holding.asks.best if buys else holding.bids.best
         if not own:
             return None
-        if intent.order_type is not OrderType.MARKET and (intent.price_ticks < own if buys else intent.price_ticks > own):
+        if intent.order_type.priced and (intent.price_ticks < own if buys else intent.price_ticks > own):
             return None
-        value = "market" if intent.order_type is OrderType.MARKET else f"{intent.price_ticks} ticks"
+        value = f"{intent.price_ticks} ticks" if intent.order_type.priced else "market"
         return self.refuse("SELF_TRADE", limit=f"{own} ticks", value=value, message="would meet an own resting order")

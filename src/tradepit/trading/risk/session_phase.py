@@ -2,8 +2,8 @@
 
 from typing import ClassVar
 
+from tradepit.trading.calendar.acceptance import phases_of
 from tradepit.trading.model.order import OrderIntent
-from tradepit.trading.model.terms import OrderType
 from tradepit.trading.model.terms import SessionPhase as Phase
 from tradepit.trading.risk.exposure import Exposure
 from tradepit.trading.risk.refusal import Refused
@@ -11,7 +11,9 @@ from tradepit.trading.risk.rule import Rule
 
 
 class SessionPhase(Rule, frozen=True, kw_only=True):
-    """``auctions`` False keeps orders out of call auctions. FAK, FOK and market orders are never taken there (exchange rules)."""
+    """``auctions`` False keeps orders out of call auctions. Which types are taken when is the exchanges' rule: an auction takes
+    limit orders and the ATO or ATC orders made for it, continuous trading all others.
+    """
 
     name: ClassVar[str] = "session_phase"
     spares_reducing: ClassVar[bool] = False
@@ -21,10 +23,9 @@ class SessionPhase(Rule, frozen=True, kw_only=True):
     def check(self, intent: OrderIntent, exposure: Exposure, now_ns: int) -> Refused | None:  # noqa: ARG002 - the phase carries the time
         market = exposure.markets.get(intent.symbol)
         phase = market.phase if market is not None else Phase.CLOSED
-        if phase is Phase.CONTINUOUS:
+        taken = [each for each in phases_of(intent.order_type) if self.auctions or not each.gathers]
+        if phase in taken:
             return None
-        if phase is Phase.AUCTION_ORDERING and self.auctions and intent.order_type is OrderType.LIMIT:
-            return None
-        limit = "CONTINUOUS, AUCTION_ORDERING" if self.auctions and intent.order_type is OrderType.LIMIT else "CONTINUOUS"
+        limit = ", ".join(taken)
         message = f"{intent.symbol} takes no {intent.order_type} order now"
         return self.refuse("NOT_TRADING_PERIOD", limit=limit, value=phase, message=message)
