@@ -102,8 +102,9 @@ def _reasons() -> dict[str, str]:
     """Reasons of orders that were taken and ended: the constants of the modules that end them (all described: KeyError)."""
     words = {
         "SELF_TRADE": "The rest of the order would have traded with an own order.",
-        "NOT_FILLABLE": "A FOK order could not trade in full.",
-        "REMAINDER": "What a FAK or market order left.",
+        "NOT_FILLABLE": "A FOK or MOK order could not trade in full.",
+        "NO_OPPOSITE": "An MTL order found no order on the other side whose price it could take.",
+        "REMAINDER": "What a FAK, MAK or market order left, or an ATO or ATC order when its auction had been matched.",
         "NOT_SENT": "The order was asked about before it arrived, and voided: it never traded and never will.",
         "DAY_ENDED": "The trading day of the contract is over.",
     }

@@ -190,6 +190,53 @@ class TqSettings(_Settings, frozen=True, kw_only=True):
             raise ValueError("an account is named twice")
 
 
+class SsiAccountSettings(_Settings, frozen=True, kw_only=True):
+    """One derivatives account. ``account`` is what the house calls it, ``number`` is SSI's (it ends in 8)."""
+
+    account: Token
+    number: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9]{1,20}\Z")]
+
+
+class SsiSettings(_Settings, frozen=True, kw_only=True):
+    """SSI FastConnect V3 as the broker (``broker: ssi``), for futures on HNX. ``client_id`` is SSI's number of the client.
+
+    ``symbols`` are the contracts to trade, as VN30F2612, 41I1GC000 or VN30F1M. No secret stands here: API key, API secret, private
+    key (SSI's base64, or PEM) and, where SSI asks for one, the one-time code are each in an environment variable or in a file only
+    its owner can read.
+
+    Seconds: ``timeout_s`` until an answer counts as lost, ``settle_s`` for which what was sent may still turn up, ``poll_s`` between
+    looks at SSI's own list of the day's orders, ``retry_max_s`` up to which the pause before the stream is joined again grows.
+    """
+
+    url: str = "https://api.ssi.com.vn"
+    stream_url: str = "wss://stream.ssi.com.vn/ws/v3"
+    client_id: str = ""
+    api_key_env: str = ""
+    api_key_file: str = ""
+    api_secret_env: str = ""
+    api_secret_file: str = ""
+    private_key_env: str = ""
+    private_key_file: str = ""
+    otp_env: str = ""
+    otp_file: str = ""
+    accounts: tuple[SsiAccountSettings, ...] = ()
+    symbols: tuple[Token, ...] = ()
+    requests_per_s: Annotated[float, msgspec.Meta(gt=0, le=1_000)] = 10.0
+    timeout_s: Seconds = 5.0
+    settle_s: Seconds = 10.0
+    poll_s: Seconds = 30.0
+    retry_max_s: Annotated[float, msgspec.Meta(ge=0.5, le=3_600)] = 30.0
+
+    def __post_init__(self) -> None:
+        for names in ([row.account for row in self.accounts], [row.number for row in self.accounts]):
+            if len(set(names)) != len(names):
+                raise ValueError("an account is named twice")
+        for url, kind in ((self.url, "http"), (self.stream_url, "ws")):
+            local = url.startswith((f"{kind}://127.0.0.1:", f"{kind}://localhost:"))
+            if not local and not url.startswith(f"{kind}s://"):
+                raise ValueError("SSI is spoken to in the clear on this machine only: https:// and wss://")
+
+
 class LogSettings(_Settings, frozen=True, kw_only=True):
     """Logs: the console's level, and files in ``<data_dir>/logs`` (10 MB each, kept 7 days)."""
 
@@ -206,7 +253,7 @@ class Settings(_Settings, frozen=True, kw_only=True):
     ``redis://user:password@host:port/database``. ``store``, where orders become rows for other programs:
     ``sqlite+aiosqlite:///file``, ``postgresql+asyncpg://user:password@host:port/database``, or empty for none;
     ``migrate_store``: whoever connects to it may bring its tables up to date. ``broker``: where order management sends orders,
-    the house's own ``simulated`` exchange or ``tqsdk``.
+    the house's own ``simulated`` exchange, ``tqsdk`` (China) or ``ssi`` (Vietnam).
     """
 
     profile: str = "pit"
@@ -217,7 +264,7 @@ class Settings(_Settings, frozen=True, kw_only=True):
     cache: str = "nats"
     store: str = ""
     migrate_store: bool = True
-    broker: Literal["simulated", "tqsdk"] = "simulated"
+    broker: Literal["simulated", "tqsdk", "ssi"] = "simulated"
     exchange: ExchangeSettings = ExchangeSettings()
     orders: OrderSettings = OrderSettings()
     market: MarketSettings = MarketSettings()
@@ -226,6 +273,7 @@ class Settings(_Settings, frozen=True, kw_only=True):
     diff: DiffSettings = DiffSettings()
     tq: TqSettings = TqSettings()
     powerscreen: PowerScreenSettings = PowerScreenSettings()
+    ssi: SsiSettings = SsiSettings()
     log: LogSettings = LogSettings()
 
     @property

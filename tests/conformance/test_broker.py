@@ -1,4 +1,4 @@
-"""The promises of the broker, kept over every bus and through TqSDK; see ports/broker.py. The exchange behind it is the simulated one."""
+"""The promises of the broker, kept over every bus, through TqSDK and through SSI; see ports/broker.py. The exchange behind all is ours."""
 
 import asyncio
 import contextlib
@@ -9,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from tests.ssi_world import SsiWorld
 from tests.tqsdk_world import TqsdkWorld, until
 
 from tradepit.backends.broker.simulated import SimulatedBroker
@@ -98,15 +99,24 @@ class World:
             await bus.close()
 
 
-@pytest.fixture(params=["memory", "nats", "tqsdk-account", "tqsdk-kq", "tqsdk-sim"])
-async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[World | TqsdkWorld]:
-    world: World | TqsdkWorld
+Worlds = World | TqsdkWorld | SsiWorld
+
+
+def symbol_of(world: Worlds) -> str:
+    return "VN30F2501" if isinstance(world, SsiWorld) else "IF2501"
+
+
+@pytest.fixture(params=["memory", "nats", "tqsdk-account", "tqsdk-kq", "tqsdk-sim", "ssi"])
+async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Worlds]:
+    world: Worlds
     if request.param == "tqsdk-account":
         world = TqsdkWorld(tmp_path)
     elif request.param == "tqsdk-kq":
         world = TqsdkWorld(tmp_path, "kq")
     elif request.param == "tqsdk-sim":
         world = TqsdkWorld(tmp_path, "sim")
+    elif request.param == "ssi":
+        world = SsiWorld(tmp_path)
     elif request.param == "memory":
         hub = MemoryHub()
         world = World(tmp_path, lambda: MemoryBus(hub, channels=CHANNELS))
@@ -119,22 +129,24 @@ async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
 
 
 def order(
+    world: Worlds,
     number: int | str,
     side: Side = Side.BUY,
     account: str = "A",
     lots: int = 2,
-    price: int = PRICE,
-    offset: Offset = Offset.OPEN,
+    price: int = 0,
+    offset: Offset | None = None,
 ) -> review.Approved:
+    hanoi = isinstance(world, SsiWorld)
     intent = OrderIntent(
         client_order_id=f"c{number}",
         account=account,
-        symbol="IF2501",
-        exchange=Exchange.CFFEX,
+        symbol=symbol_of(world),
+        exchange=Exchange.HNX if hanoi else Exchange.CFFEX,
         side=side,
-        offset=offset,
+        offset=offset or (Offset.NET if hanoi else Offset.OPEN),
         order_type=OrderType.LIMIT,
-        price_ticks=price,
+        price_ticks=price or PRICE - 6_100 * hanoi,
         volume_lots=lots,
     )
     return review.Approved(intent, review._SEAL)
@@ -145,36 +157,40 @@ async def take(feed: AsyncIterator[Report], count: int) -> list[Report]:
         return [await anext(feed) for _ in range(count)]
 
 
-async def test_it_says_what_it_can(world: World | TqsdkWorld) -> None:
+async def test_it_says_what_it_can(world: Worlds) -> None:
     capabilities = (await world.broker()).capabilities
     assert capabilities.voids_unknown
     assert capabilities.reduces == world.reduces
     assert OrderType.LIMIT in capabilities.order_types
-    assert Offset.CLOSETODAY in capabilities.offsets
+    assert order(world, 1).intent.offset in capabilities.offsets
+    assert (Offset.CLOSETODAY in capabilities.offsets) is not isinstance(world, SsiWorld)
 
 
-async def test_submitting_twice_is_submitting_once(world: World | TqsdkWorld) -> None:
+async def test_submitting_twice_is_submitting_once(world: Worlds) -> None:
     broker = await world.broker()
-    first = await broker.submit(order(1), epoch=1)
+    first = await broker.submit(order(world, 1), epoch=1)
     assert (first.status, first.left_lots) == (OrderStatus.OPEN, 2)
     assert first.order_id
-    assert await broker.submit(order(1), epoch=1) == first
+    assert await broker.submit(order(world, 1), epoch=1) == first
     assert await broker.query("A", "c1") == first
 
 
-async def test_a_refusal_is_an_order_with_its_reason(world: World | TqsdkWorld) -> None:
+async def test_a_refusal_is_an_order_with_its_reason(world: Worlds) -> None:
     broker = await world.broker()
-    refused = await broker.submit(order(1, price=1), epoch=1)
+    refused = await broker.submit(order(world, 1, price=1), epoch=1)
     # TqSim knows no price limits: what lies beyond them waits in its book.
     expected = (OrderStatus.REJECTED, "PRICE_OVER_LIMIT") if world.checks_limits else (OrderStatus.OPEN, "")
     assert (refused.status, refused.reason) == expected
-    refused = await broker.submit(order(2, Side.SELL, offset=Offset.CLOSE), epoch=1)
-    assert (refused.status, refused.reason) == (OrderStatus.REJECTED, "OVER_CLOSE_POSITION")
+    refused = await broker.submit(order(world, 2, Side.SELL, offset=Offset.CLOSE), epoch=1)
+    assert (refused.status, refused.reason) == (
+        OrderStatus.REJECTED,
+        "OFFSET_NOT_VALID" if isinstance(world, SsiWorld) else "OVER_CLOSE_POSITION",
+    )
 
 
-async def test_cancelling_twice_answers_with_the_state(world: World | TqsdkWorld) -> None:
+async def test_cancelling_twice_answers_with_the_state(world: Worlds) -> None:
     broker = await world.broker()
-    await broker.submit(order(1), epoch=1)
+    await broker.submit(order(world, 1), epoch=1)
     cancelled = await broker.cancel("A", "c1", epoch=1)
     assert (cancelled.status, cancelled.left_lots) == (OrderStatus.CANCELLED, 0)
     assert await broker.cancel("A", "c1", epoch=1) == cancelled
@@ -182,28 +198,32 @@ async def test_cancelling_twice_answers_with_the_state(world: World | TqsdkWorld
         await broker.cancel("A", "never", epoch=1)
 
 
-async def test_an_unknown_order_is_none_and_an_unknown_account_refused(world: World | TqsdkWorld) -> None:
+async def test_an_unknown_order_is_none_and_an_unknown_account_refused(world: Worlds) -> None:
     broker = await world.broker()
     assert await broker.query("A", "never") is None
     with pytest.raises(RequestRefused):
         await broker.account("nobody")
 
 
-async def test_resolving_voids_what_never_arrived_and_tells_what_did(world: World | TqsdkWorld) -> None:
+async def test_resolving_voids_what_never_arrived_and_tells_what_did(world: Worlds) -> None:
     broker = await world.broker()
-    sent = await broker.submit(order(1), epoch=1)
-    assert await broker.resolve(order(1).intent, epoch=1) == sent
-    voided = await broker.resolve(order(2).intent, epoch=1)
+    sent = await broker.submit(order(world, 1), epoch=1)
+    assert await broker.resolve(order(world, 1).intent, epoch=1) == sent
+    voided = await broker.resolve(order(world, 2).intent, epoch=1)
     assert voided.status is OrderStatus.REJECTED
-    assert (await broker.submit(order(2), epoch=1)).status is OrderStatus.REJECTED
+    assert (await broker.submit(order(world, 2), epoch=1)).status is OrderStatus.REJECTED
 
 
-async def test_a_new_epoch_fences_the_old_for_ever(world: World | TqsdkWorld) -> None:
+async def test_a_new_epoch_fences_the_old_for_ever(world: Worlds) -> None:
     old, new = await world.broker(), await world.broker()
     await old.open_session(1)
-    await old.submit(order(1), epoch=1)
+    await old.submit(order(world, 1), epoch=1)
     await new.open_session(2)
-    for command in (old.submit(order(2), epoch=1), old.cancel("A", "c1", epoch=1), old.resolve(order(3).intent, epoch=1)):
+    for command in (
+        old.submit(order(world, 2), epoch=1),
+        old.cancel("A", "c1", epoch=1),
+        old.resolve(order(world, 3).intent, epoch=1),
+    ):
         with pytest.raises(StaleEpoch):
             await command
     with pytest.raises(StaleEpoch):
@@ -211,42 +231,42 @@ async def test_a_new_epoch_fences_the_old_for_ever(world: World | TqsdkWorld) ->
     await world.close()
     await world.open()
     with pytest.raises(StaleEpoch):
-        await old.submit(order(2), epoch=1)
-    assert (await new.submit(order(2), epoch=2)).status is OrderStatus.OPEN
+        await old.submit(order(world, 2), epoch=1)
+    assert (await new.submit(order(world, 2), epoch=2)).status is OrderStatus.OPEN
 
 
-async def test_an_answer_that_did_not_come_leaves_the_outcome_unknown(world: World | TqsdkWorld) -> None:
+async def test_an_answer_that_did_not_come_leaves_the_outcome_unknown(world: Worlds) -> None:
     broker, patient = await world.broker(timeout_s=0.1), await world.broker()
-    assert await patient.find("IF2501") is not None
+    assert await patient.find(symbol_of(world)) is not None
     async with world.losing_an_answer():
         with pytest.raises(OutcomeUnknown):
-            await broker.submit(order(1), epoch=1)
+            await broker.submit(order(world, 1), epoch=1)
 
     async def told() -> bool:
         # Asked too early, it may still be on its way.
         with contextlib.suppress(OutcomeUnknown):
-            return (await patient.resolve(order(1).intent, epoch=1)).status is OrderStatus.OPEN
+            return (await patient.resolve(order(world, 1).intent, epoch=1)).status is OrderStatus.OPEN
         return False
 
     await until(told)
 
 
-async def test_nobody_there_means_certainly_not_done(world: World | TqsdkWorld) -> None:
+async def test_nobody_there_means_certainly_not_done(world: Worlds) -> None:
     broker = await world.broker()
     await world.close()
     with pytest.raises(Unavailable) as caught:
-        await broker.submit(order(1), epoch=1)
+        await broker.submit(order(world, 1), epoch=1)
     assert type(caught.value) is Unavailable
     await world.open()
     assert await broker.query("A", "c1") is None
 
 
-async def test_reports_are_complete_for_everybody_at_any_time(world: World | TqsdkWorld) -> None:
+async def test_reports_are_complete_for_everybody_at_any_time(world: Worlds) -> None:
     broker = await world.broker()
     early = broker.reports(0)
-    await broker.submit(order(1, Side.BUY, "A"), epoch=1)
+    await broker.submit(order(world, 1, Side.BUY, "A"), epoch=1)
     told = await take(early, 1)
-    await broker.submit(order(2, Side.SELL, "B"), epoch=1)
+    await broker.submit(order(world, 2, Side.SELL, "B"), epoch=1)
     await world.trade()
     while _filled(told) != {"A", "B"}:
         told += await take(early, 1)
@@ -264,22 +284,22 @@ def _filled(told: list[Report]) -> set[str]:
     return {order.intent.account for order in orders if order.status is OrderStatus.FILLED}
 
 
-async def test_reports_go_on_after_the_exchange_was_away(world: World | TqsdkWorld) -> None:
+async def test_reports_go_on_after_the_exchange_was_away(world: Worlds) -> None:
     broker = await world.broker()
     feed = broker.reports(0)
-    await broker.submit(order(1), epoch=1)
+    await broker.submit(order(world, 1), epoch=1)
     await take(feed, 1)
     await world.close()
     waiting = asyncio.ensure_future(take(feed, 1))
     await world.open()
-    await broker.submit(order(2, price=PRICE - 1), epoch=1)
+    await broker.submit(order(world, 2, lots=1), epoch=1)
     reports = await waiting
     if not world.outlives:
         # TqSim begins anew when its process does: what worked there is told ended, and the numbers go on.
         (ended,), reports = reports, await take(feed, 1)
         assert isinstance(ended, OrderReport)
         assert (ended.sequence, ended.order.client_order_id, ended.order.status) == (2, "c1", OrderStatus.CANCELLED)
-        assert await broker.submit(order(1), epoch=1) == ended.order
+        assert await broker.submit(order(world, 1), epoch=1) == ended.order
     (report,) = reports
     assert isinstance(report, OrderReport)
     assert (report.sequence, report.order.client_order_id) == (2 if world.outlives else 3, "c2")
@@ -287,12 +307,12 @@ async def test_reports_go_on_after_the_exchange_was_away(world: World | TqsdkWor
         await feed.aclose()  # type: ignore[attr-defined]  # the port promises an iterator; this one is a generator
 
 
-async def test_money_and_positions_follow_the_trades(world: World | TqsdkWorld) -> None:
+async def test_money_and_positions_follow_the_trades(world: Worlds) -> None:
     broker = await world.broker()
     before = await broker.account("A")
-    await broker.submit(order(1, Side.BUY, "A"), epoch=1)
+    await broker.submit(order(world, 1, Side.BUY, "A"), epoch=1)
     assert (await broker.account("A")).frozen_margin > 0
-    await broker.submit(order(2, Side.SELL, "B"), epoch=1)
+    await broker.submit(order(world, 2, Side.SELL, "B"), epoch=1)
     await world.trade()
 
     async def settled() -> bool:
@@ -307,17 +327,17 @@ async def test_money_and_positions_follow_the_trades(world: World | TqsdkWorld) 
     assert [(position.side, position.lots) for position in await broker.positions("B")] == [(Side.SELL, 2)]
 
 
-async def test_a_contract_is_looked_for_when_it_is_asked_for(world: World | TqsdkWorld) -> None:
+async def test_a_contract_is_looked_for_when_it_is_asked_for(world: Worlds) -> None:
     broker = await world.broker()
-    found = await broker.find("IF2501")
+    found = await broker.find(symbol_of(world))
     assert found is not None
-    assert (found.instrument.symbol, found.instrument.product.exchange) == ("IF2501", Exchange.CFFEX)
+    assert (found.instrument.symbol, found.instrument.product.exchange) == (symbol_of(world), order(world, 1).intent.exchange)
     assert await broker.find("IF2412") is None
     assert await broker.find("nothing") is None
-    assert [listing.instrument.symbol for listing in await broker.instruments()] == ["IF2501"]
+    assert [listing.instrument.symbol for listing in await broker.instruments()] == [symbol_of(world)]
 
 
-async def test_closing_twice_does_nothing(world: World | TqsdkWorld) -> None:
+async def test_closing_twice_does_nothing(world: Worlds) -> None:
     broker = await world.broker()
     await broker.close()
     await broker.close()

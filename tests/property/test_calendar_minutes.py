@@ -61,7 +61,7 @@ def day_phase(group: str, minute: int) -> Phase:
     table: tuple[tuple[int, Phase], ...]
     if group == "hnx":
         table = ((at("08:45"), CLOSED), (at("09:00"), ORDERING), (at("11:30"), TRADING), (at("13:00"), BREAK),
-                 (at("14:30"), TRADING), (at("14:45"), ORDERING))  # fmt: skip
+                 (at("14:30"), TRADING), (at("14:45"), Phase.CLOSING_AUCTION))  # fmt: skip
     elif group.startswith("cffex"):
         close = at("15:15") if group == "cffex_bond" else at("15:00")
         table = ((at("09:25"), CLOSED), (at("09:29"), ORDERING), (at("09:30"), MATCHING), (at("11:30"), TRADING),

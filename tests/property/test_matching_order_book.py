@@ -98,7 +98,7 @@ def check(book: OrderBook, naive: NaiveBook, price: int, lots: int) -> None:
         depth: dict[int, int] = {}
         for order_id, at, waiting in orders:
             depth[at] = depth.get(at, 0) + waiting
-            assert book.remaining(order_id) == waiting
+            assert (book.remaining(order_id), book.price_of(order_id)) == (waiting, at)
         assert book.depth(side, 3) == list(depth.items())[:3]
         fillable = sum(order[2] for order in naive.crossing(side, price))
         assert min(book.available(side, price, lots), lots) == min(fillable, lots)
@@ -134,15 +134,19 @@ def by_order(pairs: list[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 @settings(max_examples=400, deadline=None)
-@given(gatherings, st.integers(LOW - 10, HIGH + 10))
-def test_a_call_auction_equals_brute_force(gathered: list[tuple[Side, int, int]], reference: int) -> None:
-    book = OrderBook(LOW, HIGH)
+@given(gatherings, st.integers(LOW - 10, HIGH + 10), st.booleans())
+def test_a_call_auction_equals_brute_force(gathered: list[tuple[Side, int, int]], reference: int, at_market: bool) -> None:
+    """With and without orders at the market (HNX's ATO, ATC): those here that name an edge of the band."""
+    band, reach = (LOW, HIGH), int(at_market)
+    book = OrderBook(LOW - reach, HIGH + reach)
     for number, (side, price, lots) in enumerate(gathered, start=1):
-        book.rest(number, side, price, lots)
+        first = price > HIGH - 3 if side is Side.BUY else price < LOW + 3
+        beyond = HIGH + 1 if side is Side.BUY else LOW - 1
+        book.rest(number, side, beyond if at_market and first else price, lots)
     buys, sells = list(book.orders(Side.BUY)), list(book.orders(Side.SELL))
     price = brute_price(buys, sells, reference)
-    assert auction_price(book, reference) == price
-    matches = uncross(book, reference)
+    assert auction_price(book, reference, band) == price
+    matches = uncross(book, reference, band)
     volume = sum(match[3] for match in matches)
     assert {match[2] for match in matches} <= {price}
     if price:
@@ -157,4 +161,4 @@ def test_a_call_auction_equals_brute_force(gathered: list[tuple[Side, int, int]]
     dealt = dict(brute_lots(buys, volume) + brute_lots(sells, volume))
     assert left == {number: lots - dealt.get(number, 0) for number, _, lots in buys + sells if lots > dealt.get(number, 0)}
     assert not book.best(Side.BUY) or not book.best(Side.SELL) or book.best(Side.BUY) < book.best(Side.SELL)
-    assert call_auction(book, reference) == (0, [])
+    assert call_auction(book, reference, band) == (0, [])

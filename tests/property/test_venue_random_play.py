@@ -72,8 +72,17 @@ choices = st.builds(
     price_rule=st.sampled_from(PriceRule),
     self_trade=st.sampled_from(SelfTradePolicy),
     snapshot_ns=st.sampled_from((0, 500_000_000)),
+    mtl_rest_ticks=st.sampled_from((0, 0, 1)),
 )
 TYPES = (OrderType.LIMIT,) * 4 + (OrderType.FAK, OrderType.FOK, OrderType.MARKET)
+VIETNAMS_TYPES = (OrderType.LIMIT,) * 4 + (
+    OrderType.MTL,
+    OrderType.MTL,
+    OrderType.MOK,
+    OrderType.MAK,
+    OrderType.ATO,
+    OrderType.ATC,
+)
 
 
 class Player:
@@ -82,7 +91,11 @@ class Player:
     def __init__(self, chosen: VenueSettings, founding: Founding) -> None:
         self.symbols, start = founding
         vietnam = self.symbols is VIETNAM
-        self.settings = msgspec.structs.replace(chosen, session_group="hnx") if vietnam else chosen
+        self.types = VIETNAMS_TYPES if vietnam else TYPES
+        self.first_prices: dict[tuple[str, str], int] = {}
+        # HNX trades at the resting order's price; from a median one could not tell where the rest of an MTL order waits.
+        hanoi = msgspec.structs.replace(chosen, session_group="hnx", price_rule=PriceRule.MAKER)
+        self.settings = hanoi if vietnam else chosen
         self.offsets = (Offset.NET,) if vietnam else (Offset.OPEN, Offset.OPEN, Offset.CLOSE, Offset.CLOSETODAY)
         self.venue = Venue(self.settings, calendar=CATALOG.calendar)
         self.now_ns = int(datetime.fromisoformat(start).replace(tzinfo=ZoneInfo("Asia/Shanghai")).timestamp()) * SECOND
@@ -102,7 +115,19 @@ class Player:
         events = list(self.venue.apply(command, self.now_ns))
         self.done.append((command, self.now_ns))
         self.answers.append(events)
+        for report in trades_of(events):
+            self.first_prices.setdefault((report.trade.account, report.trade.client_order_id), report.trade.price_ticks)
         return events
+
+    def waits_at(self, intent: OrderIntent) -> int:
+        """The price at which an order waits: ATO and ATC before every limit order, MTL where it first traded or a step beyond."""
+        if intent.order_type.priced:
+            return intent.price_ticks
+        (low, high), buys = self.venue.band(intent.symbol), intent.side is Side.BUY
+        if intent.order_type is not OrderType.MTL:
+            return high + 1 if buys else low - 1
+        step = self.settings.mtl_rest_ticks if buys else -self.settings.mtl_rest_ticks
+        return min(max(self.first_prices[intent.account, intent.client_order_id] + step, low), high)
 
     def step(self, step: Step) -> list[Event]:
         """Time passes first and on its own, so that what the command does can be told apart."""
@@ -138,7 +163,7 @@ class Player:
 
     def intent(self, account: str, symbol: str, ticks: int, lots: int, more: int) -> OrderIntent:
         self.orders += 1
-        order_type = TYPES[more % len(TYPES)]
+        order_type = self.types[more % len(self.types)]
         return OrderIntent(
             client_order_id=f"o{self.orders}",
             account=account,
@@ -147,7 +172,7 @@ class Player:
             side=Side.BUY if more & 1 else Side.SELL,
             offset=self.offsets[(more >> 1) % len(self.offsets)],
             order_type=order_type,
-            price_ticks=0 if order_type is OrderType.MARKET else self.middle(symbol) + ticks,
+            price_ticks=self.middle(symbol) + ticks if order_type.priced else 0,
             volume_lots=lots,
         )
 
@@ -224,7 +249,7 @@ def check_books(player: Player) -> None:
         wanted: dict[tuple[Side, int], int] = defaultdict(int)
         for order in (order for account in ACCOUNTS for order in player.venue.orders(account, active_only=True)):
             if order.intent.symbol == symbol:
-                wanted[order.intent.side, order.intent.price_ticks] += order.left_lots
+                wanted[order.intent.side, player.waits_at(order.intent)] += order.left_lots
         assert all(shown[key] >= lots for key, lots in wanted.items())
 
 
@@ -261,7 +286,7 @@ class Queue:
             for key, order in self.waiting.items()
             if order.intent.symbol == trade.symbol and order.intent.side is trade.side and key[1] != taker
         ]
-        first = min(rivals, key=lambda order: sign * order.intent.price_ticks)
+        first = min(rivals, key=lambda order: sign * player.waits_at(order.intent))
         assert (first.intent.account, first.client_order_id) == (trade.account, trade.client_order_id)
 
 

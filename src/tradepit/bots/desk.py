@@ -27,8 +27,10 @@ class BotDesk:
         market = self._board[wanted.symbol]
         price = check_price(wanted.price)
         order_type = wanted.order_type or (OrderType.MARKET if price is None else OrderType.LIMIT)
-        if (price is None) is not (order_type is OrderType.MARKET):
-            raise PriceNotValid("A market order has no price, every other one has.", symbol=wanted.symbol, type=order_type)
+        if (price is None) is order_type.priced:
+            raise PriceNotValid(
+                "An order at the market has no price, every other one has.", symbol=wanted.symbol, type=order_type
+            )
         ticks = 0 if price is None else market.to_ticks(price)
         if wanted.offset is not None:
             parts: tuple[tuple[Offset, int], ...] = ((wanted.offset, wanted.lots),)

@@ -9,6 +9,7 @@ from tradepit import __version__
 from tradepit.cli import doctor_broker as broker
 from tradepit.cli import doctor_disk as disk
 from tradepit.cli import doctor_machine as machine
+from tradepit.cli import doctor_ssi as ssi
 from tradepit.cli import doctor_stores as stores
 from tradepit.cli import doctor_surroundings as surroundings
 from tradepit.cli.exits import Exit
@@ -35,6 +36,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("cache", stores.check_cache),
     ("tqsdk", broker.check_tqsdk),
     ("login", lambda settings: broker.check_login(settings, os.environ)),
+    ("ssi", ssi.check_ssi),
     ("monitor port", surroundings.check_monitor_port),
     ("calendar", surroundings.check_calendar),
     ("settings", surroundings.check_profile),

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import parse_qs, urlsplit
 
 from tradepit.backends.broker.simulated import SimulatedBroker
@@ -44,6 +44,9 @@ from tradepit.trading.model.errors import ConfigError
 from tradepit.wire import simulator as wire
 from tradepit.wire import tq as wire_tq
 
+if TYPE_CHECKING:
+    from tradepit.backends.broker.ssi_link import SsiLink
+
 JOURNALS = ("orders", "commands", "events")
 _SEND_NOTHING = frozenset(role.name for role in (*profile_tq.MONITORS, *profile_tq.HANDLERS)) | {wire_tq.ORDER_CANCELLER}
 
@@ -63,6 +66,7 @@ class Wiring:
         self._bus: Bus | None = None
         self._cache: Cache | None = None
         self._tqsdk: TqsdkLink | None = None
+        self._ssi: SsiLink | None = None
         self._tick_clock = TickClock()
         self._memory_journals: dict[str, MemoryJournalStore] = {}
         self._memory_leases = MemoryLeaseStore()
@@ -177,7 +181,19 @@ class Wiring:
             if self._tqsdk is None:
                 self._tqsdk = tqsdk_link(self)
             return TqsdkBroker(self._tqsdk, load_catalog(), self.exchange_clock(), timeout_s=self.settings.tq.timeout_s)
+        if self.settings.broker == "ssi":
+            return self._ssi_broker()
         return SimulatedBroker(self.bus(), wire.ORDER_MANAGEMENT, timeout_s=self.settings.orders.broker_timeout_s)
+
+    def _ssi_broker(self) -> Broker:
+        """SSI; brokers of one process share its login and its journal."""
+        with extra("ssi"):
+            from tradepit.backends.broker.ssi import SsiBroker  # noqa: PLC0415 - an extra
+            from tradepit.compose.ssi_link import make_ssi_link  # noqa: PLC0415 - as above
+        clock = self.exchange_clock()
+        if self._ssi is None:
+            self._ssi = make_ssi_link(self.settings.ssi, self.secrets, self.journal("ssi"), clock)
+        return SsiBroker(self._ssi, load_catalog(), clock, timeout_s=self.settings.ssi.timeout_s)
 
     def exchange_clock(self) -> Clock:
         """The exchange's time: recorded ticks', the machine's, or the machine's moved to the hour the settings name."""

@@ -16,12 +16,16 @@ from tradepit.trading.risk.review import Approved
 
 
 class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
-    """What a broker can do. ``voids_unknown``: resolve() can rule out that a lost order turns up later."""
+    """What a broker can do. ``voids_unknown``: resolve() can rule out that a lost order turns up later.
+
+    ``phases_by_asking``: nobody publishes its market's phases, so ``instruments()`` has to be asked again and again.
+    """
 
     order_types: frozenset[OrderType]
     offsets: frozenset[Offset]
     reduces: bool
     voids_unknown: bool
+    phases_by_asking: bool = False
 
 
 class Listing(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ import msgspec
 from tradepit.trading.algos.child import ChildId
 from tradepit.trading.model.errors import RiskRefused
 from tradepit.trading.model.order import Order, OrderIntent
-from tradepit.trading.model.terms import Offset, OrderType, Side
+from tradepit.trading.model.terms import Offset, Side
 from tradepit.trading.orders.register import AlgoRecord, Key, OrderRegister
 from tradepit.wire.simulator import AlgoOrder
 from tradepit.wire.simulator_codec import decode, lots_of, side_of
@@ -118,5 +118,5 @@ def _check_price(register: OrderRegister, intent: OrderIntent, terms: Terms) -> 
         return
     price = register.instruments[intent.symbol].to_price(intent.price_ticks)
     beyond = price > terms.price if intent.side is Side.BUY else price < terms.price
-    if beyond or intent.order_type is OrderType.MARKET:
+    if beyond or not intent.order_type.priced:
         raise RiskRefused("ALGO_LIMIT_PRICE", "The order is beyond the algorithm's limit.", limit=terms.price, value=price)

@@ -41,6 +41,7 @@ _RESOLVE_EVERY_S = 0.05
 _KNOCK_EVERY_S = 0.02
 _STALLED_S = 5.0
 _DRAIN_S = 2.0
+_PHASES_EVERY_S = 0.5
 Key = tuple[str, str]
 
 
@@ -99,6 +100,8 @@ class OrderLeader:
         await self._catch_up()
         self._tasks.spawn(self._doubts.keep_resolving(), "resolver")
         self._tasks.spawn(self._cancels.keep_trying(), "canceller")
+        if self._broker.capabilities.phases_by_asking:
+            self._tasks.spawn(self._keep_asking(), "phases")
 
     async def stop(self) -> None:
         """End the term: what is being sent gets a moment to be answered, the rest is the next leader's to resolve."""
@@ -350,6 +353,15 @@ class OrderLeader:
     async def _meet_market(self) -> None:
         """Know what can be traded. A broker that is away ends the take-over: another instance may reach it."""
         await self._contracts.learn_all()
+
+    async def _keep_asking(self) -> None:
+        """Follow the phases of a market that nobody publishes."""
+        while True:
+            await self._clock.sleep(_PHASES_EVERY_S)
+            try:
+                await self._contracts.learn_all()
+            except Unavailable as error:
+                logger.debug("the broker does not tell its listings: {}", error)
 
 
 async def _all_of(parts: Iterable[Coroutine[Any, Any, Order]]) -> list[Order]:

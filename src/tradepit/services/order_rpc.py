@@ -183,12 +183,12 @@ class OrderDoors:
             raise BadRequest("reference is too long", limit=_MAX_REFERENCE)
         if not 0 <= request.timestamp < 2**63:
             raise BadRequest("timestamp is out of range")
-        if order_type is not OrderType.MARKET and request.price is None:
+        if order_type.priced and request.price is None:
             raise BadRequest("price is required for this order type", type=order_type.value)
-        if order_type is OrderType.MARKET and request.price:
-            raise PriceNotValid("a market order has no price: it would not protect you", type=order_type.value)
+        if not order_type.priced and request.price:
+            raise PriceNotValid("an order at the market has no price: it would not protect you", type=order_type.value)
         price_ticks = 0
-        if order_type is not OrderType.MARKET and request.price is not None:
+        if order_type.priced and request.price is not None:
             price_ticks = instrument.to_ticks(request.price)
         return OrderIntent(
             client_order_id=check_id(request.client_order_id, "client_order_id") if request.client_order_id else new_id("C"),

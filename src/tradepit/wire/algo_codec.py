@@ -195,6 +195,7 @@ def read_params(task: AlgoTask) -> AlgoParams:
         limit_price_ticks=limit_ticks(task.price, instrument) or 0,
         style=_choice(Style, task.style, "style"),
         passive_ns=seconds_ns(task.passive, "passive", least=0.0),
+        immediate=OrderType.FAK in product.order_types,
         participation_bps=_share(task.participation, "participation"),
         randomise_bps=_share(task.randomise, "randomise"),
         jitter_bps=_share(task.jitter, "jitter"),

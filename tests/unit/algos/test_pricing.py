@@ -49,6 +49,12 @@ def test_passive_comes_first_once_per_slice(make_params: MakeParams, make_tick: 
     assert next_terms(state, passive_allowed=True) == (OrderType.FAK, 1001)
 
 
+def test_without_fak_orders_a_limit_order_takes_the_opposite_price(make_params: MakeParams, make_tick: MakeTick, t0: int) -> None:
+    state = start(make_params(immediate=False))
+    see(state, make_tick(), t0)
+    assert next_terms(state, passive_allowed=False) == (OrderType.LIMIT, 1001)
+
+
 @pytest.mark.parametrize(
     ("wanted", "left", "lots"), [(3, 20, 0), (4, 20, 4), (4, 7, 7), (4, 8, 4), (9, 30, 9), (15, 30, 10), (-1, 9, 0), (9, 3, 0)]
 )

@@ -63,7 +63,7 @@ def test_hanoi_has_ato_and_atc_auctions() -> None:
         "09:00 CONTINUOUS",
         "11:30 BREAK",
         "13:00 CONTINUOUS",
-        "14:30 AUCTION_ORDERING",
+        "14:30 CLOSING_AUCTION",
     ]
 
 

@@ -37,7 +37,7 @@ def at(ns: int) -> str:
         ("2025-03-09T12:00:00", "cn_night_0100", SessionPhase.BREAK),
         ("2025-03-09T12:00:00", "cn_day", SessionPhase.CLOSED),
         ("2025-09-30T21:30:00", "cn_night_2300", SessionPhase.CLOSED),
-        ("2025-03-11T15:44:59.999", "hnx", SessionPhase.AUCTION_ORDERING),
+        ("2025-03-11T15:44:59.999", "hnx", SessionPhase.CLOSING_AUCTION),
         ("2025-03-11T15:45:00", "hnx", SessionPhase.CLOSED),
     ],
 )

@@ -2,6 +2,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
+from tradepit.trading.matching.commands import Transfer
 from tradepit.trading.matching.events import StatementIssued
 from tradepit.trading.model.terms import Offset, Side
 
@@ -104,3 +105,17 @@ def test_a_settlement_price_never_leaves_the_days_limits(pit: Pits) -> None:
     market.show({}, {}, volume_lots=1, turnover=Decimal(10**9))
     market.at("16:00")
     assert Decimal(market.days()[0].settlement_prices["IF2501"]) == Decimal("4180.0")
+
+
+def test_vietnam_settles_at_the_last_price_and_without_a_trade_at_the_reference(pit: Pits) -> None:
+    market = pit("VN30F2501", start="2025-01-06 10:30", settle_minute=15 * 60 + 30)
+    for account in ("ann", "bob"):
+        market.do(Transfer(transfer_id=account, account=account, amount=Decimal(10_000_000_000)))
+    for name, price in (("1", 13_500), ("2", 13_407)):
+        market.order("ann", f"a{name}", BUY, price, 1, Offset.NET)
+        market.order("bob", f"b{name}", SELL, price, 1, Offset.NET)
+    market.at("17:00")
+    market.at("2025-01-07 17:00")
+    assert [day.settlement_prices for day in market.days()] == [{"VN30F2501": "1340.7"}] * 2
+    # 1340.7 give or take 7 %, rounded inward to 0.1.
+    assert market.venue.band("VN30F2501") == (12_469, 14_345)

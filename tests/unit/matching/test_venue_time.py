@@ -111,7 +111,7 @@ def test_vietnams_closing_auction_is_matched_at_the_close_and_takes_no_cancels(p
     market = pit("VN30F2501", start="2025-01-06 14:00", settle_minute=15 * 60 + 30)
     market.order("ann", "a1", BUY, 13_400, 2, Offset.NET)
     market.at("15:30")  # 14:30 in Hanoi
-    assert market.venue.phase("VN30F2501") is SessionPhase.AUCTION_ORDERING
+    assert market.venue.phase("VN30F2501") is SessionPhase.CLOSING_AUCTION
     assert market.told(market.cancel("ann", "a1")) == ["refused NOT_TRADING_PERIOD"]
     market.order("bob", "b1", SELL, 13_390, 1, Offset.NET)
     assert market.told(market.at("15:45")) == [

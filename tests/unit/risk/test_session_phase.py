@@ -13,16 +13,20 @@ from tradepit.trading.risk.session_phase import SessionPhase
 
 @pytest.mark.parametrize("phase", Phase)
 @pytest.mark.parametrize("order_type", OrderType)
-def test_only_limit_orders_go_into_an_auction(
+def test_an_auction_takes_limit_orders_and_its_own(
     phase: Phase, order_type: OrderType, exposure: Exposure, make_intent: Callable[..., OrderIntent], now: int
 ) -> None:
     exposure.on_phase("IF2501", phase)
     intent = make_intent(order_type=order_type)
-    taken = phase is Phase.CONTINUOUS or (phase is Phase.AUCTION_ORDERING and order_type is OrderType.LIMIT)
+    auctions = {Phase.AUCTION_ORDERING: OrderType.ATO, Phase.CLOSING_AUCTION: OrderType.ATC}
+    if phase is Phase.CONTINUOUS:
+        taken = order_type not in auctions.values()
+    else:
+        taken = phase in auctions and order_type in (OrderType.LIMIT, auctions[phase])
     refused = SessionPhase().check(intent, exposure, now)
     assert (refused is None) is taken
     assert refused is None or (refused.code, refused.value) == ("NOT_TRADING_PERIOD", phase)
-    if phase is Phase.AUCTION_ORDERING:
+    if phase.gathers:
         assert SessionPhase(auctions=False).check(intent, exposure, now) is not None
 
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 
 from loguru import logger
 
-from tradepit.backends.broker.tqsdk_book import Key, Taken
+from tradepit.backends.broker.broker_book import Key, Taken
 from tradepit.backends.broker.tqsdk_frames import Answer, Ask, Cancel, Insert, Request, ToldQuote
 from tradepit.backends.broker.tqsdk_link import TqsdkLink
 from tradepit.backends.broker.tqsdk_terms import OFFSETS, account_of, amount, listing_of, order_of, order_types, position_of

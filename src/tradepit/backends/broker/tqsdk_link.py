@@ -7,7 +7,8 @@ from pathlib import Path
 import msgspec
 from loguru import logger
 
-from tradepit.backends.broker.tqsdk_book import Fact, Key, TermBegan, Told, TqsdkBook
+from tradepit.backends.broker.broker_book import Fact, Key, TermBegan, Told
+from tradepit.backends.broker.tqsdk_book import TqsdkBook
 from tradepit.backends.broker.tqsdk_child import FolderLock, TqsdkChild
 from tradepit.backends.broker.tqsdk_frames import (
     Answer,

@@ -87,7 +87,8 @@ def trade(view: View, side: Side, price_ticks: int, lots: int, order_type: Order
     """An order of ``side`` that closes what is held on the other side first, and opens otherwise.
 
     Never more than one offset per order: lots beyond what can be closed wait for another order. SHFE and INE close today's lots
-    by name, history lots first; exchanges without offsets get NET. None when the price is outside the day's limits or would
+    by name, history lots first; exchanges without offsets get NET, and where there is no such order type a limit order waits instead.
+    None when the price is outside the day's limits or would
     meet an own order.
     """
     if not view.quote.lower_ticks <= price_ticks <= view.quote.upper_ticks or lots <= 0:
@@ -96,6 +97,8 @@ def trade(view: View, side: Side, price_ticks: int, lots: int, order_type: Order
     if any(order.side is not side and (price_ticks - order.price_ticks) * sign >= 0 for order in view.resting):
         return None
     product = view.instrument.product
+    if order_type not in product.order_types:
+        order_type = OrderType.LIMIT
     offset, most = _offset(view, side)
     least = product.min_open_lots if offset in (Offset.OPEN, Offset.NET) else 1
     lots = min(max(lots, least), most, product.max_limit_lots)

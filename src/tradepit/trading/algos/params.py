@@ -44,7 +44,8 @@ class AlgoParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     ``curve`` it is the share to follow. ``curve``: cumulative market volume at the ends of equal parts of the duration, any unit.
     ``randomise_bps`` varies each slice's volume, ``jitter_bps`` delays it by up to that share of the interval; both follow from
     ``seed`` and ``algo_id``. A slice catches up at most ``max_slice_multiple`` times its even share. ``min_lots``/``max_lots``
-    bound a child (the exchange's order sizes; 0 = no maximum).
+    bound a child (the exchange's order sizes; 0 = no maximum). ``immediate``: the exchange has FAK orders; without them (HNX) a
+    child at the opposite price is a limit order, cancelled like a passive one after ``passive_ns``.
     """
 
     algo: str
@@ -64,6 +65,7 @@ class AlgoParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     limit_price_ticks: int = 0
     style: Style = Style.AGGRESSIVE
     passive_ns: int = 2 * SECOND_NS
+    immediate: bool = True
     participation_bps: int = 0
     randomise_bps: int = 0
     jitter_bps: int = 0

@@ -56,4 +56,4 @@ def next_terms(state: AlgoState, *, passive_allowed: bool) -> tuple[OrderType, i
         price = passive_price(state)
         if price:
             return OrderType.LIMIT, price
-    return OrderType.FAK, aggressive_price(state)
+    return OrderType.FAK if state.params.immediate else OrderType.LIMIT, aggressive_price(state)

@@ -3,16 +3,25 @@
 from tradepit.trading.calendar.sessions import SessionGroup
 from tradepit.trading.model.terms import OrderType, SessionPhase
 
+_AUCTION_OF = {OrderType.ATO: SessionPhase.AUCTION_ORDERING, OrderType.ATC: SessionPhase.CLOSING_AUCTION}
+
 
 def order_accepted(order_type: OrderType, phase: SessionPhase) -> bool:
     """True when an order of this type may enter in this phase.
 
-    Auctions take limit orders only; while an auction is matched, in breaks and when closed nothing enters (rules of the
-    Chinese exchanges; HNX's ATO and ATC orders are not offered).
+    Continuous trading takes all types but ATO and ATC, which belong to one auction each; of the others an auction takes limit
+    orders only. While an auction is matched, in breaks and when closed nothing enters (rules of the Chinese exchanges and of
+    HNX). Which types an exchange has at all is the product's to say.
     """
-    if phase is SessionPhase.CONTINUOUS:
-        return True
-    return phase is SessionPhase.AUCTION_ORDERING and order_type is OrderType.LIMIT
+    auction = _AUCTION_OF.get(order_type)
+    if auction is not None:
+        return phase is auction
+    return phase is SessionPhase.CONTINUOUS or (phase.gathers and order_type is OrderType.LIMIT)
+
+
+def phases_of(order_type: OrderType) -> tuple[SessionPhase, ...]:
+    """The phases in which an order of this type may enter."""
+    return tuple(phase for phase in SessionPhase if order_accepted(order_type, phase))
 
 
 def cancel_accepted(phase: SessionPhase, group: SessionGroup) -> bool:
@@ -20,6 +29,4 @@ def cancel_accepted(phase: SessionPhase, group: SessionGroup) -> bool:
 
     HNX takes none in ATO and ATC; the Chinese exchanges do while auction orders are taken.
     """
-    if phase is SessionPhase.CONTINUOUS:
-        return True
-    return phase is SessionPhase.AUCTION_ORDERING and group.auction_cancels
+    return phase is SessionPhase.CONTINUOUS or (phase.gathers and group.auction_cancels)

@@ -6,8 +6,10 @@ from tradepit.trading.matching.order_book import OrderBook
 from tradepit.trading.model.terms import Side
 
 
-def auction_price(book: OrderBook, reference_ticks: int) -> int:
-    """The auction's price in ticks, 0 when nothing crosses.
+def auction_price(book: OrderBook, reference_ticks: int, band: tuple[int, int] | None = None) -> int:
+    """The auction's price in ticks, 0 when nothing crosses. It lies within ``band``, the lowest and the highest price there may be.
+
+    Orders at the market wait beyond the band (``Market``), so they come before every limit order and count at each price.
 
     Of all prices the one that trades most; of those the one that leaves the least imbalance (lots on the heavier side that would
     trade at it and find no counterpart); of those the nearest to ``reference_ticks`` (the previous close or settlement), the
@@ -19,9 +21,12 @@ def auction_price(book: OrderBook, reference_ticks: int) -> int:
     # Both sides have lots to trade between the best ask and the best bid only.
     buys = [(price, lots) for price, lots in book.depth(Side.BUY, bid - ask + 1) if price >= ask]
     sells = [(price, lots) for price, lots in book.depth(Side.SELL, bid - ask + 1) if price <= bid]
-    demand = dict(zip((price for price, _ in buys), accumulate(lots for _, lots in buys), strict=True))
-    supply = dict(zip((price for price, _ in sells), accumulate(lots for _, lots in sells), strict=True))
-    candidates = sorted(_candidates({*demand, *supply}, reference_ticks, ask, bid))
+    low, high = band or (ask, bid)
+    # What waits beyond the band counts at its edge, where the sums of better prices are replaced by those of worse ones.
+    demand = dict(zip((min(price, high) for price, _ in buys), accumulate(lots for _, lots in buys), strict=True))
+    supply = dict(zip((max(price, low) for price, _ in sells), accumulate(lots for _, lots in sells), strict=True))
+    nearest = min(max(reference_ticks, low), high)
+    candidates = sorted(_candidates({*demand, *supply}, nearest, max(low, ask), min(high, bid)))
     bought = list(accumulate((demand.get(price, 0) for price in reversed(candidates)), max))[::-1]
     sold = accumulate((supply.get(price, 0) for price in candidates), max)
     figures = zip(candidates, bought, sold, strict=True)
@@ -37,13 +42,15 @@ def _candidates(prices: set[int], reference_ticks: int, low: int, high: int) -> 
     return {price for price in beside if low <= price <= high}
 
 
-def call_auction(book: OrderBook, reference_ticks: int) -> tuple[int, list[tuple[int, int, int]]]:
+def call_auction(
+    book: OrderBook, reference_ticks: int, band: tuple[int, int] | None = None
+) -> tuple[int, list[tuple[int, int, int]]]:
     """Trade a gathered book at its auction price: (price, [(buy id, sell id, lots)]), price 0 when nothing crosses.
 
-    Both sides trade in their priority, what does not trade waits on. ``reference_ticks`` as in ``auction_price``. Afterwards the
-    book is not crossed; doing it again does nothing.
+    Both sides trade in their priority, what does not trade waits on. ``reference_ticks`` and ``band`` as in ``auction_price``.
+    Afterwards the book is not crossed; doing it again does nothing.
     """
-    price = auction_price(book, reference_ticks)
+    price = auction_price(book, reference_ticks, band)
     if not price:
         return 0, []
     demand = book.available(Side.SELL, price, book.total_lots(Side.BUY))
@@ -52,9 +59,9 @@ def call_auction(book: OrderBook, reference_ticks: int) -> tuple[int, list[tuple
     return price, _pair(book.match(Side.SELL, price, volume), book.match(Side.BUY, price, volume))
 
 
-def uncross(book: OrderBook, reference_ticks: int) -> list[tuple[int, int, int, int]]:
+def uncross(book: OrderBook, reference_ticks: int, band: tuple[int, int] | None = None) -> list[tuple[int, int, int, int]]:
     """``call_auction`` as a list of trades: (buy id, sell id, price, lots)."""
-    price, pairs = call_auction(book, reference_ticks)
+    price, pairs = call_auction(book, reference_ticks, band)
     return [(buy_id, sell_id, price, lots) for buy_id, sell_id, lots in pairs]
 
 

@@ -148,6 +148,14 @@ class OrderBook:
         node = self._node_of.get(order_id, 0)
         return self._book[3][2][node] if node else 0
 
+    def price_of(self, order_id: int) -> int:
+        """Price of a waiting order in ticks, 0 when it does not wait (any more)."""
+        node = self._node_of.get(order_id, 0)
+        if not node:
+            return 0
+        place = self._book[3][4][node]
+        return self.high_tick - place if place < self._book[0][SPAN] else place - self._asks_from
+
     def best(self, side: Side) -> int:
         """The best price of a side in ticks, 0 when nothing waits there."""
         place = self._book[1][side is _SELL]

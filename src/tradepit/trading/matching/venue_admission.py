@@ -34,26 +34,28 @@ def admit(floor: Floor, intent: OrderIntent) -> Market:
 
 def _check_type(market: Market, order_type: OrderType) -> None:
     product = market.product
-    if order_type not in product.order_types or (order_type is OrderType.MARKET and not product.max_market_lots):
+    if order_type not in product.order_types or not (order_type.priced or product.max_market_lots):
         raise VenueRefused(PRICETYPE_NOT_SUPPORTED, "The exchange has no such order type.", order_type=order_type)
     if order_accepted(order_type, market.phase):
         return
     if order_accepted(OrderType.LIMIT, market.phase):
-        raise VenueRefused(PRICETYPE_NOT_SUPPORTED, "An auction takes limit orders only.", order_type=order_type)
+        taken = ",".join(kind for kind in OrderType if kind in product.order_types and order_accepted(kind, market.phase))
+        message = "Not an order type of this session."
+        raise VenueRefused(PRICETYPE_NOT_SUPPORTED, message, order_type=order_type, phase=market.phase, taken=taken)
     raise VenueRefused(NOT_TRADING_PERIOD, "The market takes no orders now.", phase=market.phase)
 
 
 def _check_volume(market: Market, intent: OrderIntent) -> None:
     product = market.product
     least = product.min_close_lots if intent.offset.closes else product.min_open_lots
-    most = product.max_market_lots if intent.order_type is OrderType.MARKET else product.max_limit_lots
+    most = product.max_limit_lots if intent.order_type.priced else product.max_market_lots
     if not least <= intent.volume_lots <= most:
         raise VolumeNotValid(volume=intent.volume_lots, least=least, most=most)
 
 
 def _check_price(market: Market, intent: OrderIntent) -> None:
     price = intent.price_ticks
-    if intent.order_type is OrderType.MARKET:
+    if not intent.order_type.priced:
         if price:
             raise PriceNotValid("A market order has no price.", price_ticks=price)
     elif price <= 0:

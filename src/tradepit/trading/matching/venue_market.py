@@ -10,10 +10,11 @@ from tradepit.trading.matching.outside_holding import OutsideHolding
 from tradepit.trading.matching.venue_statistics import MarketStatistics
 from tradepit.trading.model.instrument import Instrument
 from tradepit.trading.model.order import Order
-from tradepit.trading.model.terms import SessionPhase, Side
+from tradepit.trading.model.terms import OrderType, SessionPhase, Side
 from tradepit.trading.model.tick import Level
 
 NEVER_NS = 2**63 - 1
+AT_AUCTION = frozenset({OrderType.ATO, OrderType.ATC})
 
 
 class OrderEntry:
@@ -62,7 +63,9 @@ class Market:
     def _begin(self, reference: Decimal, phases: Iterable[PhaseWindow]) -> None:
         self.reference = reference
         self.low, self.high = self.instrument.price_band(reference)
-        self.book = OrderBook(self.low, self.high)
+        # Orders at the market that wait for an auction wait a tick beyond the band: before every limit order.
+        at_market = not self.product.order_types.isdisjoint(AT_AUCTION)
+        self.book = OrderBook(max(1, self.low - 1), self.high + 1) if at_market else OrderBook(self.low, self.high)
         self.book_numbers = self.order_numbers = self.trade_numbers = 0
         sessions = tuple((window.start_ns, window.end_ns) for window in phases if window.phase is SessionPhase.CONTINUOUS)
         self.own_tape = SettlementTape.of_day(sessions)
@@ -129,7 +132,7 @@ class Market:
 
     def depth(self, levels: int) -> tuple[tuple[Level, ...], tuple[Level, ...]]:
         """Bids and asks, best first; none while an auction gathers orders, for a crossed book is no market yet."""
-        if self.phase is SessionPhase.AUCTION_ORDERING:
+        if self.phase.gathers:
             return (), ()
         return (
             tuple(Level(price, lots) for price, lots in self.book.depth(Side.BUY, levels)),

@@ -1,7 +1,7 @@
 """An order meets the book: self-trade policy, FOK and FAK, the trades, and what becomes of the rest."""
 
 from tradepit.trading.matching.venue_floor import Floor
-from tradepit.trading.matching.venue_market import Market, OrderEntry
+from tradepit.trading.matching.venue_market import AT_AUCTION, Market, OrderEntry
 from tradepit.trading.matching.venue_snapshots import touch
 from tradepit.trading.matching.venue_trades import book_match, report_progress
 from tradepit.trading.model.order import OrderIntent
@@ -10,25 +10,34 @@ from tradepit.trading.model.terms import OrderStatus, OrderType, SelfTradePolicy
 SELF_TRADE = "SELF_TRADE"
 NOT_FILLABLE = "NOT_FILLABLE"
 REMAINDER = "REMAINDER"
+NO_OPPOSITE = "NO_OPPOSITE"
+_AT_ONCE = frozenset({OrderType.FOK, OrderType.MOK})
+# An auction takes no other types, and there ATO and ATC wait as well.
+_RESTING = frozenset({OrderType.LIMIT, OrderType.MTL}) | AT_AUCTION
 
 
 def execute(floor: Floor, market: Market, entry: OrderEntry) -> None:
-    """An accepted order trades as far as it may; what is left of a limit order waits in the book, of any other it is cancelled.
+    """An accepted order trades as far as it may; what is left of a limit order waits in the book, of others it is cancelled.
 
+    An MTL order is a limit order at the price its book gives it; without an opposite one it is cancelled (NO_OPPOSITE).
     In an auction nothing trades yet. An order that would trade with its own account follows the account's policy: it is cancelled
     (CANCEL_NEWEST, what traded before stays), or what rests in its way is (CANCEL_RESTING), or they trade (ALLOW).
     """
     intent = entry.order.intent
-    limit = limit_ticks(market, intent)
+    limit = _mtl_limit(floor, market, intent) if intent.order_type is OrderType.MTL else limit_ticks(market, intent)
     entry.book_id = market.next_book_id()
-    continuous = market.phase is SessionPhase.CONTINUOUS
-    reason = _trade(floor, market, entry, limit) if continuous else _gather(floor, market, entry)
+    if not limit:
+        reason = NO_OPPOSITE
+    elif market.phase is SessionPhase.CONTINUOUS:
+        reason = _trade(floor, market, entry, limit)
+    else:
+        reason = _gather(floor, market, entry, limit)
     left = entry.left
     if not left:
         entry.book_id = 0
         floor.change(entry, OrderStatus.FILLED, entry.traded, 0)
         return
-    if intent.order_type is not OrderType.LIMIT and not reason:
+    if intent.order_type not in _RESTING and not reason:
         reason = REMAINDER
     if reason:
         entry.book_id = 0
@@ -42,10 +51,36 @@ def execute(floor: Floor, market: Market, entry: OrderEntry) -> None:
 
 
 def limit_ticks(market: Market, intent: OrderIntent) -> int:
-    """The worst price an order takes: its own, or the day's limit for a market order."""
-    if intent.order_type is OrderType.MARKET:
-        return market.high if intent.side is Side.BUY else market.low
-    return intent.price_ticks
+    """The worst price an order takes: its own, or the day's limit for an order at the market.
+
+    ATO and ATC wait beyond the limits, before every limit order.
+    """
+    kind, buys = intent.order_type, intent.side is Side.BUY
+    if kind.priced:
+        return intent.price_ticks
+    if kind in AT_AUCTION:
+        return market.book.high_tick if buys else market.book.low_tick
+    return market.high if buys else market.low
+
+
+def _mtl_limit(floor: Floor, market: Market, intent: OrderIntent) -> int:
+    """The best opposite price, ``mtl_rest_ticks`` further and within the day's limits; 0 where nobody waits.
+
+    Own orders that would be withdrawn rather than traded with do not count.
+    """
+    best, account = market.book.best(intent.side.opposite), intent.account
+    if account in market.working_of and floor.settings.self_trade_of(account) is SelfTradePolicy.CANCEL_RESTING:
+        others = (price for number, price, _ in market.resting(intent.side.opposite) if not _is_of(market, number, account))
+        best = next(others, 0)
+    if not best:
+        return 0
+    step = floor.settings.mtl_rest_ticks
+    return min(best + step, market.high) if intent.side is Side.BUY else max(best - step, market.low)
+
+
+def _is_of(market: Market, book_id: int, account: str) -> bool:
+    entry = market.working.get(book_id)
+    return entry is not None and entry.order.intent.account == account
 
 
 def _trade(floor: Floor, market: Market, entry: OrderEntry, limit: int) -> str:
@@ -53,7 +88,7 @@ def _trade(floor: Floor, market: Market, entry: OrderEntry, limit: int) -> str:
     intent = entry.order.intent
     policy = floor.settings.self_trade_of(intent.account)
     guarded = policy is not SelfTradePolicy.ALLOW and intent.account in market.working_of
-    if intent.order_type is OrderType.FOK and _fillable(market, intent, limit, policy if guarded else None) < entry.left:
+    if intent.order_type in _AT_ONCE and _fillable(market, intent, limit, policy if guarded else None) < entry.left:
         return NOT_FILLABLE
     if not guarded:
         _match(floor, market, entry, limit, entry.left)
@@ -95,7 +130,7 @@ def _fillable(market: Market, intent: OrderIntent, limit: int, policy: SelfTrade
     return lots
 
 
-def _gather(floor: Floor, market: Market, entry: OrderEntry) -> str:
+def _gather(floor: Floor, market: Market, entry: OrderEntry, limit: int) -> str:
     """In an auction the policy acts at entry, so that an account's orders never cross one another when the auction is matched."""
     intent = entry.order.intent
     policy = floor.settings.self_trade_of(intent.account)
@@ -105,7 +140,8 @@ def _gather(floor: Floor, market: Market, entry: OrderEntry) -> str:
         other = maker.order.intent
         if other.account != intent.account or other.side is intent.side:
             continue
-        if intent.price_ticks >= other.price_ticks if intent.side is Side.BUY else intent.price_ticks <= other.price_ticks:
+        waiting = market.book.price_of(maker.book_id)
+        if limit >= waiting if intent.side is Side.BUY else limit <= waiting:
             if policy is SelfTradePolicy.CANCEL_NEWEST:
                 return SELF_TRADE
             withdraw(floor, market, maker, OrderStatus.CANCELLED, SELF_TRADE)

@@ -17,6 +17,8 @@ class VenueSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     ``settle_minute`` is the market's local minute of the day at which a trading day is settled when all of its products
     have closed by then (16:00, after the clearing house's own hour), else as soon as they have.
     ``session_group`` names the country whose trading days the venue keeps (any of its groups; ``hnx`` for Vietnam).
+    ``mtl_rest_ticks`` is how far beyond the best opposite price an MTL order trades and its rest waits: 0 is the matched price
+    (HNX's derivatives), 1 a step beyond it (HOSE's former MP).
     ``ledger`` says how margin and freezing are reckoned. ``max_outside_levels`` bounds what one tick may display per side.
     """
 
@@ -27,6 +29,7 @@ class VenueSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     settle_minute: int = 16 * 60
     session_group: str = "cn_day"
     ledger: LedgerRules = LedgerRules()
+    mtl_rest_ticks: int = 0
     max_outside_levels: int = 10
     max_accounts: int = 100_000
     max_deposit: Decimal = Decimal(10) ** 15
@@ -35,7 +38,12 @@ class VenueSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         """Raises ConfigError. Before 15:15 products still trade; from 18:00 an instant counts to the next trading day."""
         if not 15 * 60 + 15 <= self.settle_minute < 18 * 60:
             raise ConfigError("settle_minute must lie from 15:15 up to 18:00.", settle_minute=self.settle_minute)
-        if self.snapshot_ns < 0 or not 0 <= self.max_outside_levels <= 100 or self.max_deposit <= 0:
+        if (
+            self.snapshot_ns < 0
+            or not 0 <= self.max_outside_levels <= 100
+            or not 0 <= self.mtl_rest_ticks <= 100
+            or self.max_deposit <= 0
+        ):
             raise ConfigError("A venue setting is out of range.")
 
     def self_trade_of(self, account: str) -> SelfTradePolicy:

@@ -10,6 +10,7 @@ from tradepit.trading.ledger.statement import SettlementStatement
 from tradepit.trading.matching.events import StatementIssued
 from tradepit.trading.matching.venue_floor import Floor, as_number, plain
 from tradepit.trading.matching.venue_market import Market
+from tradepit.trading.model.product import SettlementRule
 from tradepit.trading.model.report import DayReport
 
 T = TypeVar("T", bound=Struct)
@@ -51,6 +52,9 @@ def settlement_price(market: Market) -> Decimal:
     Where outside ticks reported trades, theirs alone count: the outside is the market then, and what is traded here against its
     quotes is a copy of it. Otherwise it is made of the venue's own trades, and without any it is the previous settlement.
     """
+    if market.product.settlement_rule is SettlementRule.CLOSING_PRICE:
+        # The last price is the outside's where it reports trades, else the venue's own.
+        return market.instrument.to_price(market.statistics.last_ticks) if market.statistics.last_ticks else market.reference
     tape = market.outside_tape if sum(market.outside_tape.lots) else market.own_tape
     price = tape.price(market.product, market.reference)
     tick = market.product.tick_size

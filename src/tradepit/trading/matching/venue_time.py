@@ -69,7 +69,7 @@ def change_phase(floor: Floor, market: Market) -> None:
     floor.events.append(
         PhaseChanged(symbol=market.symbol, phase=market.phase, time_ns=floor.now_ns, trading_day=floor.trading_day)
     )
-    if former is SessionPhase.AUCTION_ORDERING:
+    if former.gathers:
         uncross(floor, market)
     if market.finished:
         expire_all(floor, market)

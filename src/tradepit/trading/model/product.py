@@ -39,10 +39,15 @@ class CloseRule(StrEnum):
 
 
 class SettlementRule(StrEnum):
-    """How the daily settlement price is made."""
+    """How the daily settlement price is made.
+
+    ``DAY_VWAP``: the whole day's average; ``LAST_HOUR_VWAP``: the last trading hour's (CFFEX); ``CLOSING_PRICE``: that of the
+    last trade, which is the closing auction's where it traded (HNX).
+    """
 
     DAY_VWAP = "day_vwap"
     LAST_HOUR_VWAP = "last_hour_vwap"
+    CLOSING_PRICE = "closing_price"
 
 
 class Product(msgspec.Struct, frozen=True, kw_only=True):

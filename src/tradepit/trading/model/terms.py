@@ -38,12 +38,32 @@ class Offset(StrEnum):
 
 
 class OrderType(StrEnum):
-    """How an order may execute. All are good for the trading day (GFD); none survives settlement."""
+    """How an order may execute. All are good for the trading day (GFD); none survives settlement.
 
-    LIMIT = "LIMIT"
+    ``priced``: the order names its price; the others have none (0 ticks) and trade at the market's. HNX calls LIMIT LO, and its
+    own types are ATO and ATC (in the opening, the closing auction: before every limit order, the rest is cancelled when the
+    auction has been matched), MTL (the best opposite price, the rest waits there as a limit order), MOK (all at once or nothing)
+    and MAK (what can be had at once, the rest is cancelled).
+    """
+
+    priced: bool
+
+    def __new__(cls, value: str, priced: bool = False) -> Self:
+        """A type with whether it names a price, kept on the member: it is asked for each order."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.priced = priced
+        return member
+
+    LIMIT = "LIMIT", True
     MARKET = "MARKET"
-    FAK = "FAK"
-    FOK = "FOK"
+    FAK = "FAK", True
+    FOK = "FOK", True
+    ATO = "ATO"
+    ATC = "ATC"
+    MTL = "MTL"
+    MOK = "MOK"
+    MAK = "MAK"
 
 
 class OrderStatus(StrEnum):
@@ -90,13 +110,22 @@ class Exchange(StrEnum):
 
 
 class SessionPhase(StrEnum):
-    """What a product's market is doing (CTP instrument status 0-6)."""
+    """What a product's market is doing (CTP instrument status 0-6). HNX's opening auction (ATO) is AUCTION_ORDERING.
+
+    ``CLOSING_AUCTION`` gathers orders at the end of the day (HNX's ATC).
+    """
 
     CLOSED = "CLOSED"
     AUCTION_ORDERING = "AUCTION_ORDERING"
     AUCTION_MATCHING = "AUCTION_MATCHING"
     CONTINUOUS = "CONTINUOUS"
     BREAK = "BREAK"
+    CLOSING_AUCTION = "CLOSING_AUCTION"
+
+    @property
+    def gathers(self) -> bool:
+        """True while an auction takes orders, which trade at one price when it ends."""
+        return self in (SessionPhase.AUCTION_ORDERING, SessionPhase.CLOSING_AUCTION)
 
 
 class TradingState(StrEnum):

@@ -94,7 +94,7 @@ class AbnormalTrading(Rule, frozen=True, kw_only=True):
         thresholds = self.by_exchange.get(market.instrument.product.exchange)
         if not self.enforce or thresholds is None or intent.account in self.exempt:
             return None
-        one = int(intent.order_type is OrderType.LIMIT or (thresholds.immediate and intent.order_type is not OrderType.MARKET))
+        one = int(intent.order_type is OrderType.LIMIT or (thresholds.immediate and intent.order_type.priced))
         large = one and int(intent.volume_lots >= thresholds.large_from(market))
         for each in _count(holdings, thresholds, market, working=True):
             more = {"self-trades": 1, "cancels": one, "large cancels": large}[each.what]

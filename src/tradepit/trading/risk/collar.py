@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 from msgspec import Meta
 
 from tradepit.trading.model.order import OrderIntent
-from tradepit.trading.model.terms import OrderType, Side
+from tradepit.trading.model.terms import Side
 from tradepit.trading.risk.exposure import Exposure
 from tradepit.trading.risk.market import Market
 from tradepit.trading.risk.refusal import Refused
@@ -49,7 +49,7 @@ class Collar(Rule, frozen=True, kw_only=True):
         fair = market.fair_ticks
         if not fair or now_ns - market.seen_ns > self.max_age_ms * _MS:
             return self._blind(intent, market, now_ns)
-        if intent.order_type is OrderType.MARKET:
+        if not intent.order_type.priced:
             return None
         away = max(int(fair * self.max_away), self.max_away_ticks)
         if intent.side is Side.BUY:
@@ -62,7 +62,7 @@ class Collar(Rule, frozen=True, kw_only=True):
         return self.refuse("PRICE_COLLAR", limit=f"{limit} ticks", value=f"{intent.price_ticks} ticks", message=message)
 
     def _blind(self, intent: OrderIntent, market: Market, now_ns: int) -> Refused | None:
-        priced = intent.order_type is not OrderType.MARKET
+        priced = intent.order_type.priced
         inside = 0 < market.lower_ticks <= intent.price_ticks <= market.upper_ticks
         if priced and inside and self.without_data is WithoutData.LIMITS:
             return None

@@ -43,7 +43,7 @@ class DayCounts(msgspec.Struct):
         """An order ended cancelled."""
         if intent.order_type is OrderType.LIMIT:
             self.resting.add(intent.volume_lots)
-        elif intent.order_type is not OrderType.MARKET:
+        elif intent.order_type.priced:
             self.immediate.add(intent.volume_lots)
 
     def on_trade(self, trade: Trade) -> None:

@@ -22,7 +22,7 @@ class GivesWay(StrEnum):
 class SelfTrade(Rule, frozen=True, kw_only=True):
     """A fact, not a limit: trading with oneself reduces nothing, and the exchanges count it against the client (five a day).
 
-    A market order is taken to reach every own order on the other side. ``groups`` are accounts under one control, by a name.
+    An order at the market is taken to reach every own order on the other side. ``groups`` are accounts under one control, by a name.
     ``policy`` cancel_resting: orders of the order's own account that are in its way are cancelled first, if nothing else is
     against the order; as long as one of them rests, the order is refused all the same. Reducing both by the lots they share, as
     some exchanges do, is not offered: no broker here changes the lots of a resting order.
@@ -39,7 +39,7 @@ class SelfTrade(Rule, frozen=True, kw_only=True):
             own = self._best(intent, exposure, account)
             if own:
                 whose = "an own resting order" if account == intent.account else f"a resting order of {account}"
-                value = "market" if intent.order_type is OrderType.MARKET else f"{intent.price_ticks} ticks"
+                value = f"{intent.price_ticks} ticks" if intent.order_type.priced else "market"
                 return self.refuse("SELF_TRADE", limit=f"{own} ticks", value=value, message=f"would meet {whose}")
         return None
 
@@ -74,6 +74,6 @@ class SelfTrade(Rule, frozen=True, kw_only=True):
 
 
 def _reaches(intent: OrderIntent, price_ticks: int) -> bool:
-    if intent.order_type is OrderType.MARKET:
+    if not intent.order_type.priced:
         return True
     return intent.price_ticks >= price_ticks if intent.side is Side.BUY else intent.price_ticks <= price_ticks

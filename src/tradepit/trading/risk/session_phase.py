@@ -2,16 +2,17 @@
 
 from typing import ClassVar
 
+from tradepit.trading.calendar.acceptance import phases_of
 from tradepit.trading.model.order import OrderIntent
-from tradepit.trading.model.terms import OrderType
-from tradepit.trading.model.terms import SessionPhase as Phase
 from tradepit.trading.risk.exposure import Exposure
 from tradepit.trading.risk.refusal import Refused
 from tradepit.trading.risk.rule import Rule
 
 
 class SessionPhase(Rule, frozen=True, kw_only=True):
-    """``auctions`` False keeps orders out of call auctions. FAK, FOK and market orders are never taken there (exchange rules)."""
+    """``auctions`` False keeps orders out of call auctions. Which types are taken when is the exchanges' rule: an auction takes
+    limit orders and the ATO or ATC orders made for it, continuous trading all others.
+    """
 
     name: ClassVar[str] = "session_phase"
     spares_reducing: ClassVar[bool] = False
@@ -24,10 +25,9 @@ class SessionPhase(Rule, frozen=True, kw_only=True):
             # What is not listed has no session: that it is not listed is the better answer, and the next rule's.
             return None
         phase = market.phase
-        if phase is Phase.CONTINUOUS:
+        taken = [each for each in phases_of(intent.order_type) if self.auctions or not each.gathers]
+        if phase in taken:
             return None
-        if phase is Phase.AUCTION_ORDERING and self.auctions and intent.order_type is OrderType.LIMIT:
-            return None
-        limit = "CONTINUOUS, AUCTION_ORDERING" if self.auctions and intent.order_type is OrderType.LIMIT else "CONTINUOUS"
+        limit = ", ".join(taken)
         message = f"{intent.symbol} takes no {intent.order_type} order now"
         return self.refuse("NOT_TRADING_PERIOD", limit=limit, value=phase, message=message)

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from tradepit.trading.model.order import OrderIntent
 from tradepit.trading.model.product import CloseRule
-from tradepit.trading.model.terms import Offset, OrderType
+from tradepit.trading.model.terms import Offset
 from tradepit.trading.risk.exposure import Exposure
 from tradepit.trading.risk.market import Market
 from tradepit.trading.risk.refusal import Refused
@@ -51,17 +51,17 @@ class Validity(Rule, frozen=True, kw_only=True):
     def _lots(self, intent: OrderIntent, market: Market) -> Refused | None:
         product, lots = market.instrument.product, intent.volume_lots
         lowest = max(1, product.min_close_lots if intent.offset.closes else product.min_open_lots)
-        highest = product.max_market_lots if intent.order_type is OrderType.MARKET else product.max_limit_lots
+        highest = product.max_limit_lots if intent.order_type.priced else product.max_market_lots
         if lowest <= lots <= highest:
             return None
         return self.refuse("VOLUME_NOT_VALID", limit=f"{lowest}..{highest}", value=lots, message="lots per order out of range")
 
     def _price(self, intent: OrderIntent, market: Market) -> Refused | None:
         price = intent.price_ticks
-        if intent.order_type is OrderType.MARKET:
+        if not intent.order_type.priced:
             if price == 0:
                 return None
-            return self.refuse("PRICE_NOT_VALID", limit=0, value=price, message="a market order has no price")
+            return self.refuse("PRICE_NOT_VALID", limit=0, value=price, message="an order at the market has no price")
         if price <= 0:
             return self.refuse("PRICE_NOT_VALID", limit="> 0 ticks", value=price, message="not a price")
         if not market.upper_ticks:

@@ -4,7 +4,6 @@ import re
 from hashlib import sha256
 
 from tradepit.trading.model.order import OrderIntent
-from tradepit.trading.model.terms import OrderType
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 _MARK = "DIFF:"
@@ -46,7 +45,7 @@ def price_type_of(intent: OrderIntent) -> str:
     """The price type as the client named it."""
     if intent.reference.startswith(_MARK):
         return _PRICE_TYPES.get(intent.reference[len(_MARK)], "LIMIT")
-    return "ANY" if intent.order_type is OrderType.MARKET else "LIMIT"
+    return "LIMIT" if intent.order_type.priced else "ANY"
 
 
 def _token_of(text: str, prefix: str) -> str:

@@ -20,6 +20,12 @@ _CONDITIONS = {
     OrderType.FAK: ("IOC", "ANY"),
     OrderType.FOK: ("IOC", "ALL"),
     OrderType.MARKET: ("IOC", "ANY"),
+    # DIFF has no words of its own for HNX's types: ordered by others, they are shown as what comes nearest.
+    OrderType.ATO: ("GFA", "ANY"),
+    OrderType.ATC: ("GFA", "ANY"),
+    OrderType.MTL: ("GFD", "ANY"),
+    OrderType.MOK: ("IOC", "ALL"),
+    OrderType.MAK: ("IOC", "ANY"),
 }
 _REFUSED = (OrderStatus.REJECTED, OrderStatus.RISK_REJECTED)
 _WORDS = {
@@ -72,7 +78,7 @@ def order_type_of(request: InsertOrder) -> OrderType:
     """The house's order type. A market order is all the venue knows of BEST and FIVELEVEL. Raises BadRequest."""
     key = (request.time_condition, request.volume_condition)
     if request.price_type == "LIMIT":
-        found = next((kind for kind, words in _CONDITIONS.items() if words == key and kind is not OrderType.MARKET), None)
+        found = next((kind for kind, words in _CONDITIONS.items() if words == key and kind.priced), None)
         if found is not None:
             return found
     elif request.price_type in ("ANY", "BEST", "FIVELEVEL") and key == ("IOC", "ANY"):

@@ -4,7 +4,8 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tradepit.backends.broker.tqsdk_book import Fact, Taken, TermBegan, Told, TqsdkBook
+from tradepit.backends.broker.broker_book import Fact, Taken, TermBegan, Told
+from tradepit.backends.broker.tqsdk_book import TqsdkBook
 from tradepit.backends.broker.tqsdk_frames import News, ToldOrder, ToldTrade
 from tradepit.trading.model.order import OrderIntent
 from tradepit.trading.model.report import DayReport, OrderReport, TradeReport

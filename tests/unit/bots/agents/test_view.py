@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from tradepit.bots.agents.view import Holding, Resting, View, trade
-from tradepit.trading.model.terms import Offset, Side
+from tradepit.trading.model.terms import Offset, OrderType, Side
 
 MakeView = Callable[..., View]
 
@@ -28,6 +28,13 @@ def test_offsets(make_view: MakeView, symbol: str, holding: Holding, side: Side,
     place = trade(make_view(symbol, holding), side, 19_500, 5)
     assert place is not None
     assert (place.offset, place.lots) == (offset, lots)
+
+
+@pytest.mark.parametrize(("symbol", "kind"), [("IF2501", OrderType.FAK), ("VN30F2501", OrderType.LIMIT)])
+def test_a_limit_order_stands_in_for_a_type_the_exchange_lacks(make_view: MakeView, symbol: str, kind: OrderType) -> None:
+    place = trade(make_view(symbol), Side.BUY, 19_500, 1, OrderType.FAK)
+    assert place is not None
+    assert place.order_type is kind
 
 
 def test_no_order_beyond_the_limits_or_into_an_own_one(make_view: MakeView) -> None:

@@ -1,0 +1,341 @@
+"""Vietnam's futures through SSI FastConnect V3 as a broker: signed HTTP requests, and a stream of order and match events."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from decimal import ROUND_CEILING, ROUND_FLOOR
+
+from loguru import logger
+
+from tradepit.backends.broker.broker_book import Key, Taken
+from tradepit.backends.broker.ssi_frames import Acknowledged, CancelOrder, FundsAnswer, ModifyOrder, PlaceOrder, PositionsAnswer
+from tradepit.backends.broker.ssi_link import SsiLink
+from tradepit.backends.broker.ssi_rest import FUNDS, POSITIONS, SsiRefused
+from tradepit.backends.broker.ssi_terms import SIDES, TYPES, account_of, positions_of, reason_of, request_id, token
+from tradepit.ports.broker import Capabilities, Listing
+from tradepit.ports.clock import Clock
+from tradepit.trading.calendar.catalog import Catalog
+from tradepit.trading.model.account import Account
+from tradepit.trading.model.errors import (
+    DuplicateId,
+    OrderNotFound,
+    OutcomeUnknown,
+    StaleEpoch,
+    Unavailable,
+    VenueRefused,
+    VolumeNotValid,
+)
+from tradepit.trading.model.order import Order, OrderIntent
+from tradepit.trading.model.position import Position
+from tradepit.trading.model.report import Report
+from tradepit.trading.model.terms import Exchange, Offset, OrderStatus
+from tradepit.trading.risk.review import Approved
+
+ACCOUNT_NOT_FOUND = "ACCOUNT_NOT_FOUND"
+_Done = Callable[[Order], bool]
+_AGENT = "tradepit"
+_CAPABILITIES = Capabilities(
+    order_types=frozenset(TYPES),
+    offsets=frozenset({Offset.NET}),
+    reduces=True,
+    voids_unknown=True,
+    phases_by_asking=True,
+)
+
+
+class SsiBroker:
+    """Implements ``ports.broker.Broker``; any number of brokers of one process share a link.
+
+    An order is sent once, under an id that follows from its own: SSI refuses a second one of the same day (HTTP 409).
+    ``timeout_s`` is how long news is awaited before the outcome counts as unknown. An order is voided (NOT_SENT) only when it
+    never left, or when SSI's list of its day does not hold it and what was sent had time to arrive.
+    """
+
+    def __init__(self, link: SsiLink, catalog: Catalog, clock: Clock, *, timeout_s: float = 5.0) -> None:
+        self._link, self._catalog, self._clock, self._timeout_s = link, catalog, clock, timeout_s
+        self._joined = False
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return _CAPABILITIES
+
+    async def connect(self) -> None:
+        if not self._joined:
+            await self._link.join()
+            self._joined = True
+
+    async def open_session(self, epoch: int) -> None:
+        await self._link.open_session(epoch)
+
+    async def submit(self, approved: Approved, *, epoch: int) -> Order:
+        link, intent = self._link, approved.intent
+        key = (intent.account, intent.client_order_id)
+        self._check_epoch(epoch)
+        self._check_account(intent.account)
+        sends = False
+        async with link.deciding:
+            known = link.book.orders.get(key)
+            if known is not None:
+                return _same(known, intent)
+            taken = link.book.taken.get(key)
+            if taken is None or key in link.kept_back:
+                if not link.ready:
+                    raise Unavailable("not connected to the broker; nothing was done")
+                if refused := self._refusal(intent):
+                    message = "refused before it was sent"
+                    return Order(intent=intent, status=OrderStatus.REJECTED, reason=refused, message=message)
+                if taken is None:
+                    taken = await self._take(intent, epoch)
+                sends = True
+                link.kept_back.discard(key)
+                link.sent_ns[key] = self._clock.monotonic_ns()
+            news = link.wait_for(key)
+        if not sends:
+            return _same(await self._within(news), intent)
+        return await self._send(intent, key, taken, news)
+
+    async def _take(self, intent: OrderIntent, epoch: int) -> Taken:
+        day = self._link.trading_day
+        sent_as = request_id(self._link.accounts[intent.account], intent.client_order_id, day)
+        taken = Taken(intent=intent, trading_day=day, request_id=sent_as)
+        async with self._link.journal.writing:
+            await self._link.journal.append([taken], epoch)
+        return taken
+
+    async def _send(self, intent: OrderIntent, key: Key, taken: Taken, news: "asyncio.Future[Order]") -> Order:
+        instrument, symbol = self._link.contracts[intent.symbol]
+        body = PlaceOrder(
+            account_no=self._link.accounts[intent.account],
+            symbol=symbol,
+            side=SIDES[intent.side],
+            quantity=intent.volume_lots,
+            price=format(instrument.to_price(intent.price_ticks), "f"),
+            order_type=TYPES[intent.order_type],
+            client_request_id=taken.request_id,
+            device_id=_AGENT,
+            user_agent=_AGENT,
+        )
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                answer = await self._link.rest.send("POST", body, Acknowledged)
+        except TimeoutError as error:
+            raise OutcomeUnknown("SSI did not answer in time", client_order_id=key[1]) from error
+        except Unavailable:
+            self._link.kept_back.add(key)
+            raise
+        except SsiRefused as refusal:
+            if refusal.duplicate:
+                # A copy of it came before: what became of that one is the answer.
+                await self._look(key, taken.trading_day)
+                return await self._within(news) if key not in self._link.book.orders else self._link.book.orders[key]
+            return await self._refused(intent, key, refusal)
+        try:
+            return await self._within(news)
+        except OutcomeUnknown:
+            if not self._link.ready:
+                raise
+            # SSI has it, and the exchange has not said more yet.
+            left = intent.volume_lots
+            return Order(intent=intent, status=OrderStatus.SUBMITTED, order_id=token(answer.order_id), left_lots=left)
+
+    async def _refused(self, intent: OrderIntent, key: Key, refusal: SsiRefused) -> Order:
+        journal = self._link.journal
+        async with journal.writing:
+            if key not in journal.book.orders:
+                now_ns, reason = self._clock.now_ns(), reason_of(refusal.message)
+                await journal.append(journal.book.refuse(intent, reason, f"{refusal.code} {refusal.message}", now_ns))
+        self._link.announce(key)
+        return journal.book.orders[key]
+
+    async def cancel(self, account: str, client_order_id: str, *, epoch: int) -> Order:
+        key = (account, client_order_id)
+        known, sent_as = await self._working(key, epoch)
+        if known is not None and not known.active:
+            return known
+        body = CancelOrder(
+            account_no=self._link.accounts[account],
+            client_cancel_id=request_id(sent_as, "cancel", self._clock.now_ns()),
+            client_request_id=sent_as,
+            device_id=_AGENT,
+            user_agent=_AGENT,
+        )
+        return await self._change("DELETE", body, key, lambda order: not order.active)
+
+    async def reduce(self, account: str, client_order_id: str, by_lots: int, *, reduce_id: str, epoch: int) -> Order:
+        """Lower what is left of an order; it keeps its place. SSI knows the request by ``reduce_id``: twice is once."""
+        key = (account, client_order_id)
+        known, sent_as = await self._working(key, epoch)
+        if by_lots <= 0:
+            raise VolumeNotValid(by_lots=by_lots)
+        if known is None:
+            raise OutcomeUnknown("the order is not known to work yet", client_order_id=client_order_id)
+        if not known.active:
+            return known
+        if by_lots >= known.left_lots:
+            return await self.cancel(account, client_order_id, epoch=epoch)
+        left = known.left_lots - by_lots
+        body = ModifyOrder(
+            account_no=self._link.accounts[account],
+            client_modify_id=request_id(sent_as, reduce_id, 0),
+            client_request_id=sent_as,
+            quantity=known.traded_lots + left,
+            device_id=_AGENT,
+            user_agent=_AGENT,
+        )
+        return await self._change("PUT", body, key, lambda order: not order.active or order.left_lots <= left)
+
+    async def resolve(self, intent: OrderIntent, *, epoch: int) -> Order:
+        link, key = self._link, (intent.account, intent.client_order_id)
+        self._check_epoch(epoch)
+        self._check_account(intent.account)
+        if key not in link.book.orders:
+            await link.await_ready(self._timeout_s)
+        async with link.deciding:
+            taken = link.book.taken.get(key)
+            if key not in link.book.orders and taken is not None and key not in link.kept_back:
+                await self._look(key, taken.trading_day)
+            known = link.book.orders.get(key)
+            if known is not None:
+                return known
+            waited_ns = self._clock.monotonic_ns() - link.sent_ns.get(key, link.joined_ns)
+            if taken is not None and key not in link.kept_back and waited_ns < link.timing.settle_s * 1e9:
+                raise OutcomeUnknown("sent, and it may still turn up", client_order_id=intent.client_order_id)
+            logger.info("ssi: order {} never left or never arrived", intent.client_order_id)
+            async with link.journal.writing:
+                if key not in link.book.orders:
+                    void = link.book.void(intent, self._clock.now_ns(), link.book.trading_day)
+                    await link.journal.append([void], epoch)
+            link.kept_back.discard(key)
+            return link.book.orders[key]
+
+    async def query(self, account: str, client_order_id: str) -> Order | None:
+        link, key = self._link, (account, client_order_id)
+        if key not in link.book.orders:
+            await link.await_ready(self._timeout_s)
+            taken = link.book.taken.get(key)
+            if taken is not None:
+                await self._look(key, taken.trading_day)
+        return link.book.orders.get(key)
+
+    def reports(self, after: int) -> AsyncIterator[Report]:
+        return self._link.follow(after)
+
+    async def last_report(self) -> int:
+        return self._link.book.last_report
+
+    async def instruments(self) -> list[Listing]:
+        link = self._link
+        await link.await_ready(self._timeout_s)
+        return [self._listing(symbol) for symbol in link.contracts]
+
+    async def find(self, symbol: str) -> Listing | None:
+        await self._link.await_ready(self._timeout_s)
+        return self._listing(symbol) if symbol in self._link.contracts else None
+
+    def _listing(self, symbol: str) -> Listing:
+        instrument, row = self._link.contracts[symbol][0], self._link.market[symbol]
+        tick = instrument.product.tick_size
+        low, high = instrument.price_band(row.ref_price)
+        if row.floor > 0 and row.ceiling > 0:
+            low = int((row.floor / tick).to_integral_value(rounding=ROUND_CEILING))
+            high = int((row.ceiling / tick).to_integral_value(rounding=ROUND_FLOOR))
+        return Listing(
+            instrument=instrument,
+            phase=self._catalog.calendar.phase_at(self._clock.now_ns(), instrument.product.session_group),
+            lower_limit_ticks=low,
+            upper_limit_ticks=high,
+            pre_settlement=row.ref_price,
+        )
+
+    async def account(self, account: str) -> Account:
+        self._check_account(account)
+        answer = await self._link.rest.ask(FUNDS, {"accountNo": self._link.accounts[account]}, FundsAnswer)
+        if answer.derivative is None:
+            raise Unavailable("SSI answered without a derivatives account", account=account)
+        return account_of(account, answer.derivative)
+
+    async def positions(self, account: str) -> list[Position]:
+        self._check_account(account)
+        link = self._link
+        query = {"clientId": link.rest.client_id, "querySummary": "true", "accountNo": link.accounts[account]}
+        answer = await link.rest.ask(POSITIONS, query, PositionsAnswer)
+        rows = (answer.derivative.der_open_positions or ()) if answer.derivative is not None else ()
+        by_name = link.book.instruments
+        return [side for row in rows if row.symbol in by_name for side in positions_of(account, row, by_name[row.symbol])]
+
+    async def close(self) -> None:
+        if self._joined:
+            self._joined = False
+            await self._link.leave()
+
+    async def _change(self, method: str, body: CancelOrder | ModifyOrder, key: Key, done: _Done) -> Order:
+        """Ask for a change, and wait until the order shows it."""
+        link = self._link
+        if not link.ready:
+            raise Unavailable("not connected to the broker; nothing was done")
+        news = link.wait_for(key)
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                await link.rest.send(method, body, Acknowledged)
+        except TimeoutError as error:
+            raise OutcomeUnknown("SSI did not answer in time", client_order_id=key[1]) from error
+        except SsiRefused as refusal:
+            # Too late, perhaps: what SSI lists is the answer.
+            await self._look(key, link.trading_day)
+            known = link.book.orders.get(key)
+            if known is not None and (refusal.duplicate or done(known)):
+                return known
+            raise VenueRefused(reason_of(refusal.message), refusal.message or None, code=refusal.code) from refusal
+        while True:
+            changed = await self._within(news)
+            if done(changed):
+                return changed
+            news = link.wait_for(key)
+
+    async def _working(self, key: Key, epoch: int) -> tuple[Order | None, str]:
+        """An order that was sent, and the id under which. The journal is asked who leads: nothing is written for a change."""
+        link = self._link
+        await link.journal.superseded()
+        self._check_epoch(epoch)
+        known, taken = link.book.orders.get(key), link.book.taken.get(key)
+        sent_as = taken.request_id if taken is not None else link.book.request_of(key)
+        if known is None and taken is None:
+            raise OrderNotFound(client_order_id=key[1])
+        return known, sent_as
+
+    async def _look(self, key: Key, trading_day: int) -> None:
+        await self._link.look(key[0], trading_day)
+
+    async def _within(self, news: "asyncio.Future[Order]") -> Order:
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                return await news
+        except TimeoutError as error:
+            raise OutcomeUnknown("the broker did not answer in time") from error
+
+    def _refusal(self, intent: OrderIntent) -> str:
+        """Why SSI would not be asked for an order; empty when it would."""
+        if intent.symbol not in self._link.contracts or intent.exchange is not Exchange.HNX:
+            return "INSTRUMENT_NOT_FOUND"
+        if intent.order_type not in TYPES:
+            return "PRICETYPE_NOT_SUPPORTED"
+        if intent.offset is not Offset.NET:
+            return "OFFSET_NOT_VALID"
+        if intent.order_type.priced != (intent.price_ticks > 0):
+            return "PRICE_NOT_VALID"
+        return "" if intent.volume_lots > 0 else "VOLUME_NOT_VALID"
+
+    def _check_epoch(self, epoch: int) -> None:
+        if epoch < max(self._link.journal.epoch, self._link.journal.fenced_by):
+            raise StaleEpoch
+
+    def _check_account(self, account: str) -> None:
+        if account not in self._link.accounts:
+            raise VenueRefused(ACCOUNT_NOT_FOUND, account=account[:64])
+
+
+def _same(known: Order, intent: OrderIntent) -> Order:
+    """The order under an id that was used before, when it is the same one. Raises DuplicateId."""
+    terms = ("symbol", "side", "offset", "order_type", "price_ticks", "volume_lots")
+    if any(getattr(known.intent, term) != getattr(intent, term) for term in terms):
+        raise DuplicateId(client_order_id=intent.client_order_id)
+    return known

@@ -1,0 +1,299 @@
+"""The way to SSI: one login, its stream kept alive, and the day's orders compared with SSI's own list after each gap."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from datetime import date
+
+import msgspec
+from loguru import logger
+
+from tradepit.backends.broker.broker_book import Key
+from tradepit.backends.broker.report_journal import ReportJournal
+from tradepit.backends.broker.ssi_book import SsiBook, SsiFact
+from tradepit.backends.broker.ssi_frames import CancelOrder, MasterAnswer, MasterRow, OrderBook, ToldMatch, ToldOrder
+from tradepit.backends.broker.ssi_rest import MASTER, ORDER_BOOK, SsiRefused, SsiRest
+from tradepit.backends.broker.ssi_stream import SsiStream
+from tradepit.backends.broker.ssi_terms import day_text, krx_symbol, request_id
+from tradepit.ports.clock import Clock
+from tradepit.ports.journal import Journal
+from tradepit.runtime.tasks import TaskGroup
+from tradepit.trading.calendar.catalog import Catalog
+from tradepit.trading.model.errors import ConfigError, OutcomeUnknown, TradepitError, Unavailable
+from tradepit.trading.model.instrument import Instrument
+from tradepit.trading.model.order import Order
+from tradepit.trading.model.report import Report
+from tradepit.trading.model.terms import Exchange
+
+_PAGE = 1000
+_PAGES = 50
+_GROUP = "hnx"
+
+
+class SsiTiming(msgspec.Struct, frozen=True, kw_only=True):
+    """Seconds. ``settle_s``: how long what was sent may still turn up, and a fill may come after its order's figures.
+
+    ``poll_s``: between two looks at SSI's own list of the day's orders. ``back_off_s``: before the stream is joined again, doubled up
+    to ``back_off_max_s``. ``timeout_s``: until the stream must have answered.
+    """
+
+    settle_s: float = 10.0
+    poll_s: float = 30.0
+    back_off_s: float = 0.5
+    back_off_max_s: float = 30.0
+    timeout_s: float = 10.0
+
+
+class SsiLink:
+    """Shared by all brokers of one process. ``accounts`` maps the house's names to SSI's numbers, ``symbols`` are those to trade."""
+
+    def __init__(
+        self,
+        rest: SsiRest,
+        stream_url: str,
+        journal: Journal,
+        clock: Clock,
+        catalog: Catalog,
+        *,
+        accounts: Mapping[str, str],
+        symbols: tuple[str, ...],
+        timing: SsiTiming | None = None,
+    ) -> None:
+        self.rest, self._stream_url, self._clock, self._catalog = rest, stream_url, clock, catalog
+        self.accounts, self._symbols, self.timing = dict(accounts), symbols, timing or SsiTiming()
+        self.journal = ReportJournal(journal, SsiBook(), SsiFact)
+        self.book = self.journal.book
+        self.book.accounts = {number: name for name, number in accounts.items()}
+        self.deciding = asyncio.Lock()
+        self.market: dict[str, MasterRow] = {}
+        self.contracts: dict[str, tuple[Instrument, str]] = {}
+        self.kept_back: set[Key] = set()
+        self.sent_ns: dict[Key, int] = {}
+        self.joined_ns = 0
+        self.restarts = 0
+        self._users = 0
+        self._ready = asyncio.Event()
+        self._waiting: dict[Key, list[asyncio.Future[Order]]] = {}
+        self._short: dict[Key, int] = {}
+        self._tasks = TaskGroup("ssi")
+        self._keeper: asyncio.Task[None] | None = None
+
+    @property
+    def ready(self) -> bool:
+        """The stream is joined, and SSI's list of the day's orders was read after it was."""
+        return self._ready.is_set()
+
+    @property
+    def trading_day(self) -> int:
+        """The trading day, YYYYMMDD."""
+        day = self._catalog.calendar.trading_day_of(self._clock.now_ns(), _GROUP)
+        return day.year * 10_000 + day.month * 100 + day.day
+
+    async def join(self) -> None:
+        """One more user; the first one opens the journal, and goes to SSI if nobody has ever led here. Raises JournalError."""
+        async with self.deciding:
+            if not self._users:
+                await self.journal.open()
+                self.joined_ns = self._clock.monotonic_ns()
+                if not self.journal.epoch:
+                    self._keep()
+            self._users += 1
+
+    async def leave(self) -> None:
+        """One user less; with the last one all ends."""
+        self._users -= 1
+        if self._users == 0:
+            await self._tasks.stop()
+            self._keeper = None
+            self._lose()
+            await self.journal.close()
+            await self.rest.close()
+
+    async def open_session(self, epoch: int) -> None:
+        """Fence: from here on lower epochs are refused. Raises StaleEpoch."""
+        await self.journal.begin_term(epoch)
+        self._keep()
+
+    def follow(self, after: int) -> AsyncIterator[Report]:
+        """Reports above ``after``, from the journal, for ever."""
+        return self.journal.follow(after)
+
+    async def await_ready(self, timeout_s: float) -> None:
+        """Wait until SSI was heard. Raises Unavailable."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._ready.wait()
+        except TimeoutError:
+            raise Unavailable("not connected to the broker") from None
+
+    def wait_for(self, key: Key) -> "asyncio.Future[Order]":
+        """The next news of an order."""
+        waiter: asyncio.Future[Order] = asyncio.get_running_loop().create_future()
+        self._waiting[key] = [one for one in self._waiting.get(key, []) if not one.done()] + [waiter]
+        return waiter
+
+    async def hear(self, event: ToldOrder | ToldMatch) -> None:
+        """Take what SSI tells: journaled first, then known, then told to who waits."""
+        async with self.journal.writing:
+            now_ns = self._clock.now_ns()
+            if isinstance(event, ToldMatch):
+                await self.journal.append(self.book.learn_match(event, now_ns))
+                return
+            returned = self.book.returned(event)
+            await self.journal.append(self.book.learn_order(event, now_ns))
+        key = self.book.key_of(event.account_no, event.client_request_id, event.order_id)
+        if key is not None and key in self.book.orders:
+            self.announce(key)
+        if returned is not None:
+            logger.critical("ssi: order {} was given up as never sent and works at SSI: cancelling it", event.order_id)
+            self._tasks.spawn(self._cancel(event), "cancel")
+
+    def announce(self, key: Key) -> None:
+        """Tell who waits for news of an order."""
+        for waiter in self._waiting.pop(key, []):
+            if not waiter.done():
+                waiter.set_result(self.book.orders[key])
+
+    async def look(self, account: str, trading_day: int) -> None:
+        """Take over an account's orders of a day as SSI lists them. Raises Unavailable.
+
+        Fills of a day that is over are not waited for.
+        """
+        number = self.accounts[account]
+        day = day_text(trading_day)
+        for page in range(1, _PAGES + 1):
+            query = {"accountNo": number, "from": day, "to": day, "pageIndex": str(page), "pageSize": str(_PAGE)}
+            answer = await self.rest.ask(ORDER_BOOK, query, OrderBook)
+            rows = answer.order_list or ()
+            for row in rows:
+                told = row if row.account_no else msgspec.structs.replace(row, account_no=number)
+                await self.hear(told)
+                await self._make_up(told, waits=trading_day == self.trading_day)
+            if len(rows) < _PAGE:
+                return
+        raise Unavailable("SSI lists more orders than can be read", account=account)
+
+    async def _make_up(self, told: ToldOrder, *, waits: bool) -> None:
+        """Where fills are missing for longer than they may take, follow the order's own figures."""
+        key = self.book.key_of(told.account_no, told.client_request_id, told.order_id)
+        if key is None:
+            return
+        if self.book.missing(key) <= 0:
+            self._short.pop(key, None)
+            return
+        now_ns = self._clock.monotonic_ns()
+        if waits and now_ns - self._short.setdefault(key, now_ns) < self.timing.settle_s * 1e9:
+            return
+        async with self.journal.writing:
+            await self.journal.append(self.book.make_up(told, self._clock.now_ns()))
+        self._short.pop(key, None)
+
+    async def _cancel(self, told: ToldOrder) -> None:
+        stamp = str(self._clock.now_ns())
+        body = CancelOrder(
+            account_no=told.account_no,
+            client_cancel_id=request_id(told.order_id, "cancel", int(stamp)),
+            client_request_id=told.client_request_id,
+            device_id="tradepit",
+            user_agent="tradepit",
+        )
+        try:
+            await self.rest.send("DELETE", body, OrderBook)
+        except (TradepitError, SsiRefused) as error:
+            logger.critical("ssi: order {} could not be cancelled: {}", told.order_id, error)
+
+    def _keep(self) -> None:
+        if self._keeper is None or self._keeper.done():
+            self._keeper = self._tasks.spawn(self._keep_alive(), "keeper")
+
+    async def _keep_alive(self) -> None:
+        pause_s = self.timing.back_off_s
+        while True:
+            try:
+                if await self.journal.superseded():
+                    logger.warning("ssi: another leader has taken over")
+                    return
+                await self._live()
+                pause_s = self.timing.back_off_s
+            except (TradepitError, OSError) as error:
+                logger.warning("ssi: {}", error)
+            finally:
+                self._lose()
+            await asyncio.sleep(pause_s)
+            self.restarts += 1
+            pause_s = min(2 * pause_s, self.timing.back_off_max_s)
+
+    async def _live(self) -> None:
+        """One life of the stream. What happened before it was joined is read from SSI's list, behind it nothing is missed."""
+        token = await self.rest.token()
+        await self._begin_day()
+        stream = SsiStream(self._stream_url, token, list(self.accounts.values()), timeout_s=self.timing.timeout_s)
+        async with stream:
+            reading = asyncio.ensure_future(self._hear_all(stream))
+            looking = asyncio.ensure_future(self._look_around())
+            try:
+                done, _ = await asyncio.wait((reading, looking), return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    task.result()
+            finally:
+                for task in (reading, looking):
+                    task.cancel()
+                await asyncio.gather(reading, looking, return_exceptions=True)
+        self.rest.forget_token(token)
+
+    async def _hear_all(self, stream: SsiStream) -> None:
+        async for event in stream.events():
+            await self.hear(event)
+
+    async def _look_around(self) -> None:
+        while True:
+            for account in self.accounts:
+                await self.look(account, self.trading_day)
+            if not self.ready:
+                logger.info("ssi: connected, trading day {}", self.trading_day)
+                self._ready.set()
+            await asyncio.sleep(self.timing.poll_s)
+            if await self.journal.superseded():
+                raise Unavailable("another leader has taken over")
+            if self.trading_day != self.book.trading_day:
+                await self._begin_day()
+
+    async def _begin_day(self) -> None:
+        """Read the day's contracts and their reference prices, and report a day that has begun.
+
+        Before it does, how the orders of the former day ended is read from that day's list: they are told of in it.
+        """
+        day, former = self.trading_day, self.book.trading_day
+        on = date.fromisoformat(str(day))
+        text = day_text(day)
+        answer = await self.rest.ask(MASTER, {"from": text, "to": text, "pageIndex": "1", "pageSize": str(_PAGE)}, MasterAnswer)
+        rows = {row.symbol: row for row in answer.data or ()}
+        for symbol in self._symbols:
+            listing = self._catalog.listing(self._catalog.product_of(symbol).product_id)
+            if listing.product.exchange is not Exchange.HNX or not listing.krx_code:
+                raise ConfigError("SSI's futures are those of HNX", symbol=symbol)
+            wire = krx_symbol(listing.krx_code, self._catalog.contract_month(symbol, on))
+            row = rows.get(wire) or rows.get(symbol)
+            if row is None or row.ref_price <= 0:
+                logger.warning("ssi: {} ({}) is not listed today", symbol, wire)
+                continue
+            instrument = self._catalog.instrument(symbol, on=on, listing_price=row.ref_price)
+            self.market[symbol] = row
+            self.contracts[symbol] = (instrument, row.symbol)
+        known = [(instrument, wire) for instrument, wire in self.contracts.values()]
+        self.book.instruments = {name: instrument for instrument, wire in known for name in (instrument.symbol, wire)}
+        if former and former != day:
+            for account in sorted({key[0] for key, order in self.book.orders.items() if order.active}):
+                await self.look(account, former)
+        async with self.journal.writing:
+            prices = {symbol: format(row.ref_price.normalize(), "f") for symbol, row in self.market.items()}
+            await self.journal.append(self.book.begin_day(day, prices, self._clock.now_ns()))
+            self.book.trading_day = self.book.trading_day or day
+
+    def _lose(self) -> None:
+        """SSI is not heard any more: what was asked stays open."""
+        self._ready.clear()
+        waiting, self._waiting = self._waiting, {}
+        for waiter in (one for waiters in waiting.values() for one in waiters):
+            if not waiter.done():
+                waiter.set_exception(OutcomeUnknown("the connection to the broker was lost"))
+                waiter.exception()  # whoever waited may have gone

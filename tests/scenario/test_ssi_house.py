@@ -1,0 +1,147 @@
+"""A house whose broker is SSI: orders by RPC through risk review and journal, a restart in the middle, and nothing lost or doubled."""
+
+from collections.abc import AsyncIterator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from tests.servers.ssi_server import API_KEY, API_SECRET
+from tests.ssi_world import ACCOUNTS, KEY, SYMBOL, SsiWorld, xml_of
+from tests.tqsdk_world import until
+
+from tradepit.compose.roles import make_service
+from tradepit.compose.wiring import Wiring
+from tradepit.config import ExchangeSettings, OrderSettings, Settings, SsiAccountSettings, SsiSettings
+from tradepit.runtime.clock import SystemClock
+from tradepit.runtime.order_client import OrderClient
+from tradepit.services.order_management import OrderManagementService
+from tradepit.trading.model.errors import RequestRefused
+from tradepit.trading.model.terms import SessionPhase, Side
+
+PRICE = Decimal("1340.5")
+TICKS = 13_405
+
+
+class House:
+    """Order management on a memory bus; its journals outlive it."""
+
+    def __init__(self, folder: Path, world: SsiWorld, starts_at: str = "10:00:00") -> None:
+        ssi = SsiSettings(
+            url=world.server.url,
+            stream_url=world.server.stream_url,
+            client_id="000001",
+            api_key_env="TEST_SSI_KEY",
+            api_secret_env="TEST_SSI_SECRET",
+            private_key_env="TEST_SSI_PRIVATE",
+            accounts=tuple(SsiAccountSettings(account=name, number=number) for name, number in ACCOUNTS.items()),
+            symbols=(SYMBOL,),
+            requests_per_s=1000.0,
+            settle_s=0.2,
+            poll_s=0.1,
+            retry_max_s=0.5,
+        )
+        exchange = ExchangeSettings(starts_at=f"2025-01-06T{starts_at}+07:00", origin_ns=SystemClock().now_ns())
+        settings = Settings(
+            data_dir=str(folder),
+            bus="memory://",
+            journal="file?sync=os",
+            lease="memory",
+            cache="memory",
+            broker="ssi",
+            ssi=ssi,
+            exchange=exchange,
+            orders=OrderSettings(broker_timeout_s=5.0),
+        )
+        self.wiring = Wiring(settings, process="house")
+        made = make_service(self.wiring, "order-management-1", _fail)
+        assert isinstance(made, OrderManagementService)
+        self.service = made
+        self.client: OrderClient = self.wiring.client(self.wiring.bus())
+
+    async def open(self) -> None:
+        await self.wiring.bus().connect()
+        await self.service.start()
+        await until(lambda: self.service.health().status == "ACTIVE")
+
+    async def close(self) -> None:
+        await self.service.stop()
+        await self.wiring.bus().close()
+
+    async def buy(self, name: str, volume: int, order_type: str = "LIMIT") -> None:
+        await self.client.submit(
+            side="BUY",
+            symbol=SYMBOL,
+            price=PRICE if order_type == "LIMIT" else None,
+            volume=volume,
+            offset="NET",
+            order_type=order_type,
+            account="A",
+            client_order_id=name,
+        )
+
+    def told(self, name: str) -> tuple[str, int, int]:
+        """Status, lots traded by the order's own word, and by its trades."""
+        leader = self.service._leader
+        assert leader is not None
+        register, key = leader.desk.register, ("A", name)
+        order = register.orders[key]
+        return order.status.value, order.traded_lots, register.trade_lots.get(key, 0)
+
+
+def _fail(error: BaseException) -> None:
+    raise error
+
+
+@pytest.fixture
+async def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[SsiWorld]:
+    secrets = {"TEST_SSI_KEY": API_KEY, "TEST_SSI_SECRET": API_SECRET, "TEST_SSI_PRIVATE": xml_of(KEY)}
+    for name, value in secrets.items():
+        monkeypatch.setenv(name, value)
+    world = SsiWorld(tmp_path / "world")
+    await world.server.start()
+    yield world
+    await world.server.stop()
+
+
+async def test_the_sessions_of_the_day_are_followed_without_a_feed(tmp_path: Path, world: SsiWorld) -> None:
+    house = House(tmp_path / "house", world, starts_at="11:29:55")
+    await house.open()
+    try:
+        await house.buy("c1", 1)
+        leader = house.service._leader
+        assert leader is not None
+        market = leader.desk.exposure.markets[SYMBOL]
+        assert market.phase is SessionPhase.CONTINUOUS
+        await until(lambda: market.phase is SessionPhase.BREAK)
+        with pytest.raises(RequestRefused) as refused:
+            await house.buy("c2", 1)
+        assert refused.value.reason_code == "NOT_TRADING_PERIOD"
+        assert world.server.orders == 1
+    finally:
+        await house.close()
+
+
+async def test_orders_through_review_and_journal_survive_a_restart_of_the_house(tmp_path: Path, world: SsiWorld) -> None:
+    house = House(tmp_path / "house", world)
+    await house.open()
+    try:
+        await house.buy("c1", 3)
+        world.server.trade(ACCOUNTS["B"], Side.SELL, TICKS, 2)
+        await until(lambda: house.told("c1") == ("PARTIAL", 2, 2))
+        with pytest.raises(RequestRefused) as refused:
+            await house.buy("c2", 1, "ATC")
+        assert refused.value.reason_code == "NOT_TRADING_PERIOD"
+        await house.close()
+        world.server.trade(ACCOUNTS["B"], Side.SELL, TICKS, 1)
+        house = House(tmp_path / "house", world)
+        await house.open()
+        await until(lambda: house.told("c1") == ("FILLED", 3, 3))
+        await house.buy("c1", 3)
+        world.server.trade(ACCOUNTS["B"], Side.SELL, TICKS, 1)
+        world.server.lose_answers = 1
+        await house.buy("c3", 2)
+        await until(lambda: house.told("c3") == ("PARTIAL", 1, 1))
+        assert world.server.orders == 2
+        assert world.server.lots(ACCOUNTS["A"]) == 4
+    finally:
+        await house.close()

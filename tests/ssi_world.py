@@ -1,0 +1,124 @@
+"""An exchange behind SSI FastConnect, and brokers that reach it: what the SSI broker is tested with."""
+
+import base64
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
+from tests.servers.ssi_server import API_KEY, API_SECRET, SsiServer
+from tests.tqsdk_world import until
+
+from tradepit.backends.broker.ssi import SsiBroker
+from tradepit.backends.broker.ssi_link import SsiLink, SsiTiming
+from tradepit.backends.broker.ssi_rest import SsiLogin, SsiRest
+from tradepit.backends.journal.file import FileJournal
+from tradepit.runtime.clock import ShiftedClock, SystemClock
+from tradepit.trading.calendar.catalog import load_catalog
+
+ACCOUNTS = {"A": "0000018", "B": "0000028"}
+SYMBOL = "VN30F2501"
+TEN = 1_736_132_400_000_000_000  # 2025-01-06 10:00 in Hanoi
+KEY: RSAPrivateKey = generate_private_key(65537, 2048)
+
+
+def xml_of(key: RSAPrivateKey) -> str:
+    """A key as SSI hands it out."""
+    private = key.private_numbers()
+    public = private.public_numbers
+    parts = {"Modulus": public.n, "Exponent": public.e, "P": private.p, "Q": private.q, "D": private.d}
+    fields = "".join(f"<{name}>{base64.b64encode(_bytes(value)).decode()}</{name}>" for name, value in parts.items())
+    return base64.b64encode(f"<RSAKeyValue>{fields}</RSAKeyValue>".encode()).decode()
+
+
+def _bytes(value: int) -> bytes:
+    return value.to_bytes((value.bit_length() + 7) // 8, "big")
+
+
+class Hours(ShiftedClock):
+    """The machine's time, moved to the market's, and further on when told."""
+
+    def __init__(self) -> None:
+        self._machine = SystemClock()
+        super().__init__(TEN - self._machine.now_ns())
+        self._ahead_ns = 0
+
+    def now_ns(self) -> int:
+        """UTC nanoseconds."""
+        return super().now_ns() + self._ahead_ns
+
+    def pass_hours(self, hours: int) -> None:
+        """It is so much later."""
+        self._ahead_ns += hours * 3_600_000_000_000
+
+
+class SsiWorld:
+    """One server, one link to it, any number of brokers. ``restart`` is the house's own death and return."""
+
+    reduces = outlives = checks_limits = True
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.clock = Hours()
+        self.server = SsiServer(self.clock, KEY.public_key(), tuple(ACCOUNTS.values()))
+        self.login = SsiLogin(client_id="000001", api_key=API_KEY, api_secret=API_SECRET, private_key=xml_of(KEY))
+        self._brokers: list[SsiBroker] = []
+        self._link: SsiLink | None = None
+
+    @property
+    def link(self) -> SsiLink:
+        """The way to the server; made once it listens."""
+        if self._link is None:
+            rest = SsiRest(self.server.url, lambda: self.login, self.clock, requests_per_s=2000.0)
+            timing = SsiTiming(settle_s=0.2, poll_s=0.1, back_off_s=0.02, back_off_max_s=0.05)
+            self._link = SsiLink(
+                rest,
+                self.server.stream_url,
+                FileJournal(self._folder / "reports", sync="os"),
+                self.clock,
+                load_catalog(),
+                accounts=ACCOUNTS,
+                symbols=(SYMBOL,),
+                timing=timing,
+            )
+        return self._link
+
+    async def broker(self, session: str = "oms", timeout_s: float = 5.0) -> SsiBroker:
+        broker = SsiBroker(self.link, load_catalog(), self.clock, timeout_s=timeout_s)
+        self._brokers.append(broker)
+        await broker.connect()
+        if self.link.journal.epoch:
+            # Somebody has led here before: only a leader goes to SSI again.
+            await broker.open_session(self.link.journal.epoch)
+        await until(lambda: self.link.ready)
+        return broker
+
+    async def restart(self) -> None:
+        """The house dies and comes back; nothing of it is left but the journal."""
+        for broker in self._brokers:
+            await broker.close()
+        self._brokers, self._link = [], None
+
+    async def trade(self) -> None:
+        """The exchange brings them together."""
+
+    @contextlib.asynccontextmanager
+    async def losing_an_answer(self) -> AsyncIterator[None]:
+        """The answer to the next order is late; the order is not lost."""
+        self.server.flowing.clear()
+        yield
+        self.server.flowing.set()
+
+    async def open(self) -> None:
+        await self.server.start()
+        if self._brokers:
+            await until(lambda: self.link.ready)
+
+    async def close(self) -> None:
+        await self.server.stop()
+        if self._brokers:
+            await until(lambda: not self.link.ready)
+
+    async def leave(self) -> None:
+        await self.restart()
+        await self.server.stop()
