@@ -1,0 +1,107 @@
+"""A bot's life on a house: it trades, dies, comes back knowing what it knew, and no order is sent twice."""
+
+from tests.bot_house import BotHouse
+
+from tradepit.trading.model.errors import OutcomeUnknown
+
+
+async def test_a_bot_trades_and_knows_what_it_holds(house: BotHouse) -> None:
+    runner = await house.started(house.bot(params={"most": 2}))
+    await house.show(count=4)
+    seat = runner.seats["buyer"]
+    await house.until(lambda: seat.look.positions == {"IF2501": 2})
+    assert house.desk.arrived == [f"buyer-{house.desk.arrived[0].split('-')[1]}-{number}" for number in (1, 2)]
+    assert (seat.look.phase, seat.figures.intents) == ("running", {("BUY", "IF2501"): 2})
+    assert seat.figures.ticks == 4
+    await runner.stop()
+    assert (seat.look.phase, seat.look.reason) == ("stopped", "signal-sigterm")
+
+
+async def test_killed_without_a_word_it_comes_back_with_position_orders_and_numbers(house: BotHouse) -> None:
+    first = await house.started(house.bot(params={"most": 2}))
+    await house.show()
+    house.desk.fills = False
+    await house.show()
+    assert len(house.desk.arrived) == 2
+    # The former life is not asked to stop: it is fenced, and what it does from now on reaches nobody.
+    second = await house.started(house.bot(params={"most": 3}), instance="r2")
+    seat = second.seats["buyer"]
+    assert first.seats["buyer"].life is not None
+    await house.until(lambda: seat.look.working == 1)
+    assert seat.look.positions == {"IF2501": 1}
+    await house.show()
+    assert len(house.desk.arrived) == len(set(house.desk.arrived)) == 3
+    assert house.desk.arrived[-1].endswith("-3")
+    await second.stop()
+    await first.stop()
+
+
+async def test_state_and_profit_are_kept_over_a_stop(house: BotHouse) -> None:
+    first = await house.started(house.bot(params={"most": 1}))
+    await house.show()
+    await house.until(lambda: first.seats["buyer"].look.positions == {"IF2501": 1})
+    realized = first.seats["buyer"].look.realized
+    await first.stop()
+    second = await house.started(house.bot(params={"most": 1}), instance="r2")
+    seat = second.seats["buyer"]
+    await house.until(lambda: seat.look.positions == {"IF2501": 1})
+    assert (seat.look.realized, realized) == (-1.0, -1.0)
+    assert seat.life is not None
+    assert seat.life._state["starts"] == 2
+    assert seat.life._state["seen"] == [1, []]
+    await second.stop()
+
+
+async def test_without_any_memory_the_exchange_s_reports_tell_all(house: BotHouse) -> None:
+    first = await house.started(house.bot(params={"most": 2}))
+    await house.show(count=2)
+    await first.stop()
+    house.journals.clear()
+    second = await house.started(house.bot(params={"most": 3}), instance="r2")
+    await house.until(lambda: second.seats["buyer"].look.positions == {"IF2501": 2})
+    await house.show()
+    assert house.desk.arrived[-1].endswith("-3")
+    await second.stop()
+
+
+async def test_a_number_whose_order_the_review_refused_is_not_used_again(house: BotHouse) -> None:
+    house.desk.refuses = "POSITION_LIMIT"
+    first = await house.started(house.bot())
+    await house.show()
+    await first.stop()
+    house.journals.clear()
+    house.desk.refuses = ""
+    second = await house.started(house.bot(), instance="r2")
+    await house.show()
+    assert [name.rpartition("-")[2] for name in house.desk.arrived] == ["1", "2"]
+    await second.stop()
+
+
+async def test_an_order_without_an_answer_is_asked_for_with_its_own_id(house: BotHouse) -> None:
+    house.desk.mishaps = [OutcomeUnknown()]
+    house.desk.late = [OutcomeUnknown()]
+    runner = await house.started(house.bot())
+    await house.show()
+    await house.until(lambda: runner.seats["buyer"].look.positions == {"IF2501": 1})
+    await house.until(lambda: len(house.desk.asked) == 3)
+    assert len(set(house.desk.asked)) == len(house.desk.arrived) == 1
+    await runner.stop()
+
+
+async def test_an_order_that_nobody_took_is_not_sent_when_its_time_is_over(house: BotHouse) -> None:
+    house.desk.mishaps = [OutcomeUnknown() for _ in range(4)]
+    runner = await house.started(house.bot(), resend_s=2.5)
+    await house.show()
+    seat = runner.seats["buyer"]
+    assert seat.life is not None
+    await house.until(lambda: "reject 1 NOT_SENT" in seat.life._state.get("told", []) if seat.life else False)
+    assert house.desk.arrived == []
+    await runner.stop()
+
+
+async def test_reports_that_were_not_told_are_asked_for(house: BotHouse) -> None:
+    house.desk.tells = False
+    runner = await house.started(house.bot())
+    await house.show()
+    await house.until(lambda: runner.seats["buyer"].look.positions == {"IF2501": 1})
+    await runner.stop()
