@@ -267,10 +267,13 @@ class BotHouse:
     async def show(self, bid: int = 22_500, ask: int = 22_501, *, count: int = 1) -> None:
         """Ticks of IF2501, each when everything that follows from the one before has happened."""
         for _ in range(count):
-            self.shown += 1
-            shown = tick(bid, ask, after_s=self.shown)
-            await self.bus.publish(tick_topic("IF2501"), encode(tick_data(shown, self.exchange.instrument)))
+            await self.bus.publish(tick_topic("IF2501"), self.a_tick(bid, ask))
             await self.rest()
+
+    def a_tick(self, bid: int = 22_500, ask: int = 22_501) -> bytes:
+        """The next one, as it is published."""
+        self.shown += 1
+        return encode(tick_data(tick(bid, ask, after_s=self.shown), self.exchange.instrument))
 
     async def rest(self) -> None:
         for _ in range(4):

@@ -59,8 +59,8 @@ async def test_stop_reload_pause_and_resume(house: BotHouse) -> None:
     await house.command("buyer", type="STOP", mode="graceful", timeout_ms=2000)
     await house.until(lambda: seat.look.phase == "stopped")
     await house.until(lambda: house.idle == 1)
-    assert seat.look.reason == "stop-command"
     await runner.stop()
+    assert seat.look.reason == "stop-command"
 
 
 async def test_commands_that_are_none_are_refused_and_counted(house: BotHouse) -> None:

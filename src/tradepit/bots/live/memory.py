@@ -83,8 +83,8 @@ class Recollection:
             self._orders[name] = report.order
 
     def in_doubt(self) -> list[OrderIntent]:
-        """Orders on record as sent of which nothing was reported."""
-        return [order.intent for order in self._orders.values() if order.status is OrderStatus.SENDING]
+        """Orders on record of which the exchange never reported anything, as far as is known."""
+        return [order.intent for order in self._orders.values() if order.active and not order.status.progress]
 
     def forget(self, client_order_id: str) -> None:
         """An order in doubt turned out to be finished, or never to have been taken."""

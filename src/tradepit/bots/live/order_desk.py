@@ -1,8 +1,7 @@
 """A bot's way to order management: journaled, sent under its own id, asked for until there is an answer."""
 
 import asyncio
-from collections.abc import Callable, Mapping
-from decimal import Decimal
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import msgspec
@@ -13,6 +12,7 @@ from tradepit.bots.live.settings import RunnerSettings
 from tradepit.ports.clock import Clock
 from tradepit.runtime.intent_log import IntentLog
 from tradepit.runtime.journal_writer import durable
+from tradepit.runtime.order_taker import OrderTaker
 from tradepit.runtime.tasks import TaskGroup
 from tradepit.trading.model.errors import NotActive, OutcomeUnknown, RequestRefused, TradepitError, Unavailable
 from tradepit.trading.model.instrument import Instrument
@@ -20,32 +20,6 @@ from tradepit.trading.model.order import OrderIntent
 from tradepit.trading.model.report import OrderReport, Report
 
 _NOT_NOW = "NOT_TRADING_PERIOD"
-
-
-class OrderTaker(Protocol):
-    """Order management; retries inside carry the same id. Raises RequestRefused (final) and OutcomeUnknown."""
-
-    async def submit(
-        self,
-        *,
-        side: str,
-        symbol: str,
-        price: Decimal | None,
-        volume: int,
-        account: str,
-        offset: str = "OPEN",
-        order_type: str = "LIMIT",
-        client_order_id: str = "",
-        reference: str = "",
-        timestamp_ns: int = 0,
-    ) -> dict[str, object]:
-        """Send one order."""
-
-    async def cancel(self, *, account: str, client_order_id: str = "", orderid: str = "") -> dict[str, object]:
-        """Cancel one order."""
-
-    async def call(self, method: str, body: Mapping[str, object]) -> dict[str, object]:
-        """Any other method of order management."""
 
 
 class Answers(Protocol):

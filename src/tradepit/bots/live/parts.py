@@ -4,13 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tradepit.bots.live.order_desk import OrderTaker
 from tradepit.bots.live.settings import RunnerSettings
 from tradepit.bots.live.thread import Room
 from tradepit.ports.clock import Clock
 from tradepit.ports.journal import Journal
 from tradepit.ports.secrets import Secrets
 from tradepit.runtime.exchange_desk import ExchangeDesk
+from tradepit.runtime.order_taker import OrderTaker
 from tradepit.runtime.report_feed import ReportFeed
 from tradepit.trading.calendar.catalog import Catalog
 

@@ -188,7 +188,7 @@ class BotSeat:
     async def _end(self, reason: str, timeout_s: float) -> bool:
         life, self.life = self.life, None
         if life is None:
-            if self._ended.phase != "error":
+            if self._ended.phase == "starting":
                 self._ended = Look(phase="stopped", reason=reason)
             return True
         forced = await life.end(reason, timeout_s)

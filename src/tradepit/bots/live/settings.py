@@ -27,14 +27,14 @@ class BotRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class RunnerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How bots are run. Seconds: ``graceful_s`` a stop may take before it is forced, ``stuck_s`` after which a call counts as stuck,
-    ``keep_s`` between two memories kept, ``ask_s`` after which an order without an answer is asked for again, ``resend_s`` up to
-    which it is sent again with its own id; after that it is only asked for.
+    """How bots are run. Seconds: ``graceful_s`` a stop may take before it is forced (a process has ten for all of it), ``stuck_s``
+    after which a call counts as stuck, ``keep_s`` between two memories kept, ``ask_s`` after which an order without an answer is
+    asked for again, ``resend_s`` up to which it is sent again with its own id; after that it is only asked for.
 
     ``warm_up`` fills the windows from the market recorder's files. ``host`` is about a bot's own life.
     """
 
-    graceful_s: Seconds = 5.0
+    graceful_s: Annotated[float, msgspec.Meta(gt=0, le=8)] = 5.0
     stuck_s: Seconds = 5.0
     keep_s: Seconds = 5.0
     ask_s: Seconds = 1.0

@@ -1,8 +1,13 @@
 """A bot's life on a house: it trades, dies, comes back knowing what it knew, and no order is sent twice."""
 
+import asyncio
+from random import Random
+
+import pytest
 from tests.bot_house import BotHouse
 
 from tradepit.trading.model.errors import OutcomeUnknown
+from tradepit.wire.simulator import tick_topic
 
 
 async def test_a_bot_trades_and_knows_what_it_holds(house: BotHouse) -> None:
@@ -104,4 +109,39 @@ async def test_reports_that_were_not_told_are_asked_for(house: BotHouse) -> None
     runner = await house.started(house.bot())
     await house.show()
     await house.until(lambda: runner.seats["buyer"].look.positions == {"IF2501": 1})
+    await runner.stop()
+
+
+@pytest.mark.parametrize("seed", range(12))
+async def test_killed_at_any_point_it_never_holds_more_than_it_wants(house: BotHouse, seed: int) -> None:
+    chance = Random(seed)
+    most = 12
+    for life_number in range(5):
+        runner = await house.started(house.bot(params={"most": most}), instance=f"r{life_number}", keep_s=1.0)
+        for _ in range(chance.randint(1, 4)):
+            house.desk.fills = chance.random() < 0.7
+            house.desk.mishaps = [OutcomeUnknown()] * chance.choice((0, 0, 1))
+            house.desk.late = [OutcomeUnknown()] * chance.choice((0, 0, 1))
+            house.desk.tells = chance.random() < 0.8
+            await house.bus.publish(tick_topic("IF2501"), house.a_tick())
+            # Some way into what follows from it, and no further.
+            for _ in range(chance.randint(0, 120)):
+                await asyncio.sleep(0)
+            if chance.random() < 0.3:
+                await house.pass_time(1.5)
+        seat = runner.seats["buyer"]
+        assert seat.life is not None
+        dead, seat.life = seat.life, None
+        await dead.abandon()
+        await runner.stop()
+    house.desk.fills, house.desk.tells = True, True
+    house.desk.mishaps, house.desk.late = [], []
+    runner = await house.started(house.bot(params={"most": most}), instance="last")
+    for order in list(house.desk.orders.values()):
+        if order.active:
+            await house.desk.fill(order.client_order_id)
+    await house.show(count=most + 2)
+    await house.until(lambda: runner.seats["buyer"].look.positions == {"IF2501": most})
+    assert len(set(house.desk.arrived)) == len(house.desk.arrived) == most
+    assert sum(order.traded_lots for order in house.desk.orders.values()) == most
     await runner.stop()

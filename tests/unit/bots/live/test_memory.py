@@ -90,3 +90,14 @@ def test_state_that_is_no_json_cannot_be_kept() -> None:
     stage.host.ctx.state["thing"] = object()
     with pytest.raises(TypeError):
         remember(stage.host, 0)
+
+
+def test_orders_remembered_without_a_word_from_the_exchange_are_in_doubt_too() -> None:
+    stage = Stage(scripted(BUY, BUY, BUY))
+    stage.host.start()
+    stage.show(tick(22_499, 22_500), tick(22_499, 22_500, after_s=1), tick(22_499, 22_500, after_s=2))
+    stage.host.doubt(stage.order_id(2), "TIMEOUT")
+    stage.host.report(stage.state(3, OrderStatus.OPEN, left=3))
+    again = Stage(scripted())
+    mind = Recollection(again.host, remember(stage.host, 1), ())
+    assert [intent.client_order_id for intent in mind.in_doubt()] == [stage.order_id(1), stage.order_id(2)]
