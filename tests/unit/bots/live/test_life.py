@@ -4,7 +4,7 @@ import asyncio
 from random import Random
 
 import pytest
-from tests.bot_house import BotHouse
+from tests.bot_house import BUYER, BotHouse
 
 from tradepit.trading.model.errors import OutcomeUnknown
 from tradepit.wire.simulator import tick_topic
@@ -145,3 +145,51 @@ async def test_killed_at_any_point_it_never_holds_more_than_it_wants(house: BotH
     assert len(set(house.desk.arrived)) == len(house.desk.arrived) == most
     assert sum(order.traded_lots for order in house.desk.orders.values()) == most
     await runner.stop()
+
+
+async def test_what_a_bot_wants_last_is_still_sent_and_its_orders_are_cancelled(house: BotHouse) -> None:
+    house.desk.fills = False
+    text = BUYER.replace('self.ctx.state["stopped"] = reason', 'self.ctx.buy("IF2501", 2, 4400.0)')
+    runner = await house.started(house.bot(text))
+    await house.show()
+    await house.command("buyer", type="STOP", timeout_ms=3000)
+    seat = runner.seats["buyer"]
+    await house.until(lambda: seat.look.phase == "stopped")
+    assert [order.status.value for order in house.desk.orders.values()] == ["CANCELLED", "CANCELLED"]
+    assert [order.intent.volume_lots for order in house.desk.orders.values()] == [1, 2]
+    assert (seat.look.reason, seat.figures.forced_stops) == ("stop-command", 0)
+    await runner.stop()
+
+
+async def test_lots_of_another_exchange_are_forgotten_and_numbers_are_not(house: BotHouse) -> None:
+    first = await house.started(house.bot(params={"most": 2}))
+    await house.show(count=2)
+    await first.stop()
+    house.exchange.reports.clear()
+    house.desk.orders.clear()
+    second = await house.started(house.bot(params={"most": 1}), instance="r2")
+    seat = second.seats["buyer"]
+    assert seat.look.positions == {}
+    await house.show()
+    await house.until(lambda: seat.look.positions == {"IF2501": 1})
+    assert house.desk.arrived[-1].endswith("-3")
+    await second.stop()
+
+
+async def test_a_house_that_is_away_is_waited_for(house: BotHouse) -> None:
+    house.exchange.down = True
+    runner = house.runner(house.bot())
+    await house.cache.connect()
+    await runner.start()
+    await house.pass_time(3)
+    assert (runner.seats["buyer"].look.phase, runner.unready()) == ("starting", {"buyer": "starting"})
+    house.exchange.down = False
+    await house.until(lambda: runner.seats["buyer"].look.phase == "running")
+    await runner.stop()
+    # One that is still waiting can be stopped at once.
+    house.exchange.down = True
+    waiting = house.runner(house.bot(), instance="r2")
+    await waiting.start()
+    await house.rest()
+    await waiting.stop()
+    assert waiting.seats["buyer"].look.phase == "stopped"
