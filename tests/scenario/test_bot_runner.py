@@ -100,7 +100,7 @@ async def test_killed_and_started_again_a_bot_doubles_nothing_and_knows_what_it_
             await house.until(ready, "the bot to be ready again")
 
             async def complete() -> bool:
-                return await lots() == _WANTED and (await run.seen())["working"] == 1
+                return await lots() == _WANTED and (await run.seen()).get("working") == 1
 
             await house.until(complete, "the bot to hold what it wants")
             reply = await house.rpc("rpc.trading-gateway.orders", {"account": "A1"})
@@ -131,5 +131,7 @@ async def test_killed_and_started_again_a_bot_doubles_nothing_and_knows_what_it_
     assert "hunter2" not in said
     found = re.findall(r"found \((\d+), (\d+)\) with SecretPairs\(password\) •••", said)
     assert found[0] == ("0", "0")
-    assert int(found[1][0]) >= 4
-    assert found[1][1] in ("1", "2")
+    # Lots held, the anchor, and whatever was on its way when it was killed: never more than it wants.
+    lots_held, orders_working = map(int, found[1])
+    assert lots_held >= 4
+    assert 1 <= orders_working <= 1 + _WANTED - lots_held
