@@ -20,8 +20,17 @@ JSON document on standard output, errors included; without it errors go to stand
 
 def commands() -> dict[str, Callable[..., Any]]:
     """Every command by name."""
-    found = {name: app[name].default_command for name in sorted(app) if not name.startswith("-")}
-    return {name: function for name, function in found.items() if function is not None}
+    found: dict[str, Callable[..., Any]] = {}
+    for name in sorted(app):
+        if name.startswith("-"):
+            continue
+        command = app[name]
+        if command.default_command is not None:
+            found[name] = command.default_command
+        else:
+            inner = {f"{name} {each}": command[each].default_command for each in sorted(command) if not each.startswith("-")}
+            found |= {full: function for full, function in inner.items() if function is not None}
+    return found
 
 
 def page() -> str:

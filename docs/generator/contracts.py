@@ -9,7 +9,7 @@ from tradepit.trading.matching import commands
 from tradepit.trading.matching.faults import Fault, FaultPlan
 from tradepit.trading.model import account, instrument, order, position, product, report, tick, trade
 from tradepit.trading.model.terms import Exchange, Offset, OrderStatus, OrderType, SessionPhase, Side, TradingState
-from tradepit.wire import algo_codec, gateway, order_controls, registry, simulator
+from tradepit.wire import algo_codec, bots, gateway, order_controls, registry, simulator
 from tradepit.wire.simulator import CHANNELS, rpc_subject
 
 Struct = type[msgspec.Struct]
@@ -45,6 +45,7 @@ _PAYLOADS: dict[str, Struct] = {
     "algo.progress": algo_codec.AlgoProgress,
     "broker.reports": report.OrderReport,
     "risk.alerts": RiskAlert,
+    "bot.commands": bots.BotCommand,
     "internal.heartbeat": registry.ServiceInstance,
 }
 _BODIES: dict[str, Struct | None] = {
@@ -140,6 +141,8 @@ _PUBLIC: tuple[Struct, ...] = (
     algo_codec.AlgoStanding,
     algo_codec.AlgoChildren,
     RiskAlert,
+    bots.BotCommand,
+    bots.BotHeartbeat,
     registry.ServiceInstance,
 )
 _EXCHANGE: tuple[Struct, ...] = (
@@ -163,6 +166,7 @@ _EXCHANGE: tuple[Struct, ...] = (
     instrument.Instrument,
     product.Product,
 )
+_OUTSIDE = {"bot.commands": "whoever operates bots"}
 _WORDS = (Side, Offset, OrderType, OrderStatus, Exchange, SessionPhase, TradingState)
 _DEEPER = tuple(f"{side}_{what}_{number}" for number in range(3, 11) for side in ("bid", "ask") for what in ("price", "volume"))
 
@@ -186,7 +190,7 @@ def _channels() -> str:
             _link(_PAYLOADS[channel.name]),
             channel.delivery.value,
             "yes" if channel.durable else "no",
-            ", ".join(role.name for role in roles if channel in role.publishes) or "every role",
+            ", ".join(role.name for role in roles if channel in role.publishes) or _OUTSIDE.get(channel.name, "every role"),
             ", ".join(role.name for role in roles if channel in role.consumes),
         )
         for channel in CHANNELS

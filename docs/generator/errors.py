@@ -71,6 +71,11 @@ def _sections() -> list[tuple[str, str, dict[str, str]]]:
             "Why a file of recorded ticks, or one of its rows, cannot be played. Each refused row is counted under its code.",
             dict.fromkeys(_of(("runtime/tick_parquet.py", "cli/recording.py"), *_REFUSALS) | _rows(), ""),
         ),
+        (
+            "Codes of bots",
+            "Why a bot, its parameters or what it asks for cannot be used; `tradepit bot check` finds most of them before it trades.",
+            _of(("bots/**/*.py", "cli/bot_*.py", "services/bot_runner.py"), "BotRefused", "Finding"),
+        ),
         ("Findings of the verifier: LOST", "Somebody was promised something that is nowhere.", _findings("lost")),
         ("Findings of the verifier: DUPLICATED", "Something happened twice.", _findings("duplicated")),
         (

@@ -18,6 +18,9 @@ one that was not heard for {STALE_AFTER_S:g} s is stale. A request whose `Host` 
 _METRICS = """`GET /metrics` is Prometheus's text format. Besides the metrics of this table, every numeric figure of a heartbeat
 appears as `tradepit_<figure>` with the labels `service` and `instance`, as long as the instance is not stale.
 """
+_BOTS = """A bot runner tells these itself, on `GET /metrics` of its own door (`bots.host`, `bots.port`), with the labels `bot_id` and
+`account_id`; orders also by `side` and `symbol`. See [run a bot](../how-to/run-a-bot.md).
+"""
 _SOURCES = {
     "order-management": "services/order_management.py",
     "trading-gateway": "services/trading_gateway.py",
@@ -26,6 +29,7 @@ _SOURCES = {
     "execution-algo": "services/execution_algo.py",
     "risk-monitor": "services/risk_monitor.py",
     "trading-agents": "services/trading_agents.py",
+    "bot-runner": "services/bot_runner.py",
 }
 
 
@@ -38,20 +42,27 @@ def page() -> str:
         f"### {each.__name__}\n\n{doc(each)}\n\n{fields(each)}"
         for each in (InstanceView, ServiceView, HealthSummary, ServiceInstance)
     ]
-    parts += ["## Metrics", _METRICS, _metrics(), "## Figures of the roles", _figures()]
+    parts += [
+        "## Metrics",
+        _METRICS,
+        _metrics("web/prometheus_page.py"),
+        "## Metrics of bots",
+        _BOTS,
+        _metrics("web/bot_page.py"),
+        "## Figures of the roles",
+        _figures(),
+    ]
     return "\n\n".join(parts)
 
 
-def _metrics() -> str:
+def _metrics(source: str) -> str:
     rows = []
-    for _, tree in trees("web/prometheus_page.py"):
-        for call in calls(tree, "GaugeMetricFamily", "CounterMetricFamily"):
+    for _, tree in trees(source):
+        for call in calls(tree, "GaugeMetricFamily", "CounterMetricFamily", "HistogramMetricFamily"):
             name = text_of(call.args[0], {})
             if name:
-                counter = "CounterMetricFamily" in ast.unparse(call.func)
-                rows.append(
-                    (code(name + ("_total" if counter else "")), "counter" if counter else "gauge", text_of(call.args[1], {}))
-                )
+                kind = ast.unparse(call.func).removesuffix("MetricFamily").lower()
+                rows.append((code(name + ("_total" if kind == "counter" else "")), kind, text_of(call.args[1], {})))
     return table(("metric", "type", "meaning"), sorted(rows))
 
 

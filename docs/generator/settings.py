@@ -6,6 +6,7 @@ import msgspec
 import yaml
 
 from generator.text import code, default, doc, kind, table
+from tradepit.bots.live.settings import BotRow
 from tradepit.config import AccountSettings, ContractSettings, Settings, TqAccountSettings, dump
 from tradepit.services.trading_agents import AgentRow
 
@@ -25,6 +26,7 @@ _ROWS: dict[str, type[msgspec.Struct]] = {
     "exchange.contracts": ContractSettings,
     "exchange.accounts": AccountSettings,
     "agents.rows": AgentRow,
+    "bots.rows": BotRow,
 }
 
 

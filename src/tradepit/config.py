@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 import yaml
 
+from tradepit.bots.live.settings import BotRow, RunnerSettings
 from tradepit.runtime.order_client import RetryPolicy
 from tradepit.runtime.single_active import LeaseTiming
 from tradepit.services.gateway_settings import GatewaySettings
@@ -132,6 +133,15 @@ class DiffSettings(_Settings, frozen=True, kw_only=True):
         amount = self.open_with
         if amount is not None and (not amount.is_finite() or amount < 0 or amount.adjusted() > _MAX_MAGNITUDE):
             raise ValueError("open_with must be an amount")
+
+
+class BotsSettings(_Settings, frozen=True, kw_only=True):
+    """Bots of the role ``bot-runner``, and its HTTP door: loopback only unless somebody decides otherwise; port 0 takes any free one."""
+
+    rows: tuple[BotRow, ...] = ()
+    host: str = "127.0.0.1"
+    port: Annotated[int, msgspec.Meta(ge=0, le=65_535)] = 8081
+    runner: RunnerSettings = RunnerSettings()
 
 
 class TqAccountSettings(_Settings, frozen=True, kw_only=True):
@@ -269,6 +279,7 @@ class Settings(_Settings, frozen=True, kw_only=True):
     orders: OrderSettings = OrderSettings()
     market: MarketSettings = MarketSettings()
     agents: AgentSettings = AgentSettings()
+    bots: BotsSettings = BotsSettings()
     monitor: MonitorSettings = MonitorSettings()
     diff: DiffSettings = DiffSettings()
     tq: TqSettings = TqSettings()

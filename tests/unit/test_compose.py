@@ -22,12 +22,15 @@ from tradepit.backends.journal.file import FileJournal
 from tradepit.backends.journal.memory import MemoryJournal
 from tradepit.backends.lease.memory import MemoryLease
 from tradepit.backends.store.sql import SqlStore
+from tradepit.bots.live.settings import BotRow
+from tradepit.compose.bots import secrets_of
 from tradepit.compose.contracts import channels_of
 from tradepit.compose.roles import house_day, instances_of, make_service, opening_commands
 from tradepit.compose.wiring import Wiring, starts_at_ns, tqsdk_link
 from tradepit.config import (
     AccountSettings,
     AgentSettings,
+    BotsSettings,
     ContractSettings,
     ExchangeSettings,
     MarketSettings,
@@ -41,6 +44,7 @@ from tradepit.ports.series import Sample
 from tradepit.profiles.catalogue import PROFILES
 from tradepit.runtime.clock import ShiftedClock, SystemClock
 from tradepit.runtime.tick_clock import TickClock
+from tradepit.services.bot_runner import BotRunner
 from tradepit.services.powerscreen_settings import PowerScreenSettings
 from tradepit.services.tq_settings import TqServiceSettings
 from tradepit.services.trading_agents import TradingAgents
@@ -312,3 +316,18 @@ def test_what_a_login_that_sends_nothing_was_told_does_not_wait_for_the_disk(
     made = Wiring(settings, process="test", instances=instances)
     assert tqsdk_link(made)._journal.durability == made.journal("tqsdk", synced=waits).durability
     assert made.journal("a", synced=True).durability != made.journal("a", synced=False).durability
+
+
+async def test_a_bot_runner_of_the_settings_rows_and_where_a_bots_secrets_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = (BotRow(bot="a.py", bot_id="a", account="A1"), BotRow(bot="b.py", bot_id="b", account="A2"))
+    made = wiring(tmp_path, bots=BotsSettings(rows=rows, port=0))
+    runner = make_service(made, "bot-runner-1", lambda error: None)
+    assert isinstance(runner, BotRunner)
+    assert (runner.name, list(runner.seats)) == ("bot-runner", ["a", "b"])
+    monkeypatch.setenv("BOT_SECRETS", '{"password": "from the environment"}')
+    (tmp_path / "broker.json").touch(mode=0o600)
+    (tmp_path / "broker.json").write_text('{"password": "from the mount"}')
+    assert secrets_of(made, "").read("broker")["password"] == "from the environment"
+    assert secrets_of(made, str(tmp_path)).read("broker")["password"] == "from the mount"

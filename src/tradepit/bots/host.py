@@ -72,6 +72,11 @@ class BotHost:
         except FAULTS as error:
             raise BotRefused("BOT_FAILED_TO_START", "The bot's constructor raised.", error=repr(error)[:200]) from error
 
+    @property
+    def exceptions(self) -> int:
+        """How often the bot raised."""
+        return self._caller.exceptions
+
     # Before the start
 
     def list_instrument(self, instrument: Instrument) -> None:

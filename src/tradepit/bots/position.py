@@ -3,6 +3,8 @@
 from decimal import Decimal
 from fractions import Fraction
 
+import msgspec
+
 from tradepit.trading.model.instrument import Instrument
 from tradepit.trading.model.order import OrderIntent
 from tradepit.trading.model.position import Position
@@ -10,6 +12,16 @@ from tradepit.trading.model.product import CloseRule
 from tradepit.trading.model.terms import Offset, Side
 from tradepit.trading.model.trade import Trade
 from tradepit.trading.risk.holding import Holding, Leg
+
+
+class KeptPosition(msgspec.Struct, frozen=True, kw_only=True):
+    """A position as it is kept over a restart: (today's, history's) lots long and short, sums as fractions of ticks times lots."""
+
+    lots: tuple[tuple[int, int], ...]
+    paid: str
+    cost: str
+    fees: Decimal
+    traded_lots: int
 
 
 class OwnPosition:
@@ -75,6 +87,24 @@ class OwnPosition:
         lots = position.lots if position.side is Side.BUY else -position.lots
         self._paid += lots * price_ticks
         self._cost += lots * price_ticks
+
+    def keep(self) -> "KeptPosition":
+        """All there is to know of it but working orders, exactly."""
+        legs = (self.holding.long, self.holding.short)
+        return KeptPosition(
+            lots=tuple((leg.today, leg.yesterday) for leg in legs),
+            paid=str(self._paid),
+            cost=str(self._cost),
+            fees=self.fees,
+            traded_lots=self.traded_lots,
+        )
+
+    def restore(self, kept: "KeptPosition") -> None:
+        """Be what was kept, in place of what it was."""
+        for leg, (today, yesterday) in zip((self.holding.long, self.holding.short), kept.lots, strict=True):
+            leg.today, leg.yesterday = today, yesterday
+        self._paid, self._cost = Fraction(kept.paid), Fraction(kept.cost)
+        self.fees, self.traded_lots = kept.fees, kept.traded_lots
 
     def roll(self, trading_day: int, settlement_price: str | None) -> None:
         """``trading_day`` begins: today's lots are history; those of an expired contract are paid out at its settlement price."""

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import yaml
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
@@ -19,6 +18,7 @@ from tradepit.bots.backtest.result import BacktestResult
 from tradepit.bots.backtest.settings import BacktestSettings
 from tradepit.bots.backtest.sweep import SweepJob, SweepRow, combinations, run_sweep
 from tradepit.bots.loading import check_config, load_bot
+from tradepit.cli.assignments import assignments, pairs, value_of
 from tradepit.cli.exits import Exit
 from tradepit.cli.output import print_fields, print_json, print_table
 from tradepit.config import Settings
@@ -43,8 +43,8 @@ def run_backtest(
 ) -> int:
     """Exit 0; 1 when the bot raised exceptions or was paused, or runs of a sweep failed. Raises what the parts raise."""
     set_up("backtest", level="WARNING", folder=None)
-    given = _assignments(params)
-    swept = {name: _listed(text) for name, text in _pairs(sweep)}
+    given = assignments(params)
+    swept = {name: _listed(text) for name, text in pairs(sweep)}
     twice = sorted(set(given) & set(swept))
     if twice:
         raise BadRequest("A parameter is either given or swept.", param=twice[0])
@@ -114,35 +114,11 @@ def _written(write: Callable[[], Any]) -> Any:  # noqa: ANN401 - what the writer
         raise Unavailable("The report cannot be written.", error=str(error)[:200]) from error
 
 
-def _pairs(texts: Sequence[str]) -> Iterator[tuple[str, str]]:
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not equals or not name.isidentifier():
-            raise BadRequest("A parameter is given as name=value.", param=text[:60])
-        yield name, value
-
-
-def _assignments(texts: Sequence[str]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for name, value in _pairs(texts):
-        if name in found:
-            raise BadRequest("A parameter is given twice.", param=name)
-        found[name] = _value(value)
-    return found
-
-
 def _listed(text: str) -> list[Any]:
-    values = [_value(part) for part in text.split(",") if part]
+    values = [value_of(part) for part in text.split(",") if part]
     if not values:
         raise BadRequest("A swept parameter has values: name=1,2,3.", values=text[:60])
     return values
-
-
-def _value(text: str) -> Any:  # noqa: ANN401 - a number, a truth, or text, as YAML reads it
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise BadRequest("The value of a parameter cannot be read.", value=text[:60]) from error
 
 
 @contextmanager

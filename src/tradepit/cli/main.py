@@ -11,33 +11,20 @@ from cyclopts import App, Parameter
 
 from tradepit import __version__
 from tradepit.cli import roles as roles_command
+from tradepit.cli.bot_commands import bot
 from tradepit.cli.exits import Exit
+from tradepit.cli.house_settings import settings_and_secrets, settings_of
 from tradepit.cli.output import fail
-from tradepit.config import Settings, load
+from tradepit.config import load
 from tradepit.trading.model.errors import TradepitError
 
 app = App(name="tradepit", help="A futures trading house in one package.", version=__version__)
 app.command(roles_command.roles)
 app.command(roles_command.contracts)
+app.command(bot)
 
 Config = Annotated[Path | None, Parameter(name=["--config", "-c"], help="Settings file (YAML).")]
 Json = Annotated[bool, Parameter(name="--json", negative="", help="One JSON document instead of tables.")]
-RUNNING = Path(".tradepit/running.yaml")
-
-
-def settings_of(config: Path | None) -> Settings:
-    """The named settings file, else those of the house that runs in this folder, else the defaults."""
-    return settings_and_secrets(config)[0]
-
-
-def settings_and_secrets(config: Path | None) -> tuple[Settings, dict[str, str]]:
-    """The settings, and what only a broker connect's ``config.yaml`` holds: passwords, by the names the settings give them."""
-    from tradepit.config_tq import is_tq, load_tq  # noqa: PLC0415 - each command loads only what it needs
-
-    if config is not None and is_tq(config):
-        connect = load_tq(config)
-        return connect.settings(), connect.secrets()
-    return load(RUNNING if config is None and RUNNING.exists() else config), {}
 
 
 @app.command

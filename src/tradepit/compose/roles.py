@@ -200,6 +200,13 @@ def _diff_front(wiring: Wiring, instance: str, number: int, on_failure: OnFailur
     return DiffFront(bus, wiring.clock, wiring.exchange_clock(), load_catalog(), wiring.client(bus), settings, instance)
 
 
+def _bot_runner(wiring: Wiring, instance: str, number: int, on_failure: OnFailure) -> Service:
+    del number, on_failure
+    from tradepit.compose.bots import make_bot_runner  # noqa: PLC0415 - a web server is heavy
+
+    return make_bot_runner(wiring, instance, wiring.settings.bots.rows)
+
+
 def _trading_agents(wiring: Wiring, instance: str, number: int, on_failure: OnFailure) -> Service:
     del number, on_failure
     from tradepit.services.trading_agents import TradingAgents, TradingAgentsSettings  # noqa: PLC0415 - only its own process needs it
@@ -282,4 +289,5 @@ _MAKERS: dict[str, Callable[[Wiring, str, int, OnFailure], Service]] = {
     platform.TRADE_EXECUTOR: _trade_executor,
     powerscreen.PRODUCER: _powerscreen_producer,
     powerscreen.CONSUMER: _powerscreen_consumer,
+    wire.BOT_RUNNER: _bot_runner,
 }

@@ -131,6 +131,14 @@ ROLES = (
         on_request=True,
     ),
     Role(
+        name=wire.BOT_RUNNER,
+        replicas=1,
+        process="bots",
+        purpose="bots of the settings' `bots.rows`, each in a thread of its own: clients like any other",
+        consumes=(wire.BOT_COMMANDS, wire.BROKER_REPORTS, wire.MARKET_DEPTH, wire.MARKET_PHASE, wire.MARKET_TICK),
+        on_request=True,
+    ),
+    Role(
         name=wire.TRADING_AGENTS,
         replicas=1,
         process="agents",

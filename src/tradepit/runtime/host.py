@@ -41,6 +41,10 @@ class Host:
         logger.error("a service can no longer work: {!r}", error)
         self._ended.set()
 
+    def end(self) -> None:
+        """There is nothing left to do: stop as on SIGTERM."""
+        self._ended.set()
+
     async def run(self, before_start: Callable[[], Awaitable[None]] | None = None) -> int:
         """Run until told to stop; the process's exit code (0 stopped, 1 a service failed)."""
         loop = asyncio.get_running_loop()

@@ -1,12 +1,33 @@
 """Where a secret is read from: an environment variable or a file that nobody else can read; never a settings file."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+
+import msgspec
 
 from tradepit.trading.model.errors import ConfigError
 
 _OTHERS = 0o077
+
+
+class SecretPairs(Mapping[str, str]):
+    """Secrets by name. Printed, it shows the names only."""
+
+    def __init__(self, pairs: Mapping[str, str]) -> None:
+        self._pairs = dict(pairs)
+
+    def __getitem__(self, name: str) -> str:
+        return self._pairs[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._pairs)
+
+    def __len__(self) -> int:
+        return len(self._pairs)
+
+    def __repr__(self) -> str:
+        return f"SecretPairs({', '.join(self._pairs)})"
 
 
 def read_secret(variable: str, file: str, environment: Mapping[str, str]) -> str:
@@ -34,3 +55,13 @@ def _from_file(path: Path) -> str:
     if not found:
         raise ConfigError("the secret's file is empty", file=str(path))
     return found
+
+
+def read_pairs(text: str, place: str) -> SecretPairs:
+    """Secrets by name from a JSON object of texts; numbers and truths become text. Raises ConfigError, which never shows them."""
+    try:
+        told = msgspec.json.decode(text, type=dict[str, str | int | float | bool])
+    except (msgspec.MsgspecError, UnicodeError, RecursionError, ValueError):
+        # Not chained: the decoder's words may quote what it read.
+        raise ConfigError("secrets are a JSON object of texts", place=place) from None
+    return SecretPairs({name: value if isinstance(value, str) else str(value) for name, value in told.items()})

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from random import Random
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 from loguru import logger
@@ -17,6 +17,7 @@ from tradepit.bots.agents.view import Action, Agent, Place, Quote, Resting, View
 from tradepit.ports.bus import Bus, Message, Subscription
 from tradepit.ports.clock import Clock
 from tradepit.runtime.intent_log import IntentLog
+from tradepit.runtime.order_taker import OrderTaker
 from tradepit.runtime.pace import Pace
 from tradepit.runtime.position_follower import PositionFollower
 from tradepit.runtime.quote_board import QuoteBoard, Quoted
@@ -54,32 +55,6 @@ class TradingAgentsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_un
     think_s: float = 0.1
     seed: int = 1
     intents: Path | None = None
-
-
-class OrderTaker(Protocol):
-    """Where agents send orders: retries inside always carry the same id. Raises RequestRefused (final) and OutcomeUnknown."""
-
-    async def submit(
-        self,
-        *,
-        side: str,
-        symbol: str,
-        price: Decimal | None,
-        volume: int,
-        account: str,
-        offset: str = "OPEN",
-        order_type: str = "LIMIT",
-        client_order_id: str = "",
-        reference: str = "",
-        timestamp_ns: int = 0,
-    ) -> dict[str, object]:
-        """Send one order."""
-
-    async def cancel(self, *, account: str, client_order_id: str = "", orderid: str = "") -> dict[str, object]:
-        """Cancel one order."""
-
-    async def call(self, method: str, body: Mapping[str, object]) -> dict[str, object]:
-        """Any other method of order management."""
 
 
 class _Player:

@@ -22,6 +22,7 @@ ALGO_CONTROL = Channel(name="algo.control", subject="algo.control.*")
 ALGO_PROGRESS = Channel(name="algo.progress", subject="algo.progress.*")
 BROKER_REPORTS = Channel(name="broker.reports", subject="broker.reports")
 RISK_ALERTS = Channel(name="risk.alerts", subject="risk.alerts.*")
+BOT_COMMANDS = Channel(name="bot.commands", subject="bot.commands.*")
 HEARTBEAT = Channel(name="internal.heartbeat", subject="internal.heartbeat.*")
 
 CHANNELS = (
@@ -37,6 +38,7 @@ CHANNELS = (
     ALGO_PROGRESS,
     BROKER_REPORTS,
     RISK_ALERTS,
+    BOT_COMMANDS,
     HEARTBEAT,
 )
 
@@ -50,6 +52,7 @@ MARKET_RECORDER = "market-recorder"
 MONITOR_API = "monitor-api"
 TRADING_AGENTS = "trading-agents"
 DIFF_FRONT = "diff-front"
+BOT_RUNNER = "bot-runner"
 
 MAX_REQUEST_BYTES = 64 * 1024
 

@@ -9,8 +9,8 @@ import pytest
 
 from tradepit.cli import main as command
 from tradepit.cli import trade
+from tradepit.cli.house_settings import settings_of
 from tradepit.config import Settings
-from tradepit.trading.model.errors import ConfigError
 
 GOLDEN = Path(__file__).parents[2] / "wire" / "golden"
 
@@ -94,18 +94,6 @@ def test_an_interrupt_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     assert tradepit(monkeypatch, "watch") == 0
 
 
-def test_the_house_that_runs_here_is_the_one_that_is_meant(tmp_path: Path) -> None:
-    assert command.settings_of(None) == Settings()
-    command.RUNNING.parent.mkdir()
-    command.RUNNING.write_text("bus: nats://127.0.0.1:9\n")
-    assert command.settings_of(None).bus == "nats://127.0.0.1:9"
-    other = tmp_path / "other.yaml"
-    other.write_text("bus: memory://\n")
-    assert command.settings_of(other).bus == "memory://"
-    with pytest.raises(ConfigError):
-        command.settings_of(tmp_path / "nothing.yaml")
-
-
 def test_a_broker_connects_profile_takes_the_config_of_its_folder(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -122,4 +110,4 @@ def test_a_broker_connects_profile_takes_the_config_of_its_folder(
     assert ran == [("tq_flat", ())]
     assert tradepit(monkeypatch, "run", "--profile", "tq") != 0
     assert "CONFIG_INVALID" in "".join(capsys.readouterr())
-    assert command.settings_of(Path("config.yaml")).profile == "tq_flat"
+    assert settings_of(Path("config.yaml")).profile == "tq_flat"

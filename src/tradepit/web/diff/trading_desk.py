@@ -10,6 +10,7 @@ from loguru import logger
 from tradepit.ports.bus import Bus
 from tradepit.ports.clock import Clock
 from tradepit.runtime.exchange_desk import ExchangeDesk
+from tradepit.runtime.report_feed import ReportFeed
 from tradepit.runtime.tasks import TaskGroup
 from tradepit.trading.calendar.trading_calendar import TradingCalendar
 from tradepit.trading.ledger.rules import FreezePrice
@@ -19,7 +20,6 @@ from tradepit.trading.model.order import Order
 from tradepit.trading.model.report import DayReport, OrderReport, Report, TradeReport
 from tradepit.web.diff.market import Market
 from tradepit.web.diff.naming import account_of
-from tradepit.web.diff.report_feed import ReportFeed
 from tradepit.web.diff.trading_user import TradingUser
 
 _RETRY_S = 0.2

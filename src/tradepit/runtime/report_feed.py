@@ -23,14 +23,19 @@ class ReportFeed:
     Whoever holds ``lock`` is not overtaken by a report.
     """
 
-    def __init__(self, bus: Bus, clock: Clock, take: Callable[[Report], None]) -> None:
+    def __init__(self, bus: Bus, clock: Clock, take: Callable[[Report], None], owner: str = "reports") -> None:
         self._bus, self._clock, self._take = bus, clock, take
         self._desk = ExchangeDesk(bus)
-        self._tasks = TaskGroup("diff-reports")
+        self._tasks = TaskGroup(owner)
         self._subscription: Subscription | None = None
         self._last = -1
         self.lock = asyncio.Lock()
         self.taken = self.gaps = self.refused = 0
+
+    @property
+    def last(self) -> int:
+        """The number of the last report that was passed on, -1 before ``begin``."""
+        return self._last
 
     async def start(self) -> None:
         """Listen."""

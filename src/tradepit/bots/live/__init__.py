@@ -1,0 +1,1 @@
+"""Bots on a running house: their threads, their orders, their memory."""

@@ -1,0 +1,100 @@
+"""How a bot that begins comes to know what its former life knew, and what the market was until now."""
+
+import asyncio
+from collections.abc import Sequence
+
+from loguru import logger
+
+from tradepit.bots.host import BotHost
+from tradepit.bots.live.memory import BotMemory, Recollection
+from tradepit.bots.live.order_desk import LiveOrderDesk
+from tradepit.bots.live.parts import Parts
+from tradepit.bots.live.patience import insist
+from tradepit.bots.live.records import BotJournal
+from tradepit.bots.live.settings import BotRow
+from tradepit.bots.live.warm_up import recent_ticks
+from tradepit.trading.model.errors import Unavailable
+from tradepit.trading.model.report import Report
+from tradepit.trading.model.tick import Tick
+
+# Order management's words for an order that may still trade.
+_MAY_TRADE = frozenset({"PENDING", "PARTIAL", "UNKNOWN"})
+
+
+class Awakening:
+    """One start. The host is nobody else's until it is over."""
+
+    def __init__(self, host: BotHost, row: BotRow, parts: Parts, journal: BotJournal, desk: LiveOrderDesk) -> None:
+        self._host, self._row, self._parts, self._journal, self._desk = host, row, parts, journal, desk
+        self._mind = Recollection(host, journal.memory, journal.wanted)
+        self._reached = journal.memory.report
+
+    async def recover(self) -> int:
+        """Positions, working orders and the next number; the number of the last report that is in them.
+
+        Whoever holds the feed's lock now hears of every later report.
+        """
+        clock, who = self._parts.clock, self._row.bot_id
+        last = await insist(self._parts.exchange.last_report, clock, who)
+        if self._reached > last:
+            logger.warning(
+                "bot {}: this exchange has told {} reports, the bot remembers {}: it is another one", who, last, self._reached
+            )
+            self._forget()
+        await insist(self._read_on, clock, who)
+        for intent in self._mind.in_doubt():
+            fate = await self._desk.fate(intent)
+            if fate.status not in _MAY_TRADE:
+                self._mind.forget(intent.client_order_id)
+        await self._note_used_ids()
+        return self._reached
+
+    async def catch_up(self) -> int:
+        """Under the feed's lock: what was reported since, and with that the end of it."""
+        parts = self._parts
+        await insist(parts.feed.begin, parts.clock, self._row.bot_id)
+        await insist(self._read_on, parts.clock, self._row.bot_id)
+        for intent in self._mind.finish():
+            self._desk.working[intent.client_order_id] = intent
+        return max(self._reached, parts.feed.last)
+
+    async def warm_up(self, symbols: Sequence[str]) -> None:
+        """Fill the windows with recorded ticks, and show the market as the exchange sees it now."""
+        parts = self._parts
+        ticks: Sequence[Tick] = ()
+        if parts.settings.warm_up and parts.recordings is not None:
+            most, now_ns = parts.settings.host.window_ticks, parts.time.now_ns()
+            ticks = await asyncio.to_thread(recent_ticks, parts.recordings, symbols, most, parts.catalog, now_ns)
+        for tick in ticks:
+            self._host.see(tick)
+        for symbol in symbols:
+            try:
+                shown = await parts.exchange.market(symbol)
+            except Unavailable:
+                continue  # The first tick will tell.
+            if shown is not None:
+                self._host.see(shown)
+
+    def _forget(self) -> None:
+        """Lots and orders were another exchange's; only the numbers of orders go on."""
+        own = self._host.orders
+        own.positions.clear()
+        self._mind = Recollection(self._host, BotMemory(sequence=own.sequence), ())
+        self._reached = 0
+
+    async def _read_on(self) -> None:
+        async for report in self._parts.exchange.reports(self._reached):
+            self._take(report)
+
+    def _take(self, report: Report) -> None:
+        self._mind.take(report)
+        self._reached = report.sequence
+
+    async def _note_used_ids(self) -> None:
+        """Orders that the review refused never came to the exchange, and their ids are used all the same."""
+        body = {"account": self._row.account, "reference": self._row.bot_id}
+        reply = await insist(lambda: self._parts.taker.call("orders", body), self._parts.clock, self._row.bot_id)
+        rows, own = reply.get("orders"), self._host.orders
+        for row in rows if isinstance(rows, list) else []:
+            name = str(row.get("client_order_id", "")) if isinstance(row, dict) else ""
+            own.sequence = max(own.sequence, own.mine(name))

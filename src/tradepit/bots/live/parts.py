@@ -1,0 +1,38 @@
+"""What a runner gives each life of a bot."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tradepit.bots.live.settings import RunnerSettings
+from tradepit.bots.live.thread import Room
+from tradepit.ports.clock import Clock
+from tradepit.ports.journal import Journal
+from tradepit.ports.secrets import Secrets
+from tradepit.runtime.exchange_desk import ExchangeDesk
+from tradepit.runtime.order_taker import OrderTaker
+from tradepit.runtime.report_feed import ReportFeed
+from tradepit.trading.calendar.catalog import Catalog
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """``clock`` is the machine's, ``time`` the exchange's. ``journal`` gives a bot's own by name, ``room`` a place to run its code.
+
+    ``secrets`` gives those of a bot's mount (empty: the environment's). ``recordings`` is the market recorder's folder, ``intents``
+    the file of what is asked of the house; None for none.
+    """
+
+    instance: str
+    exchange: ExchangeDesk
+    taker: OrderTaker
+    feed: ReportFeed
+    clock: Clock
+    time: Clock
+    catalog: Catalog
+    settings: RunnerSettings
+    journal: Callable[[str], Journal]
+    room: Callable[[str], Room]
+    secrets: Callable[[str], Secrets]
+    recordings: Path | None = None
+    intents: Path | None = None

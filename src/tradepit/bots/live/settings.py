@@ -1,0 +1,43 @@
+"""What a runner is told: which bots, and how they are watched and stopped."""
+
+from typing import Annotated, Any
+
+import msgspec
+
+from tradepit.bots.host_settings import HostSettings
+
+Token = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{1,64}\Z")]
+Seconds = Annotated[float, msgspec.Meta(gt=0, le=3_600)]
+
+
+class BotRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One bot: ``bot`` is ``file.py``, ``file.py:Class`` or ``package.module:Class``, ``params`` are its parameters.
+
+    ``symbols`` are the contracts it sees, none for all. ``seed`` is that of its dice. ``mount`` is a folder with ``config.json``
+    (parameters, which go before ``params``) and ``broker.json`` (secrets), read at each start of the bot.
+    """
+
+    bot: str
+    bot_id: Token
+    account: Token
+    params: dict[str, Any] = {}
+    symbols: tuple[Token, ...] = ()
+    seed: int = 1
+    mount: str = ""
+
+
+class RunnerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How bots are run. Seconds: ``graceful_s`` a stop may take before it is forced (a process has ten for all of it), ``stuck_s``
+    after which a call counts as stuck, ``keep_s`` between two memories kept, ``ask_s`` after which an order without an answer is
+    asked for again, ``resend_s`` up to which it is sent again with its own id; after that it is only asked for.
+
+    ``warm_up`` fills the windows from the market recorder's files. ``host`` is about a bot's own life.
+    """
+
+    graceful_s: Annotated[float, msgspec.Meta(gt=0, le=8)] = 5.0
+    stuck_s: Seconds = 5.0
+    keep_s: Seconds = 5.0
+    ask_s: Seconds = 1.0
+    resend_s: Seconds = 10.0
+    warm_up: bool = True
+    host: HostSettings = HostSettings()

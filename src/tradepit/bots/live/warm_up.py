@@ -1,0 +1,39 @@
+"""The newest recorded ticks of contracts, for windows that are full from the first tick on."""
+
+from collections.abc import Iterable
+from operator import attrgetter
+from pathlib import Path
+
+from loguru import logger
+
+from tradepit.trading.calendar.catalog import Catalog
+from tradepit.trading.model.errors import TradepitError
+from tradepit.trading.model.tick import Tick
+
+
+def recent_ticks(folder: Path, symbols: Iterable[str], most: int, catalog: Catalog, before_ns: int) -> list[Tick]:
+    """Up to ``most`` ticks of each contract from before ``before_ns`` (UTC), all together in the order of time.
+
+    Reads the market recorder's segments, newest first. What cannot be read is passed over: a window that is short is no fault.
+    """
+    found: list[Tick] = []
+    for symbol in symbols:
+        found += _of_one(folder, symbol, most, catalog, before_ns)
+    found.sort(key=attrgetter("time_ns"))
+    return found
+
+
+def _of_one(folder: Path, symbol: str, most: int, catalog: Catalog, before_ns: int) -> list[Tick]:
+    from tradepit.runtime.tick_parquet import TickFile  # noqa: PLC0415 - polars is heavy
+
+    ticks: dict[int, Tick] = {}
+    # Several recorders may have written; days and segments are numbered, so names sort by time.
+    for path in sorted(folder.rglob(f"{symbol}/*/part-*.parquet"), key=lambda path: path.parts[-2:], reverse=True):
+        if len(ticks) >= most:
+            break
+        try:
+            for batch in TickFile(path, catalog).batches():
+                ticks |= {tick.time_ns: tick for tick in batch.ticks if tick.time_ns < before_ns}
+        except TradepitError as error:
+            logger.warning("{} cannot be used to warm up: {}", path, error)
+    return [ticks[time_ns] for time_ns in sorted(ticks)[-most:]]

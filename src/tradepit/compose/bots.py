@@ -1,0 +1,63 @@
+"""The bot runner, made of what the wiring gives."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from tradepit.backends.secrets.env import EnvSecrets
+from tradepit.backends.secrets.file import FileSecrets
+from tradepit.bots.live.parts import Parts
+from tradepit.bots.live.settings import BotRow
+from tradepit.bots.live.thread import BotThread
+from tradepit.compose.wiring import Wiring
+from tradepit.ports.secrets import Secrets
+from tradepit.runtime.exchange_desk import ExchangeDesk
+from tradepit.runtime.ids import new_id
+from tradepit.runtime.report_feed import ReportFeed
+from tradepit.services.bot_runner import BotRunner
+from tradepit.trading.calendar.catalog import load_catalog
+from tradepit.trading.model.report import Report
+from tradepit.web.bot_door import BotDoor
+
+SECRETS_VARIABLE = "BOT_SECRETS"
+
+
+def make_bot_runner(
+    wiring: Wiring, instance: str, rows: Sequence[BotRow], on_idle: Callable[[], None] | None = None
+) -> BotRunner:
+    """A runner of ``rows``. Raises BotRefused BOT_ID_TWICE."""
+    settings, bus = wiring.settings.bots, wiring.bus()
+    # Where journals are not in files, there may be no disk to write to.
+    on_disk = wiring.settings.journal.startswith("file")
+    intents = wiring.settings.folder / "intents" / f"{instance}-{new_id('')[-8:]}.jsonl" if on_disk else None
+
+    def make_parts(take: Callable[[Report], None]) -> Parts:
+        return Parts(
+            instance=instance,
+            exchange=ExchangeDesk(bus),
+            taker=wiring.client(bus),
+            feed=ReportFeed(bus, wiring.clock, take, f"reports of {instance}"),
+            clock=wiring.clock,
+            time=wiring.exchange_clock(),
+            catalog=load_catalog(),
+            settings=settings.runner,
+            journal=wiring.journal,
+            room=lambda bot_id: BotThread(f"bot-{bot_id}"),
+            secrets=lambda mount: secrets_of(wiring, mount),
+            recordings=wiring.settings.folder / "recordings",
+            intents=intents,
+        )
+
+    return BotRunner(
+        bus,
+        wiring.cache(),
+        rows,
+        make_parts,
+        lambda runner: BotDoor(runner, settings.host, settings.port),
+        instance,
+        on_idle,
+    )
+
+
+def secrets_of(wiring: Wiring, mount: str) -> Secrets:
+    """Where a bot's secrets are: in the files of its mount, or, without one, in the environment."""
+    return FileSecrets(Path(mount)) if mount else EnvSecrets(wiring.secrets, {"broker": SECRETS_VARIABLE})
