@@ -183,7 +183,10 @@ class Wiring:
             return TqsdkBroker(self._tqsdk, load_catalog(), self.exchange_clock(), timeout_s=self.settings.tq.timeout_s)
         if self.settings.broker == "ssi":
             return self._ssi_broker()
-        return SimulatedBroker(self.bus(), wire.ORDER_MANAGEMENT, timeout_s=self.settings.orders.broker_timeout_s)
+        together = self.settings.journal != "memory"
+        return SimulatedBroker(
+            self.bus(), wire.ORDER_MANAGEMENT, timeout_s=self.settings.orders.broker_timeout_s, together=together
+        )
 
     def _ssi_broker(self) -> Broker:
         """SSI; brokers of one process share its login and its journal."""

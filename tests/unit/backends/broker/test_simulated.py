@@ -158,3 +158,10 @@ async def test_a_full_batch_leaves_and_the_next_one_begins(bus: MemoryBus) -> No
     broker, count = SimulatedBroker(bus, "oms"), wire.MAX_BATCH_ORDERS + 2
     await asyncio.gather(*(broker.submit(approved(f"c{number}"), epoch=7) for number in range(count)))
     assert sizes == [wire.MAX_BATCH_ORDERS, 2]
+
+
+async def test_orders_that_come_one_by_one_wait_for_nobody(bus: MemoryBus) -> None:
+    heard = await answering(bus, "send_order", wire.OrderReply(order=OPEN))
+    broker = SimulatedBroker(bus, "oms", together=False)
+    await asyncio.gather(*(broker.submit(approved(name), epoch=7) for name in ("c1", "c2")))
+    assert len(heard) == 2
