@@ -297,6 +297,14 @@ async def test_a_standby_keeps_snapshots_and_one_that_starts_begins_with_the_new
     assert len(third.service._desk.register.orders) == 3
 
 
+async def until_active(floor: Floor, instance: Instance) -> None:
+    """Loading a snapshot takes a real thread's time, and what follows may wait for the clock: neither comes first for certain."""
+    async with asyncio.timeout(60):
+        while not instance.active:
+            await asyncio.sleep(0)
+            await floor.clock.advance(0.002)
+
+
 async def test_a_lone_leader_that_stops_in_order_keeps_a_snapshot_of_all_it_wrote(floor: Floor) -> None:
     first = (await floor.open(1))[0]
     await floor.ask("buy", BUY)
@@ -306,11 +314,7 @@ async def test_a_lone_leader_that_stops_in_order_keeps_a_snapshot_of_all_it_wrot
     floor.dead.append(first)
     assert await until_kept(floor) == len(floor.store.entries)
     second = (await floor.open(1))[1]
-    # Loading the snapshot takes a real thread's time, and what follows may wait for the clock: neither comes first for certain.
-    async with asyncio.timeout(60):
-        while not second.active:
-            await asyncio.sleep(0)
-            await floor.clock.advance(0.002)
+    await until_active(floor, second)
     assert second.service._snapshots.kept == len(floor.store.entries) - 1
     assert (await floor.ask("buy", BUY))["orderid"] == "V1"
     assert floor.venue.arrivals[("A1", "c1")] == 1
@@ -361,7 +365,7 @@ async def test_a_door_whose_opening_was_interrupted_is_closed(floor: Floor) -> N
     second.service._election.fence()
     await floor.clock.advance(0.1)
     second.bus.hold.set()
-    await floor.clock.advance(1)
+    await until_active(floor, second)
     # One public door, the one of the term that serves now; the interrupted one would answer NOT_ACTIVE for ever.
     doors = [serving for serving in floor.hub.servings if serving.pattern.fullmatch("rpc.order-management.buy")]
     assert (second.active, len(doors)) == (True, 1)
