@@ -297,10 +297,10 @@ async def test_a_standby_keeps_snapshots_and_one_that_starts_begins_with_the_new
     assert len(third.service._desk.register.orders) == 3
 
 
-async def until_active(floor: Floor, instance: Instance) -> None:
+async def until_active(floor: Floor, *instances: Instance) -> None:
     """Loading a snapshot takes a real thread's time, and what follows may wait for the clock: neither comes first for certain."""
     async with asyncio.timeout(60):
-        while not instance.active:
+        while not any(instance.active for instance in instances):
             await asyncio.sleep(0)
             await floor.clock.advance(0.002)
 
@@ -345,7 +345,7 @@ async def test_a_leader_that_steps_down_goes_on_from_the_snapshot(floor: Floor) 
     await until_kept(floor, 4)
     first.service._election.fence()
     await floor.clock.advance(1)
-    await until(lambda: first.active or second.active, rounds=5_000_000)
+    await until_active(floor, first, second)
     await until(lambda: first.service._snapshots.kept > 0, rounds=5_000_000)
     assert first.service._desk.register.orders == second.service._desk.register.orders
     assert len(first.service._desk.register.orders) == 3
