@@ -262,8 +262,14 @@ class HouseUnderTest(Outside):
         return sorted(name for name in every if name.rpartition("-")[0] in roles)
 
     def kill(self, instance: str, number: signal.Signals = signal.SIGKILL) -> int:
-        """A signal, SIGKILL unless another is named, for the process in which an instance lives; its pid."""
-        return self.house.send(self.house.process_of(instance), number)
+        """A signal, SIGKILL unless another is named, for the process in which an instance lives; its pid. Killed, it is gone then:
+        the house would not start again what still seems to live.
+        """
+        name = self.house.process_of(instance)
+        pid, process = self.house.send(name, number), self.house.members[name].process
+        if number is signal.SIGKILL and process is not None:
+            process.wait(30)
+        return pid
 
     def join(self, instance: str) -> None:
         """Start an instance that was held back."""
