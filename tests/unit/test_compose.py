@@ -314,7 +314,7 @@ def test_what_a_login_that_sends_nothing_was_told_does_not_wait_for_the_disk(
     tq = TqSettings(run_mode="real", user="mira", password_env="WORD", accounts=(account,), symbols=("SHFE.rb2505",))
     settings = Settings(data_dir=str(tmp_path), broker="tqsdk", tq=tq)
     made = Wiring(settings, process="test", instances=instances)
-    assert tqsdk_link(made)._journal.durability == made.journal("tqsdk", synced=waits).durability
+    assert tqsdk_link(made)._reports._journal.durability == made.journal("tqsdk", synced=waits).durability
     assert made.journal("a", synced=True).durability != made.journal("a", synced=False).durability
 
 

@@ -1,13 +1,14 @@
 """The way to the TqSDK process: one per data folder, kept alive, watched for progress; what it tells becomes numbered reports."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 
 import msgspec
 from loguru import logger
 
-from tradepit.backends.broker.broker_book import Fact, Key, TermBegan, Told
+from tradepit.backends.broker.broker_book import Fact, Key
+from tradepit.backends.broker.report_journal import ReportJournal
 from tradepit.backends.broker.tqsdk_book import TqsdkBook
 from tradepit.backends.broker.tqsdk_child import FolderLock, TqsdkChild
 from tradepit.backends.broker.tqsdk_frames import (
@@ -28,12 +29,10 @@ from tradepit.backends.broker.tqsdk_terms import amount
 from tradepit.ports.clock import Clock
 from tradepit.ports.journal import Journal
 from tradepit.runtime.tasks import TaskGroup
-from tradepit.trading.model.errors import JournalConflict, OutcomeUnknown, StaleEpoch, TradepitError, Unavailable
+from tradepit.trading.model.errors import OutcomeUnknown, TradepitError, Unavailable
 from tradepit.trading.model.order import Order, OrderIntent
 from tradepit.trading.model.report import Report
 
-_ENCODER = msgspec.json.Encoder()
-_DECODER = msgspec.json.Decoder(Fact)
 _TAKE_OVER_S = 5.0
 _POLL_S = 0.02
 _HELD_NS = 10_000_000_000
@@ -72,18 +71,15 @@ class TqsdkLink:
         timing: TqsdkTiming | None = None,
         environment: Mapping[str, str],
     ) -> None:
-        self._folder, self._journal, self._login, self._clock = folder, journal, login, clock
+        self._folder, self._login, self._clock = folder, login, clock
+        self._reports = ReportJournal(journal, TqsdkBook(), Fact)
         self.timing, self._environment = timing or TqsdkTiming(), environment
-        self.book = TqsdkBook()
-        self.epoch = self.fenced_by = 0
         self.quotes: dict[str, ToldQuote] = {}
         self._found: set[str] = set()
         self.accounts: frozenset[str] = frozenset()
         self.trading_day = 0
         self.restarts = 0
-        self._last = 0
         self._users = 0
-        self._writing = asyncio.Lock()
         self._tasks = TaskGroup("tqsdk")
         self._child: TqsdkChild | None = None
         self._keeper: asyncio.Task[None] | None = None
@@ -96,6 +92,21 @@ class TqsdkLink:
         self._answers: dict[int, asyncio.Future[Answer]] = {}
         self._waiting: dict[Key, list[asyncio.Future[Order]]] = {}
         self._unanswered: dict[Key, int] = {}
+
+    @property
+    def book(self) -> TqsdkBook:
+        """What was taken and told."""
+        return self._reports.book
+
+    @property
+    def epoch(self) -> int:
+        """The highest epoch that has written here."""
+        return self._reports.epoch
+
+    @property
+    def fenced_by(self) -> int:
+        """The epoch of another leader who was seen to write here, 0 for none."""
+        return self._reports.fenced_by
 
     @property
     def ready(self) -> bool:
@@ -118,8 +129,7 @@ class TqsdkLink:
                 login = self._login()
                 check_login(self._folder, login)
                 self.accounts = frozenset(account.name for account in login.accounts)
-                await self._journal.open()
-                await self._read_journal()
+                await self._reports.open()
                 if not self.epoch:
                     self._keep()
             self._users += 1
@@ -130,34 +140,25 @@ class TqsdkLink:
         if self._users == 0:
             await self._tasks.stop()
             self._keeper = None
-            await self._journal.close()
+            await self._reports.close()
 
     async def open_session(self, epoch: int) -> None:
         """Fence: from here on lower epochs are refused, and a process of theirs is ended. Raises StaleEpoch."""
-        async with self._writing:
-            await self._read_journal()
-        if epoch < self.epoch:
-            raise StaleEpoch
+        await self._reports.begin_term(epoch)
         keeps = self._keeper is not None and not self._keeper.done()
-        if epoch == self.epoch and keeps:
-            return
-        await self.record(TermBegan(), epoch=epoch)
         if not keeps:
             await self._end_other()
             self._keep()
 
     async def record(self, *facts: Fact, epoch: int | None = None) -> None:
         """Journal facts, then know them. Raises StaleEpoch, Unavailable; then they did not happen."""
-        async with self._writing:
-            await self._append(facts, self.epoch if epoch is None else epoch)
+        async with self._reports.writing:
+            await self._reports.append(facts, epoch)
 
     async def follow(self, after: int) -> AsyncIterator[Report]:
         """Reports above ``after``, from the journal, for ever."""
-        async for entry in self._journal.follow(self.book.entry_before(after)):
-            for record in entry.records:
-                fact = _DECODER.decode(record)
-                if isinstance(fact, Told) and fact.report.sequence > after:
-                    yield fact.report
+        async for report in self._reports.follow(after):
+            yield report
 
     async def await_ready(self, timeout_s: float) -> None:
         """Wait for a connection with its snapshot. Raises Unavailable."""
@@ -204,8 +205,8 @@ class TqsdkLink:
 
     async def void(self, intent: OrderIntent, trading_day: int, *, epoch: int) -> Order:
         """Give an order up that was never sent, for good: a later copy of it is answered with this."""
-        async with self._writing:
-            await self._append([self.book.void(intent, self._clock.now_ns(), trading_day)], epoch)
+        async with self._reports.writing:
+            await self._reports.append([self.book.void(intent, self._clock.now_ns(), trading_day)], epoch)
         return self.book.orders[intent.account, intent.client_order_id]
 
     def learn(self, quote: ToldQuote) -> None:
@@ -227,10 +228,9 @@ class TqsdkLink:
         while True:
             began_ns = self._clock.monotonic_ns()
             try:
-                if (await self._journal.last())[1] > self.epoch:
+                if await self._reports.superseded():
                     # Another leader writes here now: what it told is read when this one is to lead again.
                     logger.warning("tqsdk: another leader has taken over this folder")
-                    self.fenced_by = (await self._journal.last())[1]
                     return
                 await self._live()
             except (TradepitError, OSError) as error:
@@ -318,9 +318,9 @@ class TqsdkLink:
             logger.warning("tqsdk: {}", frame.message)
 
     async def _learn(self, news: News) -> None:
-        async with self._writing:
+        async with self._reports.writing:
             returned = self.book.returned(news)
-            await self._append(self.book.learn(news, self._clock.now_ns()), self.epoch)
+            await self._reports.append(self.book.learn(news, self._clock.now_ns()), self.epoch)
         for account, order_id in returned:
             logger.critical("tqsdk: order {} was given up as never sent and works at the broker: cancelling it", order_id)
             self._number += 1
@@ -335,36 +335,15 @@ class TqsdkLink:
 
     async def _forget(self) -> None:
         """The account began anew: what worked there before has ended with it."""
-        async with self._writing:
-            await self._append(self.book.end_all(self._clock.now_ns(), self.trading_day), self.epoch)
+        async with self._reports.writing:
+            await self._reports.append(self.book.end_all(self._clock.now_ns(), self.trading_day), self.epoch)
 
     async def _begin_day(self, trading_day: int) -> None:
-        async with self._writing:
+        async with self._reports.writing:
             # Of a quote that is still yesterday's, the previous settlement price is that of the day before.
             told = {symbol: quote for symbol, quote in self.quotes.items() if quote.trading_day >= trading_day}
             prices = {symbol: str(amount(quote.pre_settlement)) for symbol, quote in told.items() if quote.pre_settlement}
-            await self._append(self.book.begin_day(trading_day, prices, self._clock.now_ns()), self.epoch)
-
-    async def _append(self, facts: Sequence[Fact], epoch: int) -> None:
-        if not facts:
-            return
-        try:
-            entry = await self._journal.append([_ENCODER.encode(fact) for fact in facts], expected=self._last, epoch=epoch)
-        except StaleEpoch:
-            self.fenced_by = (await self._journal.last())[1]
-            raise
-        except JournalConflict as error:
-            await self._read_journal()
-            raise Unavailable("the journal was written by another; nothing was done") from error
-        self._last, self.epoch = entry, max(self.epoch, epoch)
-        for fact in facts:
-            self.book.apply(fact, entry)
-
-    async def _read_journal(self) -> None:
-        async for entry in self._journal.read(self._last):
-            for record in entry.records:
-                self.book.apply(_DECODER.decode(record), entry.sequence)
-            self._last, self.epoch = entry.sequence, max(self.epoch, entry.epoch)
+            await self._reports.append(self.book.begin_day(trading_day, prices, self._clock.now_ns()), self.epoch)
 
     async def _end_other(self) -> None:
         """End the process another owner may still have on this folder."""
