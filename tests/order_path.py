@@ -173,6 +173,7 @@ class FakeBroker:
         self.hold_answer: dict[str, asyncio.Event] = {}
         self.calls: list[tuple[str, Key]] = []
         self.before_submit: Callable[[OrderIntent, int], None] = lambda intent, epoch: None
+        self.gathers = False
         self.accounts = {"A1", "A2"}
         self.listings = [self.listing(instrument())]
 
@@ -183,7 +184,9 @@ class FakeBroker:
 
     @property
     def capabilities(self) -> Capabilities:
-        return Capabilities(order_types=frozenset(OrderType), offsets=frozenset(Offset), reduces=False, voids_unknown=True)
+        return Capabilities(
+            order_types=frozenset(OrderType), offsets=frozenset(Offset), reduces=False, voids_unknown=True, gathers=self.gathers
+        )
 
     def count(self, method: str) -> int:
         return sum(called == method for called, _ in self.calls)

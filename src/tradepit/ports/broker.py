@@ -18,7 +18,8 @@ from tradepit.trading.risk.review import Approved
 class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     """What a broker can do. ``voids_unknown``: resolve() can rule out that a lost order turns up later.
 
-    ``phases_by_asking``: nobody publishes its market's phases, so ``instruments()`` has to be asked again and again.
+    ``phases_by_asking``: nobody publishes its market's phases, so ``instruments()`` has to be asked again and again. ``gathers``:
+    orders submitted at once share a message, so it pays to let those that come while a group is on its way form the next one.
     """
 
     order_types: frozenset[OrderType]
@@ -26,6 +27,7 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     reduces: bool
     voids_unknown: bool
     phases_by_asking: bool = False
+    gathers: bool = False
 
 
 class Listing(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,51 +2,23 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 from loguru import logger
 
 from tradepit.ports.broker import Broker
 from tradepit.ports.clock import Clock
 from tradepit.runtime.shared_work import SharedWork
+from tradepit.services.leading_term import Key, Term
 from tradepit.trading.model.errors import NotActive, OrderNotFound, OutcomeUnknown, RequestRefused, StaleEpoch, Unavailable
 from tradepit.trading.model.order import Order
 from tradepit.trading.model.terms import SessionPhase
 from tradepit.trading.orders import events as facts
-from tradepit.trading.orders.desk import OrderDesk
 from tradepit.trading.risk.review import review_cancel
 
-Key = tuple[str, str]
 _LOOK_EVERY_S = 0.05
 _AGAIN_NS = 1_000_000_000
 _AGAIN_CLOSED_NS = 5_000_000_000
 _NO_CANCELS = (SessionPhase.BREAK, SessionPhase.CLOSED, SessionPhase.AUCTION_MATCHING)
-
-
-class Term(Protocol):
-    """The part of the leader that cancels need."""
-
-    @property
-    def desk(self) -> OrderDesk:
-        """Register and exposure."""
-
-    @property
-    def epoch(self) -> int:
-        """The epoch every command carries."""
-
-    @property
-    def fenced(self) -> bool:
-        """True once the journal refused this term."""
-
-    @property
-    def sending(self) -> SharedWork[Key, Order]:
-        """Orders on their way to the broker."""
-
-    async def write(self, *news: facts.Fact) -> None:
-        """Record facts and wait until they, and all before them, are durable. Raises NotActive."""
-
-    def learn_order(self, order: Order) -> Order:
-        """Apply the broker's answer; the order as it is known after it."""
 
 
 class OrderCancels:

@@ -2,14 +2,13 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Protocol
 
 import msgspec
 from loguru import logger
 
 from tradepit.ports.broker import Broker
 from tradepit.ports.clock import Clock
-from tradepit.runtime.shared_work import SharedWork
+from tradepit.services.leading_term import Term
 from tradepit.trading.model.errors import (
     BadRequest,
     DuplicateId,
@@ -25,37 +24,12 @@ from tradepit.trading.model.errors import (
 )
 from tradepit.trading.model.order import Order
 from tradepit.trading.model.terms import OrderStatus
-from tradepit.trading.orders.desk import OrderDesk
 
-Key = tuple[str, str]
 _RESOLVE_EVERY_S = 0.05
 # Refusals of the question itself that prove that the broker never took the order and never will; all others prove nothing.
 _NEVER_TAKEN = frozenset(
     kind.code for kind in (BadRequest, PriceNotValid, PriceWrongTick, VolumeNotValid, IdNotValid, PayloadTooLarge, DuplicateId)
 )
-
-
-class Term(Protocol):
-    """The part of the leader that clearing up needs."""
-
-    @property
-    def desk(self) -> OrderDesk:
-        """Register and exposure."""
-
-    @property
-    def epoch(self) -> int:
-        """The epoch every command carries."""
-
-    @property
-    def fenced(self) -> bool:
-        """True once the journal refused this term."""
-
-    @property
-    def sending(self) -> SharedWork[Key, Order]:
-        """Orders on their way to the broker: no doubt yet."""
-
-    def learn_order(self, order: Order) -> Order:
-        """Apply the broker's answer; the order as it is known after it."""
 
 
 class OrderDoubts:

@@ -67,7 +67,7 @@ class OrderLeader:
         self._doubts = OrderDoubts(self, broker, clock, on_fenced)
         self._admitting: dict[str, asyncio.Lock] = {}
         self._written: asyncio.Future[int] | None = None
-        self._at_broker = 0
+        self._gathers, self._at_broker = broker.capabilities.gathers, 0
         self._contracts = OrderContracts(desk, broker, clock, self.record)
         self._through = desk.register.report_sequence
 
@@ -265,7 +265,8 @@ class OrderLeader:
 
     async def _submit(self, approved: Approved) -> Order:
         self._at_broker += 1
-        self._writer.hold()
+        if self._gathers:
+            self._writer.hold()
         try:
             return await self._broker.submit(approved, epoch=self.epoch)
         finally:

@@ -53,6 +53,17 @@ async def test_nothing_is_sent_before_it_is_journaled(office: Office, leader: Or
     assert seen == [["OrderAccepted", "OrderSending"]]
 
 
+@pytest.mark.parametrize("gathers", [True, False])
+async def test_the_next_group_is_held_back_only_where_orders_leave_together(office: Office, gathers: bool) -> None:
+    office.broker.gathers = gathers
+    leader = await office.leader()
+    free: list[bool] = []
+    office.broker.before_submit = lambda intent, epoch: free.append(leader._writer._free.is_set())
+    await leader.submit(an_intent())
+    assert (free, leader._writer._free.is_set()) == ([not gathers], True)
+    await leader.stop()
+
+
 async def test_a_refused_order_never_leaves_and_its_answer_is_repeated(office: Office, leader: OrderLeader) -> None:
     for _ in range(2):
         with pytest.raises(RiskRefused) as refused:

@@ -58,7 +58,7 @@ class SimulatedBroker:
 
     @property
     def capabilities(self) -> Capabilities:
-        return _CAPABILITIES
+        return msgspec.structs.replace(_CAPABILITIES, gathers=self._together)
 
     async def connect(self) -> None:
         await self._bus.connect()

@@ -1,0 +1,36 @@
+"""What the parts of a leader (its cancels, its doubts) need of the term of office they work in."""
+
+from typing import Protocol
+
+from tradepit.runtime.shared_work import SharedWork
+from tradepit.trading.model.order import Order
+from tradepit.trading.orders import events as facts
+from tradepit.trading.orders.desk import OrderDesk
+
+Key = tuple[str, str]
+
+
+class Term(Protocol):
+    """One term of a leader, as its parts see it."""
+
+    @property
+    def desk(self) -> OrderDesk:
+        """Register and exposure."""
+
+    @property
+    def epoch(self) -> int:
+        """The epoch every command carries."""
+
+    @property
+    def fenced(self) -> bool:
+        """True once the journal refused this term."""
+
+    @property
+    def sending(self) -> SharedWork[Key, Order]:
+        """Orders on their way to the broker."""
+
+    async def write(self, *news: facts.Fact) -> None:
+        """Record facts and wait until they, and all before them, are durable. Raises NotActive."""
+
+    def learn_order(self, order: Order) -> Order:
+        """Apply the broker's answer; the order as it is known after it."""
