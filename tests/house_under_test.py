@@ -100,7 +100,13 @@ class Outside:
         """Disconnect."""
         self._log.close()
         with suppress(nats.errors.Error, OSError):
-            await self.client.close()
+            try:
+                await self.client.close()
+            except asyncio.CancelledError:
+                # Its reader, cancelled while it waits for the same end, takes that end with it: nobody cancelled this task.
+                task = asyncio.current_task()
+                if task is not None and task.cancelling():
+                    raise
 
     async def rpc(self, subject: str, body: Mapping[str, object] | bytes = b"{}", *, timeout_s: float = 3.0) -> Json:
         """One request, one answer; ``{"error": …}`` when nobody answers in time."""

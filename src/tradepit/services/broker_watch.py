@@ -14,6 +14,8 @@ from tradepit.trading.model.errors import TradepitError
 
 _AGAIN_S = 0.5
 _DEAF_LOOKS = 10
+# One order is acknowledged, filled and traded in as many reports: they are looked at together.
+_GATHER_S = 0.03
 
 
 class Look(Protocol):
@@ -27,7 +29,10 @@ class Look(Protocol):
 
 
 class BrokerWatch:
-    """A monitor that compares: the service around one ``Look``. Healthy is who has looked lately, not who is connected."""
+    """A monitor that compares: the service around one ``Look``. Healthy is who has looked lately, not who is connected.
+
+    It looks at once when something is reported after a quiet time, and every 30 ms while much is.
+    """
 
     def __init__(self, name: str, instance: str, *, broker: Broker, clock: Clock, look: Look, look_s: float) -> None:
         self._name, self._instance = name, instance
@@ -97,3 +102,6 @@ class BrokerWatch:
                 await self._news.wait()
         except TimeoutError:
             return
+        lately_s = (self._clock.monotonic_ns() - self._looked_ns) / 1e9
+        if lately_s < _GATHER_S:
+            await self._clock.sleep(_GATHER_S - lately_s)

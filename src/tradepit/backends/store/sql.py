@@ -1,8 +1,9 @@
 """The store in a SQL database: the order tables other programs read, on SQLite and PostgreSQL."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -26,6 +27,7 @@ from tradepit.trading.orders.order_record import (
 from tradepit.wire.order_tables import FINISHED, ORDER_HISTORY_COLUMNS, UPDATED_AT
 
 _ORDER_FIELDS = tuple(column.field for column in ORDER_HISTORY_COLUMNS if column.field)
+_NAMES = ("order_id", "kind", "identity")
 _BATCH = 500
 _MIGRATION_S = 600.0
 
@@ -111,49 +113,28 @@ class SqlStore:
 
 async def _keep_orders(connection: AsyncConnection, told: dict[str, OrderRecord]) -> int:
     """Merge into the rows what was told of them; how many orders changed."""
+    say = _statements(connection.dialect.name)
     # Taking the rank's row first, in the order of ids, makes writers of the same orders wait for one another.
-    taken = _insert(connection, RANKS)
-    await connection.execute(
-        taken.on_conflict_do_update(index_elements=[RANKS.c.order_id], set_={"order_id": taken.excluded.order_id}),
-        [{"order_id": order_id} for order_id in told],
-    )
-    # The rank is looked up beside the locked row, not joined: PostgreSQL locks no outer join's missing side.
-    known = await _known(connection, _orders().where(ORDERS.c.order_id.in_(list(told))).with_for_update(of=ORDERS))
+    await connection.execute(say.take_ranks, [{"order_id": order_id} for order_id in told])
+    known = await _known(connection, say.known_orders, {"order_ids": list(told)})
     merged = {order_id: merge(known[order_id], record) if order_id in known else record for order_id, record in told.items()}
     changed = {order_id: record for order_id, record in merged.items() if record != known.get(order_id)}
-    await _write_orders(connection, [record for order_id, record in changed.items() if order_id not in known], known=False)
-    await _write_orders(connection, [record for order_id, record in changed.items() if order_id in known], known=True)
-    if changed:
-        rank = _insert(connection, RANKS)
-        marks = {column.name: rank.excluded[column.name] for column in RANKS.columns if not column.primary_key}
-        await connection.execute(
-            rank.on_conflict_do_update(index_elements=[RANKS.c.order_id], set_=marks), [_rank(each) for each in changed.values()]
-        )
-    return len(changed)
-
-
-async def _write_orders(connection: AsyncConnection, records: list[OrderRecord], *, known: bool) -> None:
-    if not records:
-        return
-    statement = _insert(connection, ORDERS)
-    rows = [{field: getattr(record, field) for field in _ORDER_FIELDS} for record in records]
-    if known:
-        values = {ORDERS.c[field]: statement.excluded[field] for field in _ORDER_FIELDS if field != "order_id"}
-        values[ORDERS.c[UPDATED_AT]] = sa.func.now()
-        await connection.execute(statement.on_conflict_do_update(index_elements=[ORDERS.c.order_id], set_=values), rows)
-        return
-    quiet = statement.on_conflict_do_nothing(index_elements=[ORDERS.c.order_id]).returning(ORDERS.c.order_id)
-    if len((await connection.execute(quiet, rows)).all()) < len(rows):
+    fresh = [_row(record) for order_id, record in changed.items() if order_id not in known]
+    if fresh and len((await connection.execute(say.insert_orders, fresh)).all()) < len(fresh):
         raise Raced("an order's row was made by another program")
+    if stale := [_row(record) for order_id, record in changed.items() if order_id in known]:
+        await connection.execute(say.update_orders, stale)
+    if changed:
+        await connection.execute(say.mark_ranks, [_rank(each) for each in changed.values()])
+    return len(changed)
 
 
 async def _keep_events(connection: AsyncConnection, told: dict[tuple[str, str, str], OrderEvent]) -> int:
     """Keep the events that are new, in the order in which they were told; how many they are."""
     if not told:
         return 0
-    names = ("order_id", "kind", "identity")
-    statement = _insert(connection, IDENTITIES).on_conflict_do_nothing().returning(*(IDENTITIES.c[name] for name in names))
-    found = await connection.execute(statement, [dict(zip(names, identity, strict=True)) for identity in sorted(told)])
+    say = _statements(connection.dialect.name)
+    found = await connection.execute(say.name_events, [dict(zip(_NAMES, identity, strict=True)) for identity in sorted(told)])
     fresh = {tuple(row) for row in found}
     rows = [
         {"order_id": event.order_id, "portfolio_id": event.portfolio_id, "kind": event.kind, "body": event.body.decode()}
@@ -161,12 +142,40 @@ async def _keep_events(connection: AsyncConnection, told: dict[tuple[str, str, s
         if identity in fresh
     ]
     if rows:
-        await connection.execute(sa.insert(EVENTS), rows)
+        await connection.execute(say.insert_events, rows)
     return len(rows)
 
 
-def _insert(connection: AsyncConnection, table: sa.Table) -> Any:  # noqa: ANN401 - the two dialects' statements share no type
-    return (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(table)
+class _Statements(NamedTuple):
+    """What is written for every update, in one dialect. Made once: making them anew costs as much as having them carried out."""
+
+    take_ranks: Any
+    known_orders: Any
+    insert_orders: Any
+    update_orders: Any
+    mark_ranks: Any
+    name_events: Any
+    insert_events: Any
+
+
+@cache
+def _statements(dialect: str) -> _Statements:
+    insert = (postgresql if dialect == "postgresql" else sqlite).insert
+    rank, order = insert(RANKS), insert(ORDERS)
+    marks = {column.name: rank.excluded[column.name] for column in RANKS.columns if not column.primary_key}
+    values: dict[Any, Any] = {ORDERS.c[field]: order.excluded[field] for field in _ORDER_FIELDS if field != "order_id"}
+    values[ORDERS.c[UPDATED_AT]] = sa.func.now()
+    asked = ORDERS.c.order_id.in_(sa.bindparam("order_ids", expanding=True))
+    return _Statements(
+        take_ranks=rank.on_conflict_do_update(index_elements=[RANKS.c.order_id], set_={"order_id": rank.excluded.order_id}),
+        # The rank is looked up beside the locked row, not joined: PostgreSQL locks no outer join's missing side.
+        known_orders=_orders().where(asked).with_for_update(of=ORDERS),
+        insert_orders=order.on_conflict_do_nothing(index_elements=[ORDERS.c.order_id]).returning(ORDERS.c.order_id),
+        update_orders=order.on_conflict_do_update(index_elements=[ORDERS.c.order_id], set_=values),
+        mark_ranks=rank.on_conflict_do_update(index_elements=[RANKS.c.order_id], set_=marks),
+        name_events=insert(IDENTITIES).on_conflict_do_nothing().returning(*(IDENTITIES.c[name] for name in _NAMES)),
+        insert_events=sa.insert(EVENTS),
+    )
 
 
 def _orders() -> sa.Select[Any]:
@@ -176,9 +185,15 @@ def _orders() -> sa.Select[Any]:
     )
 
 
-async def _known(connection: AsyncConnection, query: sa.Select[Any]) -> dict[str, OrderRecord]:
-    found = (_record(row) for row in (await connection.execute(query)).mappings())
+async def _known(
+    connection: AsyncConnection, query: sa.Select[Any], parameters: Mapping[str, Any] | None = None
+) -> dict[str, OrderRecord]:
+    found = (_record(row) for row in (await connection.execute(query, parameters)).mappings())
     return {record.order_id: record for record in found}
+
+
+def _row(record: OrderRecord) -> dict[str, object]:
+    return {field: getattr(record, field) for field in _ORDER_FIELDS}
 
 
 def _record(row: Mapping[str, Any]) -> OrderRecord:
