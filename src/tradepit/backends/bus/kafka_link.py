@@ -25,7 +25,8 @@ _PATIENCE: dict[str, object] = {
     "socket.timeout.ms": 10_000,
     "socket.keepalive.enable": True,
     "socket.nagle.disable": True,
-    "topic.metadata.refresh.interval.ms": 60_000,
+    # A topic that was made anew, as on a cluster that lost its store, is found by no other event.
+    "topic.metadata.refresh.interval.ms": 1_000,
     # What goes wrong reaches us as errors; the client would also write each attempt to connect to standard error.
     "log_level": 2,
 }
