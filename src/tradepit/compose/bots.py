@@ -9,6 +9,7 @@ from tradepit.bots.live.intent_taker import IntentTaker
 from tradepit.bots.live.parts import Parts
 from tradepit.bots.live.settings import BotRow
 from tradepit.bots.live.thread import BotThread
+from tradepit.bots.live.warm_up import RecentTicks
 from tradepit.compose.wiring import Wiring
 from tradepit.config import Settings
 from tradepit.ports.secrets import Secrets
@@ -34,6 +35,8 @@ def make_bot_runner(
     on_disk = wiring.settings.journal.startswith("file")
     intents = wiring.settings.folder / "intents" / f"{instance}-{new_id('')[-8:]}.jsonl" if on_disk else None
 
+    catalog = load_catalog()
+    recordings = RecentTicks(wiring.settings.folder / "recordings", catalog, wiring.clock)
     client = wiring.client(bus)
     intents_out = IntentTaker(
         wiring.bus(), client, wiring.clock, timeout_s=settings.runner.intent_s, resend_s=settings.runner.resend_s
@@ -49,12 +52,12 @@ def make_bot_runner(
             feed=ReportFeed(bus, wiring.clock, take, f"reports of {instance}"),
             clock=wiring.clock,
             time=wiring.exchange_clock(),
-            catalog=load_catalog(),
+            catalog=catalog,
             settings=settings.runner,
             journal=wiring.journal,
             room=lambda bot_id: BotThread(f"bot-{bot_id}"),
             secrets=lambda mount: secrets_of(wiring, mount),
-            recordings=wiring.settings.folder / "recordings",
+            recordings=recordings,
             intents=intents,
         )
 

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from tradepit.bots.live.settings import RunnerSettings
 from tradepit.bots.live.thread import Room
+from tradepit.bots.live.warm_up import RecentTicks
 from tradepit.ports.clock import Clock
 from tradepit.ports.journal import Journal
 from tradepit.ports.secrets import Secrets
@@ -30,7 +31,7 @@ class Outcomes(Protocol):
 class Parts:
     """``clock`` is the machine's, ``time`` the exchange's. ``journal`` gives a bot's own by name, ``room`` a place to run its code.
 
-    ``secrets`` gives those of a bot's mount (empty: the environment's). ``recordings`` is the market recorder's folder, ``intents``
+    ``secrets`` gives those of a bot's mount (empty: the environment's). ``recordings`` has what the market recorder wrote, ``intents`` is
     the file of what is asked of the house; None for none. ``outcomes``: where orders leave as intents, who hears what became of them.
     """
 
@@ -46,5 +47,5 @@ class Parts:
     room: Callable[[str], Room]
     secrets: Callable[[str], Secrets]
     outcomes: Outcomes | None = None
-    recordings: Path | None = None
+    recordings: RecentTicks | None = None
     intents: Path | None = None

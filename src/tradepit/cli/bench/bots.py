@@ -4,6 +4,7 @@ import asyncio
 import socket
 import sys
 import tempfile
+import urllib.error
 import urllib.request
 from collections import Counter
 from decimal import Decimal
@@ -33,7 +34,7 @@ RUNNER = f"{BOT_RUNNER}-1"
 CADENCE_MS = 500
 _WITHOUT = frozenset({"monitor-api", "execution-algo"})
 _DEPOSIT = Decimal(1_000_000_000)
-_START_S, _SETTLE_S, _LOOK_S, _TELL_S = 180.0, 20.0, 0.1, 10.0
+_START_S, _SETTLE_S, _LOOK_S, _TELL_S, _DOOR_S = 180.0, 20.0, 0.1, 10.0, 20.0
 _BOT = "tradepit.cli.bench.steady_bot:Steady"
 _NO_LIMITS = {
     "rate": {"orders_per_s": 100_000, "order_burst": 100_000, "cancels_per_s": 100_000, "cancel_burst": 100_000},
@@ -190,9 +191,9 @@ class _Run:
         """Until every bot is called with ticks."""
         _tell(f"starting a house and {self._bots} bots")
         deadline_ns = self._clock.monotonic_ns() + int(_START_S * 1e9)
-        while not await asyncio.to_thread(_ready, self._house.settings.bots.port):
+        while missing := await asyncio.to_thread(_unready, self._house.settings.bots.port):
             if self._clock.monotonic_ns() > deadline_ns:
-                raise ConfigError("the bots did not start in time", bots=self._bots)
+                raise ConfigError("the bots did not start in time", bots=self._bots, missing=missing)
             await asyncio.sleep(_LOOK_S)
 
     async def _until_answered(self) -> None:
@@ -218,12 +219,16 @@ class _Run:
             self._at_exchange.setdefault(report.order.client_order_id, self._clock.monotonic_ns())
 
 
-def _ready(port: int) -> bool:
+def _unready(port: int) -> str:
+    """Why not every bot is called with ticks, as the runner tells it; empty when they are."""
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as reply:
-            return bool(reply.status == 200)
-    except OSError:
-        return False
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=_DOOR_S):
+            return ""
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.read(200).decode(errors="replace")
+    except OSError as error:
+        return str(error)[:200]
 
 
 def _free_port() -> int:
