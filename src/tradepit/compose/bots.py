@@ -39,7 +39,7 @@ def make_bot_runner(
     recordings = RecentTicks(wiring.settings.folder / "recordings", catalog, wiring.clock)
     client = wiring.client(bus)
     intents_out = IntentTaker(
-        wiring.bus(), client, wiring.clock, timeout_s=settings.runner.intent_s, resend_s=settings.runner.resend_s
+        wiring.platform_bus(), client, wiring.clock, timeout_s=settings.runner.intent_s, resend_s=settings.runner.resend_s
     )
     taker = intents_out if _as_intents(wiring.settings) else client
 
@@ -69,6 +69,7 @@ def make_bot_runner(
         lambda runner: BotDoor(runner, settings.host, settings.port),
         instance,
         on_idle,
+        commands_from=wiring.platform_bus(),
     )
 
 

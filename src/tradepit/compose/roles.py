@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tradepit.compose.broker_connect import ROLES as BROKER_CONNECT_ROLES
 from tradepit.compose.broker_connect import make_tq_service, parts_of
-from tradepit.compose.contracts import channels_of
+from tradepit.compose.contracts import platform_channels_of
 from tradepit.compose.wiring import Wiring, extra
 from tradepit.config import Settings
 from tradepit.ports.bus import Channel
@@ -229,7 +229,12 @@ def _powerscreen_producer(wiring: Wiring, instance: str, number: int, on_failure
 
     settings = wiring.settings
     return PowerScreenProducer(
-        wiring.bus(), wiring.clock, channels_of(settings), settings.powerscreen, instance, on_failure=on_failure
+        wiring.platform_bus(),
+        wiring.clock,
+        platform_channels_of(settings),
+        settings.powerscreen,
+        instance,
+        on_failure=on_failure,
     )
 
 
@@ -238,7 +243,7 @@ def _powerscreen_consumer(wiring: Wiring, instance: str, number: int, on_failure
     with extra("protobuf"):
         from tradepit.services.snapshot_projection import SnapshotProjection  # noqa: PLC0415 - an extra
 
-    told, bus = wiring.settings.powerscreen, wiring.bus()
+    told, bus = wiring.settings.powerscreen, wiring.platform_bus()
     return QueueWorker(
         powerscreen.CONSUMER,
         instance,
@@ -257,7 +262,7 @@ def _trade_executor(wiring: Wiring, instance: str, number: int, on_failure: OnFa
     from tradepit.services.queue_worker import QueueWorker  # noqa: PLC0415 - likewise
     from tradepit.services.trade_executor import TradeExecutor  # noqa: PLC0415 - likewise
 
-    bus = wiring.bus()
+    house, bus = wiring.bus(), wiring.platform_bus()
     events = OrderEvents(wiring.journal("orders"), bus, wiring.clock)
     return QueueWorker(
         platform.TRADE_EXECUTOR,
@@ -265,7 +270,7 @@ def _trade_executor(wiring: Wiring, instance: str, number: int, on_failure: OnFa
         bus=bus,
         route=_route(platform.ORDER_INTENTS, platform.TRADE_EXECUTOR),
         dead_letters=DeadLetters(bus, _route(platform.DEAD_INTENTS, platform.DEAD_INTENTS.subject)),
-        work=TradeExecutor(bus, wiring.clock, wiring.client(bus), events, instance),
+        work=TradeExecutor(house, wiring.clock, wiring.client(house), events, instance),
         clock=wiring.clock,
     )
 

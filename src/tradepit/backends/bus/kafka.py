@@ -4,6 +4,7 @@ What has one subject, or one key where a topic has several partitions, keeps its
 """
 
 import asyncio
+import itertools
 import re
 from collections.abc import Mapping, Sequence
 
@@ -85,10 +86,12 @@ class KafkaBus:
             await kept
 
     async def publish_all(self, messages: Sequence[Outgoing]) -> None:
-        begun = [self._begin(message.subject, message.payload, message.message_id, None) for message in messages]
-        for kept in begun:
-            if kept is not None:
-                await kept
+        """As the port says. Neighbours of one subject go together; Kafka keeps no order between topics, so others wait for them."""
+        for _, run in itertools.groupby(messages, lambda message: message.subject):
+            begun = [self._begin(message.subject, message.payload, message.message_id, None) for message in run]
+            for kept in begun:
+                if kept is not None:
+                    await kept
 
     async def subscribe(
         self, channel: Channel, handler: Handler, *, group: str = "", replay: bool = False, max_in_flight: int = 1
