@@ -98,7 +98,8 @@ class Outside:
         while not self._ended.is_set():
             record = self._consumer.poll(0.1)
             if record is not None and record.error() is None:
-                self._loop.call_soon_threadsafe(self._take, record.topic(), record.value() or b"", dict(record.headers() or []))
+                headers = {name: value for name, value in dict(record.headers() or []).items() if isinstance(value, bytes)}
+                self._loop.call_soon_threadsafe(self._take, record.topic() or "", record.value() or b"", headers)
 
     def _take(self, topic: str, body: bytes, headers: dict[str, bytes]) -> None:
         if topic == "orders.dead_intents":
