@@ -2,6 +2,9 @@
 
 import asyncio
 import json
+import os
+import re
+import sys
 import threading
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -12,18 +15,20 @@ from typing import Any
 
 import msgspec
 import pytest
+import redis
 from confluent_kafka import Consumer, Producer
 from tests.house_under_test import HouseUnderTest, settings_of
 from tests.servers.kafka import KafkaServer
+from tests.servers.valkey import ValkeyServer
 
-from tradepit.bots.live.settings import BotRow
-from tradepit.config import BotsSettings, Settings
+from tradepit.config import Settings
 from tradepit.trading.model.terms import Side
 from tradepit.wire import platform as wire
 from tradepit.wire.platform import Encoding
 from tradepit.wire.platform_codec import encode
 
 PATIENCE_S = 60.0
+_HOW_TO = (Path(__file__).parents[2] / "docs" / "how-to" / "run-the-platform-on-kafka.md").read_text(encoding="utf-8")
 _ANY = wire.OrderIntent(
     intent_id="i", bot_id="b1", account_id="A1", symbol="IF2501", side=Side.BUY, quantity=1, limit_price=Decimal(4490),
     type=wire.IntentType.LIMIT,
@@ -81,6 +86,9 @@ class Outside:
         self._producer.produce(topic, body, key=key or None, headers=[(wire.CONTENT_TYPE, kind)] if kind else None)
         self._producer.poll(0)
 
+    def flush(self) -> None:
+        self._producer.poll(0)
+
     async def until(self, *names: str, kinds: tuple[str, ...] = ("ack", "rejection")) -> None:
         await self.wait(lambda: all(any(kind in kinds for kind, _ in self.events[name]) for name in names))
 
@@ -111,7 +119,7 @@ class Outside:
             kind = next(name for name in ("ack", "fill", "rejection", "cancel") if name in told)
             self.events[told[kind]["intent_id"]].append((kind, told[kind]))
             self.topics[told[kind]["intent_id"]] = topic
-        elif topic.endswith(".gatherer"):
+        elif topic.endswith(".first"):
             self.intents.append(json.loads(body))
         self.heard.set()
 
@@ -132,10 +140,8 @@ async def outside_of(server: KafkaServer) -> AsyncIterator[Outside]:
         await asyncio.to_thread(outside.stop)
 
 
-def on_kafka(server: KafkaServer, bots: BotsSettings | None = None) -> Settings:
-    return msgspec.structs.replace(
-        settings_of("A1", "B1", profile="platform"), platform_bus=server.url, bots=bots or BotsSettings(port=0)
-    )
+def on_kafka(server: KafkaServer) -> Settings:
+    return msgspec.structs.replace(settings_of("A1", "B1", profile="platform"), platform_bus=server.url)
 
 
 async def test_every_intent_has_one_outcome_though_kafka_is_killed(tmp_path: Path, kafka: KafkaServer) -> None:
@@ -196,36 +202,64 @@ async def test_every_intent_has_one_outcome_though_kafka_is_killed(tmp_path: Pat
         assert proof.clean, proof.findings
 
 
-async def test_a_bot_trades_and_is_stopped_over_kafka(tmp_path: Path, kafka: KafkaServer) -> None:
-    file = tmp_path / "gatherer.py"
-    file.write_text(_BOT)
-    bots = BotsSettings(rows=(BotRow(bot=str(file), bot_id="gatherer", account="A1"),), port=0)
-    roles = ("trading-gateway", "order-management", "market-data", "trade-executor", "bot-runner")
-    async with HouseUnderTest(tmp_path / "house", on_kafka(kafka, bots), only=roles) as house, outside_of(kafka) as outside:
-        beats = await house.hear("internal.heartbeat.bot-runner")
+async def test_the_how_to_starts_a_platform_on_which_bots_trade_over_kafka(tmp_path: Path, kafka: KafkaServer) -> None:
+    (tmp_path / "bots").mkdir()
+    (tmp_path / "bots" / "first.py").write_text(_BOT)
+    with ValkeyServer() as valkey, redis.Redis.from_url(valkey.url) as cache:
+        text = re.findall(r"```yaml\n(.*?)```", _HOW_TO, re.DOTALL)[0]
+        text = text.replace("kafka://127.0.0.1:9092", kafka.url).replace("redis://127.0.0.1:6379/0", valkey.url)
+        (tmp_path / "platform.yaml").write_text(text)
+        told = json.loads((await _tradepit(tmp_path, "doctor", "--json", "--config", "platform.yaml"))[1])
+        seen = {finding["check"]: (finding["outcome"], finding["seen"]) for finding in told["findings"]}
+        assert seen["platform bus"][0] == seen["cache"][0] == "ok", seen
+        assert kafka.address in seen["platform bus"][1]
+        async with outside_of(kafka) as outside, _running(tmp_path):
+            outside.raw("orders.intent.account.A1.mine", re.findall(r"echo '(.*?)'", _HOW_TO)[0].encode())
 
-        def filled() -> int:
-            own = [told for name, told in outside.events.items() if outside.topics[name].endswith(".A1.gatherer")]
-            return sum(fill["filled_quantity"] for told in own for kind, fill in told if kind == "fill")
+            def filled(bot: str) -> int:
+                own = [told for name, told in outside.events.items() if outside.topics[name].endswith(f".A1.{bot}")]
+                return sum(fill["filled_quantity"] for told in own for kind, fill in told if kind == "fill")
 
-        await outside.wait(lambda: filled() == 3)
-        sent = {intent["intent_id"]: intent["sequence"] for intent in outside.intents}
-        assert sorted(sent.values()) == list(range(1, len(sent) + 1))
-        assert {name for name, told in outside.events.items() if told[0][0] == "ack"} >= set(sent) - _refused(outside)
-        assert sum(row[3] for row in await house.venue_positions("A1")) == 3
-        outside.raw("bot.commands.gatherer", b'{"type": "STOP", "timeout_ms": 20000}')
-
-        async def stopped() -> bool:
-            outside._producer.poll(0)
-            return bool(beats) and json.loads(beats[-1].data)["metadata"].get("stopped") == 1
-
-        await house.until(stopped, "the bot to be stopped")
-        proof = await house.prove()
-        assert proof.clean, proof.findings
+            await outside.wait(lambda: filled("first") == 3 and filled("mine") == 1)
+            sent = {intent["intent_id"]: intent["sequence"] for intent in outside.intents}
+            assert sorted(sent.values()) == list(range(1, len(sent) + 1))
+            outside.raw("bot.commands.first", b'{"type": "STOP", "timeout_ms": 20000}')
+            async with asyncio.timeout(PATIENCE_S):
+                while _phase(cache) != "stopped":
+                    outside.flush()
+                    await asyncio.sleep(0.1)
+        code, verdict = await _tradepit(tmp_path, "verify", "platform")
+        assert code == 0, verdict
 
 
-def _refused(outside: Outside) -> set[str]:
-    return {name for name, told in outside.events.items() if told[-1][0] == "rejection"}
+def _phase(cache: redis.Redis) -> str:
+    told = cache.get("bots.first.heartbeat")
+    return str(json.loads(told)["phase"]) if isinstance(told, bytes) else ""
+
+
+async def _tradepit(folder: Path, *words: str) -> tuple[int, bytes]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tradepit", *words, cwd=folder, stdout=asyncio.subprocess.PIPE
+    )
+    told, _ = await process.communicate()
+    return process.returncode or 0, told
+
+
+@asynccontextmanager
+async def _running(folder: Path) -> AsyncIterator[None]:
+    """``tradepit run --config platform.yaml``, ended in order: nothing of it is left."""
+    ports = {f"TRADEPIT_{name}__PORT": "0" for name in ("MONITOR", "BOTS", "POWERSCREEN")}
+    with (folder / "run.log").open("wb") as log:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "tradepit", "run", "--config", "platform.yaml", cwd=folder, env=os.environ | ports, stderr=log
+        )
+        try:
+            yield
+        finally:
+            process.terminate()
+            code = await asyncio.wait_for(process.wait(), PATIENCE_S)
+    assert code == 0, (folder / "run.log").read_text()
+    assert not (folder / ".tradepit" / "running.yaml").exists()
 
 
 async def _restart(server: KafkaServer) -> None:
