@@ -37,8 +37,8 @@ _DOOR = """`POST /api/v1/messages` (`application/json`, at most 1 MiB) answers 2
 message, 400 or 413 with a code for a request at fault, 503 when the bus is away. Only topics of this page and the default one can
 be published to. `GET /healthz` answers 200. Loopback only.
 """
-_EXECUTOR = """Role `trade-executor` (profiles `pit` and `platform`) brings intents to order management one after another, in the order in which they
-came, and acknowledges each once its order is journaled. The same `intent_id`, or the same `sequence` of a bot on an account, is the
+_EXECUTOR = """Role `trade-executor` (profiles `pit` and `platform`) brings intents to order management one after another, in the order in
+which they came, and acknowledges each once its order is journaled. The same `intent_id`, or the same `sequence` of a bot on an account, is the
 same order; a `sequence` must rise. Each intent has one outcome: an `ack` and then fills, and a `cancel` or a late `rejection` where
 it did not fill; or a `rejection` with a stable code as its `reason` (`DUPLICATE`: another intent had this number). What cannot be
 read, and an id that was used for another order, is buried on `orders.dead_intents` with the headers `x-reason`, `x-detail` and

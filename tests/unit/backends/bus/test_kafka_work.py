@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from confluent_kafka import Message as Record
@@ -60,8 +60,7 @@ class Worker:
 
     async def start(self) -> "Worker":
         await self.member.start()
-        assert isinstance(self.member._consumer, QuietConsumer)
-        self.consumer = self.member._consumer
+        self.consumer = cast("QuietConsumer", self.member._consumer)
         self.member._open_lanes([("t.a", 0), ("t.b", 0)])
         return self
 
