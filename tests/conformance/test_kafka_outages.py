@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 
 import pytest
+from confluent_kafka.admin import AdminClient
 from tests.bus_outages import Collected
 from tests.servers.kafka import KafkaServer
 
@@ -177,6 +178,25 @@ async def test_a_frozen_broker_loses_nothing(house: House) -> None:
         await asyncio.gather(*publishing)
     assert await inbox.until(2) == [b"0", b"1"]
     assert await work.until(2) == [b"0", b"1"]
+
+
+async def test_a_topic_that_was_deleted_is_made_again_and_heard(house: House) -> None:
+    bus, events, work = await house.join(), Collected(DEADLINE_S), Collected(DEADLINE_S)
+    await bus.subscribe(house.events, events)
+    await bus.subscribe(house.work, work, group=f"{house.key}-desk")
+    task = house.work.subject.replace("*", "twap")
+    await bus.publish(house.events.subject, b"0")
+    await bus.publish(task, b"0")
+    await events.until(1)
+    await work.until(1)
+    admin = AdminClient({"bootstrap.servers": house.server.address})
+    for gone in admin.delete_topics([house.events.subject, task]).values():
+        await asyncio.wrap_future(gone)
+    async with asyncio.timeout(DEADLINE_S):
+        while b"1" not in events.payloads or b"1" not in work.payloads:
+            for subject in (house.events.subject, task):
+                await bus.publish(subject, b"1")
+            await asyncio.sleep(0.2)
 
 
 async def test_work_of_a_killed_worker_process_goes_to_another(house: House) -> None:

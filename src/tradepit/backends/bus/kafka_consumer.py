@@ -123,8 +123,8 @@ class KafkaConsumer:
             if first is None:
                 return
             records = [first, *self._consumer.consume(_BATCH, 0)]
-        except (KafkaException, RuntimeError) as error:
-            logger.error("{}: cannot poll: {}", self._name, error)
+        except Exception as error:  # noqa: BLE001 - a thread that ends leaves its subscription deaf
+            logger.opt(exception=error).error("{}: cannot poll", self._name)
             self._ended.wait(_POLL_S)
             return
         good: list[Record] = []
