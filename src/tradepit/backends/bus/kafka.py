@@ -73,7 +73,7 @@ class KafkaBus:
         self._poster = KafkaPublisher(self._link, self._clock, timeout_s=_PASSING_S, kept=False, settings=_PASSING)
         self._poster.start()
         if self._requests:
-            self._desk = KafkaDesk(self._link, self._watch, publisher, topic=self._topic)
+            self._desk = KafkaDesk(self._link, self._watch, self._clock, topic=self._topic)
             await self._desk.start()
         self._publisher = publisher
 

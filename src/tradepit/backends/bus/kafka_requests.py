@@ -17,6 +17,7 @@ from tradepit.backends.bus.kafka_publisher import KafkaPublisher
 from tradepit.backends.bus.kafka_reader import KafkaReader
 from tradepit.backends.bus.kafka_topics import TopicWatch
 from tradepit.ports.bus import Message, Responder
+from tradepit.ports.clock import Clock
 from tradepit.runtime.eager import Started
 from tradepit.runtime.ids import new_id
 from tradepit.trading.model.errors import InternalError, TimedOut, TradepitError, Unavailable
@@ -25,7 +26,7 @@ _KIND, _SUBJECT, _TO, _NUMBER, _ERROR, _GROUP, _FROM = "kind", "subject", "to", 
 _WHO, _HERE, _GONE, _ASK, _ANSWER, _NOBODY = "who", "here", "gone", "ask", "answer", "nobody"
 # Answers are of no use to anybody who was not there to hear them.
 SETTINGS = {"retention.ms": "600000", "segment.ms": "600000"}
-_LOOK_AROUND_S = 1.0
+_LOOK_AROUND_S, _SEND_S = 1.0, 2.0
 
 
 class _Known(msgspec.Struct, frozen=True):
@@ -45,8 +46,10 @@ class _Question(msgspec.Struct):
 class KafkaDesk:
     """The one place of a bus where questions are asked and answered."""
 
-    def __init__(self, link: KafkaLink, watch: TopicWatch, publisher: KafkaPublisher, *, topic: str) -> None:
-        self._link, self._publisher, self._topic = link, publisher, topic
+    def __init__(self, link: KafkaLink, watch: TopicWatch, clock: Clock, *, topic: str) -> None:
+        self._link, self._topic = link, topic
+        # What is asked, answered or announced is worth little later, and must not hold up the end.
+        self._publisher = KafkaPublisher(link, clock, timeout_s=_SEND_S)
         self._me = new_id("K")
         self._numbers = itertools.count(1)
         self._reader = KafkaReader(link, watch, topic, self._on_message)
@@ -59,10 +62,12 @@ class KafkaDesk:
     async def start(self) -> None:
         """Be ready to ask and to answer. Raises Unavailable, ConfigError."""
         await self._link.ensure(self._topic, SETTINGS)
+        self._publisher.start()
         await self._reader.start()
 
     async def stop(self) -> None:
-        """End. Idempotent."""
+        """Send what is to be sent, end. Idempotent."""
+        await self._publisher.stop()
         await self._reader.stop()
 
     async def ask(self, subject: str, payload: bytes, *, timeout_s: float) -> bytes:
@@ -81,14 +86,18 @@ class KafkaDesk:
         """As the port's ``serve``."""
         serving = KafkaServing(self, f"{self._me}-{next(self._numbers)}", subject, responder, group)
         self._servings[serving.name] = serving
-        await self._tell_here(serving)
+        try:
+            await self._here(serving)
+        except Unavailable as error:
+            # Whoever asks who answers will hear it.
+            logger.debug("it cannot be told yet who answers on {}: {}", subject, error)
         return serving
 
     async def withdraw(self, serving: "KafkaServing") -> None:
         """Say that a responder answers no more."""
         if self._servings.pop(serving.name, None) is not None:
             try:
-                await self._send({_KIND: _GONE, _FROM: serving.name})
+                await self._post({_KIND: _GONE, _FROM: serving.name})
             except TradepitError as error:
                 logger.debug("it cannot be told that nobody answers on {}: {}", serving.subject, error)
 
@@ -96,11 +105,9 @@ class KafkaDesk:
         """Send an answer; whoever asked gives up by himself where it does not arrive."""
         headers = {_KIND: _ANSWER, _TO: to, _NUMBER: number} | ({_ERROR: error} if error else {})
         try:
-            sent = self._publisher.begin(self._topic, payload, headers=headers)
+            self._post(headers, payload)
         except TradepitError as problem:
             logger.warning("an answer cannot be sent: {}", problem)
-        else:
-            sent.add_done_callback(lambda future: future.cancelled() or future.exception())
 
     # Asking
 
@@ -116,9 +123,7 @@ class KafkaDesk:
                 return set()
             if not asked:
                 asked = True
-                self._publisher.begin(self._topic, b"", headers={_KIND: _WHO, _SUBJECT: subject}).add_done_callback(
-                    lambda future: future.cancelled() or future.exception()
-                )
+                self._post({_KIND: _WHO, _SUBJECT: subject})
             try:
                 async with asyncio.timeout(left_s):
                     await self._news.wait()
@@ -137,7 +142,7 @@ class KafkaDesk:
         question = self._questions[number] = _Question(loop.create_future(), set(chosen))
         try:
             async with asyncio.timeout_at(deadline):
-                await self._send({_KIND: _ASK, _SUBJECT: subject, _TO: ",".join(chosen), _NUMBER: number}, payload)
+                await self._post({_KIND: _ASK, _SUBJECT: subject, _TO: ",".join(chosen), _NUMBER: number}, payload)
                 return await question.answer
         except TimeoutError as error:
             # Whoever did not answer may be gone without a word: it makes itself known again if it is not.
@@ -159,16 +164,16 @@ class KafkaDesk:
         elif kind == _GONE:
             self._known.pop(sender, None)
         elif kind == _WHO:
-            await self._answer_who(told.get(_SUBJECT, ""))
+            self._answer_who(told.get(_SUBJECT, ""))
         elif kind == _ASK:
             self._take_question(to.split(","), message)
         elif to == self._me and kind in (_ANSWER, _NOBODY):
             self._take_answer(told, message.payload, nobody=kind == _NOBODY)
 
-    async def _answer_who(self, subject: str) -> None:
+    def _answer_who(self, subject: str) -> None:
         for serving in self._servings.values():
             if serving.pattern.fullmatch(subject):
-                await self._tell_here(serving)
+                self._here(serving)
 
     def _take_question(self, names: Sequence[str], message: Message) -> None:
         sender, number = message.headers.get(_FROM, ""), message.headers.get(_NUMBER, "")
@@ -177,8 +182,7 @@ class KafkaDesk:
             if serving is not None:
                 serving.take(msgspec.structs.replace(message, subject=message.headers.get(_SUBJECT, "")), sender, number)
             elif name.startswith(f"{self._me}-"):
-                headers = {_KIND: _NOBODY, _FROM: name, _TO: sender, _NUMBER: number}
-                self._publisher.begin(self._topic, b"", headers=headers)
+                self._post({_KIND: _NOBODY, _FROM: name, _TO: sender, _NUMBER: number})
 
     def _take_answer(self, told: Mapping[str, str], payload: bytes, *, nobody: bool) -> None:
         question = self._questions.get(told.get(_NUMBER, ""))
@@ -194,11 +198,12 @@ class KafkaDesk:
         else:
             question.answer.set_result(payload)
 
-    async def _tell_here(self, serving: "KafkaServing") -> None:
-        await self._send({_KIND: _HERE, _FROM: serving.name, _SUBJECT: serving.subject, _GROUP: serving.group})
+    def _here(self, serving: "KafkaServing") -> "asyncio.Future[None]":
+        return self._post({_KIND: _HERE, _FROM: serving.name, _SUBJECT: serving.subject, _GROUP: serving.group})
 
-    async def _send(self, headers: Mapping[str, str], payload: bytes = b"") -> None:
-        await self._publisher.begin(self._topic, payload, headers={_FROM: self._me, **headers})
+    def _post(self, headers: Mapping[str, str], payload: bytes = b"") -> "asyncio.Future[None]":
+        """Say something; what cannot be said in two seconds is not said (the future then fails, whether or not somebody waits)."""
+        return self._publisher.begin(self._topic, payload, headers={_FROM: self._me, **headers})
 
 
 class _Nobody(Unavailable):

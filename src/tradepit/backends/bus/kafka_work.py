@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import re
+import time
 from collections import deque
 from collections.abc import Sequence
 
@@ -24,6 +25,7 @@ _SESSION_MS = 6_000
 _COMMIT_MS = 250
 # How long a partition that another member gets waits for what is in hand: longer than that, the other one does it too.
 _HANDOVER_S = 5.0
+_COMMITS, _COMMIT_AGAIN_S = 5, 0.1
 _Place = tuple[str, int]
 
 
@@ -192,9 +194,17 @@ class KafkaWorker:
     def _tell_done(self, consumer: Consumer, places: Sequence[_Place]) -> None:
         lanes = [(place, self._lanes.get(place)) for place in places]
         done = [TopicPartition(*place, lane.committed) for place, lane in lanes if lane is not None and lane.committed >= 0]
-        if done:
-            with contextlib.suppress(KafkaException):
+        for _ in range(_COMMITS if done else 0):
+            try:
                 consumer.commit(offsets=done, asynchronous=False)
+            except KafkaException as error:
+                # While others join, the group takes no word of anybody; what it never hears is done again by somebody.
+                logger.debug("{}: cannot tell what is done: {}", self._group, error)
+                if not error.args[0].retriable() and error.args[0].code() != KafkaError.REBALANCE_IN_PROGRESS:
+                    return
+                time.sleep(_COMMIT_AGAIN_S)
+            else:
+                return
 
     # Work
 
