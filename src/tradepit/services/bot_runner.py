@@ -101,6 +101,8 @@ class BotRunner:
         await self._door.start()
         await self._parts.feed.start()
         await self._market.start()
+        if self._parts.outcomes is not None:
+            await self._parts.outcomes.start(self._on_refusal)
         self._commands = await self._bus.subscribe(BOT_COMMANDS, self._on_command)
         for work in (self._list_forever, self._watch_forever, self._flags_forever, self._keep_forever, self._beat_forever):
             self._tasks.spawn(work(), work.__name__)
@@ -119,6 +121,8 @@ class BotRunner:
         await self._beat()
         for seat in self.seats.values():
             await seat.close()
+        if self._parts.outcomes is not None:
+            await self._parts.outcomes.stop()
         await self._market.stop()
         await self._parts.feed.stop()
         await self._door.stop()
@@ -163,6 +167,11 @@ class BotRunner:
         for seat in self.seats.values():
             if seat.life is not None:
                 seat.life.take_report(report)
+
+    def _on_refusal(self, account: str, client_order_id: str, code: str) -> None:
+        for seat in self.seats.values():
+            if seat.life is not None and seat.row.account == account:
+                seat.life.take_refusal(client_order_id, code)
 
     def _on_tick(self, tick: Tick, received_ns: int) -> None:
         for seat in self.seats.values():

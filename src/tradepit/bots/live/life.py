@@ -166,6 +166,11 @@ class BotLife:
             self._desk.take(report)
             self._tell(lambda worker: worker.report(report))
 
+    def take_refusal(self, client_order_id: str, code: str) -> None:
+        """An order that had been taken never came to the exchange, and never will."""
+        if client_order_id.startswith(self._prefix):
+            self._desk.refuse(client_order_id, code)
+
     def take_tick(self, tick: Tick, received_ns: int) -> None:
         """A contract's market, and the monotonic ns it came at."""
         if self._listening and self._worker is not None and tick.symbol in self._instruments:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from tradepit.bots.live.settings import RunnerSettings
 from tradepit.bots.live.thread import Room
@@ -15,12 +16,22 @@ from tradepit.runtime.report_feed import ReportFeed
 from tradepit.trading.calendar.catalog import Catalog
 
 
+class Outcomes(Protocol):
+    """Tells of orders that were refused after they had been taken."""
+
+    async def start(self, on_refusal: Callable[[str, str, str], None]) -> None:
+        """Begin; ``on_refusal`` is told account, order id and code. Raises Unavailable."""
+
+    async def stop(self) -> None:
+        """End. Idempotent."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
     """``clock`` is the machine's, ``time`` the exchange's. ``journal`` gives a bot's own by name, ``room`` a place to run its code.
 
     ``secrets`` gives those of a bot's mount (empty: the environment's). ``recordings`` is the market recorder's folder, ``intents``
-    the file of what is asked of the house; None for none.
+    the file of what is asked of the house; None for none. ``outcomes``: where orders leave as intents, who hears what became of them.
     """
 
     instance: str
@@ -34,5 +45,6 @@ class Parts:
     journal: Callable[[str], Journal]
     room: Callable[[str], Room]
     secrets: Callable[[str], Secrets]
+    outcomes: Outcomes | None = None
     recordings: Path | None = None
     intents: Path | None = None
