@@ -158,7 +158,7 @@ async def test_rollups_are_kept_as_samples_are_added(members: tuple[SeriesCache,
     await two.add({series: [Sample(4_000, 4.0), Sample(4_500, 8.0)]})
     assert (await one.range("a:1000:max", 0, MOST_MS))[-1] == Sample(4_000, 8.0)
     assert await one.range("a:2000:max", 0, MOST_MS) == [Sample(0, 9.0), Sample(2_000, 6.0), Sample(4_000, 8.0)]
-    assert list(await one.range_by_label({"of": "a"}, 0, 1_999))[0] == "a:1000:avg"
+    assert min(await one.range_by_label({"of": "a"}, 0, 1_999)) == "a:1000:avg"
 
 
 async def test_a_rollup_reaches_back_by_its_own_retention(cache: SeriesCache) -> None:

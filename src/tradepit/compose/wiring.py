@@ -137,14 +137,17 @@ class Wiring:
         raise ConfigError("cache must be nats, memory or redis://host:port/database", cache=without_secret(self.settings.cache))
 
     def series(self) -> SeriesCache:
-        """Time series where the cache is: in memory, or on Redis. Its owner connects and closes it. Raises ConfigError."""
-        if self.settings.cache == "memory":
+        """Time series where the cache is: in memory, or on Redis. Its owner connects and closes it. Raises ConfigError.
+
+        NATS has none: beside a cache there they are in this process's memory, for the services that live here together.
+        """
+        if self.settings.cache in ("memory", "nats"):
             return MemorySeries(self._memory_series)
         if self.settings.cache.startswith(("redis:", "rediss:")):
             with extra("redis"):
                 from tradepit.backends.cache.redis_series import RedisSeries  # noqa: PLC0415 - an extra
             return RedisSeries(self.settings.cache)
-        raise ConfigError("time series need a cache in memory or on redis://host:port/database", cache=self.settings.cache)
+        raise ConfigError("cache must be nats, memory or redis://host:port/database", cache=without_secret(self.settings.cache))
 
     def timeline(self) -> Timeline:
         """Timelines where the cache is: in memory, or on Redis. Its owner connects and closes it. Raises ConfigError."""
