@@ -12,6 +12,7 @@ import yaml
 from tradepit.bots.live.settings import BotRow, RunnerSettings
 from tradepit.runtime.order_client import RetryPolicy
 from tradepit.runtime.single_active import LeaseTiming
+from tradepit.runtime.vault_settings import VaultSettings
 from tradepit.services.gateway_settings import GatewaySettings
 from tradepit.services.market_cache_settings import MarketCacheSettings
 from tradepit.services.powerscreen_settings import PowerScreenSettings
@@ -295,6 +296,7 @@ class Settings(_Settings, frozen=True, kw_only=True):
     tq: TqSettings = TqSettings()
     powerscreen: PowerScreenSettings = PowerScreenSettings()
     ssi: SsiSettings = SsiSettings()
+    vault: VaultSettings = VaultSettings()
     log: LogSettings = LogSettings()
 
     @property

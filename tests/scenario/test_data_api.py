@@ -1,6 +1,7 @@
 """The Data API from outside: the market of a running house over HTTP, on real servers that are killed, emptied and come back."""
 
 import asyncio
+import itertools
 import json
 import time
 import urllib.error
@@ -169,7 +170,7 @@ async def compare(asked: Asked, ticks: list[Json]) -> None:
         expected = [bar for bar in bars_of(ticks, length_ms) if bar[0] > first]
         assert [(b["time_ms"], b["open"], b["high"], b["low"], b["close"]) for b in found] == [bar[:5] for bar in expected]
         totals = [bar[5] for bar in expected]
-        assert [b["volume"] for b in found[1:]] == [after - before for before, after in zip(totals, totals[1:], strict=False)]
+        assert [b["volume"] for b in found[1:]] == [after - before for before, after in itertools.pairwise(totals)]
         assert [b["complete"] for b in found] == [True] * (len(found) - 1) + [False] * bool(found)
 
 

@@ -106,7 +106,8 @@ class BotLife:
         """Recover, warm up, start. Raises BotRefused, ConfigError, JournalCorrupted, JournalConflict."""
         parts, row = self._parts, self._row
         await insist(lambda: self._journal.open(parts.clock.now_ns(), parts.instance), parts.clock, row.bot_id)
-        secrets = parts.secrets(row.mount).read("broker")
+        kept = parts.secrets(row.mount)
+        secrets = await insist(lambda: asyncio.to_thread(kept.read, "broker"), parts.clock, row.bot_id)
         self.redactor = Redactor(secrets.values())
         told = await insist(parts.exchange.instruments, parts.clock, row.bot_id)
         self._instruments = {
