@@ -3,6 +3,9 @@
 import asyncio
 import itertools
 import json
+import os
+import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -203,3 +206,76 @@ async def test_without_the_module_it_is_the_same(tmp_path: Path, cache: str) -> 
             await check_what_was_told(asked, ticks)
             _, listed, _ = await asked.get("/v1/instruments")
             assert [row["symbol"] for row in listed["instruments"]] == ["IF2501", "IC2501"]
+
+
+_LOOKER = '''
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tradepit.bots import BotBase
+
+
+class Looker(BotBase):
+    """Writes down its window at its first tick, and again forty ticks later."""
+
+    seen = 0
+
+    def on_start(self):
+        pass
+
+    def on_tick(self, market):
+        if market.symbol != "IF2501":
+            return
+        self.seen += 1
+        if self.seen in (1, 40):
+            told = {name: market.window(name).tolist() for name in ("time_ns", "last", "bid", "ask_lots", "volume")}
+            path = Path(self.config["folder"]) / f"window-{self.seen}.json"
+            path.with_suffix(".part").write_text(json.dumps(told))
+            path.with_suffix(".part").rename(path)
+'''
+
+
+async def test_a_bots_window_is_full_at_its_first_tick_and_goes_on_without_gap_or_double(tmp_path: Path) -> None:
+    port = free_port()
+    (tmp_path / "looker.py").write_text(_LOOKER)
+    settings = house_settings("nats", port)
+    async with HouseUnderTest(tmp_path / "house", settings, only=(*_ONLY, "order-management")) as house:
+        asked = Asked(house, port)
+        heard = await house.hear("market.tick.IF2501")
+        await asked.until("/v1/ticks/IF2501?n=5000", lambda _, body: len(body.get("time_ms", [])) > 60, "ticks")
+        await house.leader()
+        bot = looker(tmp_path, house.house.settings_path, asked.url)
+
+        async def looked() -> bool:
+            return await asyncio.to_thread((tmp_path / "window-40.json").exists)
+
+        try:
+            await house.until(looked, "forty ticks", patience_s=40)
+        finally:
+            bot.terminate()
+            bot.wait(20)
+        await house.client.flush()
+        fed = {ms_of(tick): tick for tick in told(heard)}
+    first, later = (json.loads((tmp_path / f"window-{number}.json").read_text()) for number in (1, 40))
+    instants = [time_ns // 1_000_000 for time_ns in later["time_ns"]]
+    assert len(first["time_ns"]) > 60
+    # It goes on from there: nothing that was shown is shown again.
+    assert instants[: len(first["time_ns"])] == [time_ns // 1_000_000 for time_ns in first["time_ns"]]
+    assert instants == sorted(set(instants))
+    # What was told before the bot was there; live, it sees the exchange's own book as well.
+    shown = list(zip(instants, later["last"], later["bid"], strict=True))[:60]
+    assert shown == [(at, float(fed[at]["last_price"]), float(fed[at]["bid_price_1"])) for at, _, _ in shown]
+    # Where nothing was seen for a while the market was silent.
+    silences = [(one, two) for one, two in itertools.pairwise(instants) if two - one > 2_500]
+    assert [at for at in fed for one, two in silences if one < at < two] == []
+
+
+def looker(folder: Path, config: Path, url: str) -> "subprocess.Popen[bytes]":
+    """The bot in a process of its own, told of the Data API by its environment."""
+    command = [sys.executable, "-m", "tradepit", "bot", "run", str(folder / "looker.py"), "--port", "0"]
+    command += ["--config", str(config), "--param", f"folder={folder}"]
+    with (folder / "bot.log").open("ab") as log:
+        return subprocess.Popen(command, stdout=log, stderr=log, env=os.environ | {"DATA_API_URL": url})

@@ -121,7 +121,8 @@ def test_a_file_journal_says_how_durable_it_is(tmp_path: Path) -> None:
         ({"journal": "file?sync=never"}, lambda made: made.journal("orders")),
         ({"lease": "etcd"}, lambda made: made.lease("a")),
         ({"cache": "redis"}, lambda made: made.cache()),
-        ({"cache": "nats"}, lambda made: made.series()),
+        ({"cache": "redis"}, lambda made: made.series()),
+        ({"cache": "nats"}, lambda made: made.timeline()),
         ({"profile": "moon"}, lambda made: instances_of(made.settings, ["trading-gateway"])),
     ],
 )

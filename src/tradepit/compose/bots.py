@@ -6,6 +6,7 @@ from pathlib import Path
 from tradepit.backends.secrets.env import EnvSecrets
 from tradepit.backends.secrets.file import FileSecrets
 from tradepit.backends.secrets.referred import ReferredSecrets
+from tradepit.bots.live.data_client import DataClient
 from tradepit.bots.live.intent_taker import IntentTaker
 from tradepit.bots.live.parts import Parts
 from tradepit.bots.live.settings import BotRow
@@ -42,6 +43,8 @@ def make_bot_runner(
     )
     taker = intents_out if _as_intents(wiring.settings) else client
 
+    catalog = load_catalog()
+
     def make_parts(take: Callable[[Report], None]) -> Parts:
         return Parts(
             instance=instance,
@@ -51,11 +54,12 @@ def make_bot_runner(
             feed=ReportFeed(bus, wiring.clock, take, f"reports of {instance}"),
             clock=wiring.clock,
             time=wiring.exchange_clock(),
-            catalog=load_catalog(),
+            catalog=catalog,
             settings=settings.runner,
             journal=wiring.journal,
             room=lambda bot_id: BotThread(f"bot-{bot_id}"),
             secrets=lambda mount: secrets_of(wiring, mount),
+            data=DataClient(settings.runner.data_api, catalog.calendar) if settings.runner.data_api else None,
             recordings=wiring.settings.folder / "recordings",
             intents=intents,
         )

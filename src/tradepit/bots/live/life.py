@@ -16,6 +16,7 @@ from tradepit.bots.live.awakening import Awakening
 from tradepit.bots.live.figures import BotFigures
 from tradepit.bots.live.inbox import Inbox
 from tradepit.bots.live.look import Look
+from tradepit.bots.live.market_join import MarketJoin
 from tradepit.bots.live.memory import BotMemory
 from tradepit.bots.live.order_desk import LiveOrderDesk
 from tradepit.bots.live.parts import Parts
@@ -80,7 +81,8 @@ class BotLife:
         self._state: dict[str, Any] = {}
         self._through = -1
         self._kept_through = -1
-        self._looking = self._listening = False
+        self._join = MarketJoin(parts.settings.host.window_ticks)
+        self._looking = self._listening = self._holding = False
         self.redactor = Redactor()
         self.problem = ""
 
@@ -118,11 +120,15 @@ class BotLife:
         self._kept_through = await awakening.recover()
         async with parts.feed.lock:
             self._through = await awakening.catch_up()
-        await awakening.warm_up(tuple(self._instruments))
+        self._holding = True
+        shown = await awakening.warm_up(self._instruments)
         worker = self._worker = await asyncio.wrap_future(self._room.run(self._make_worker(host)))
         self._tasks.spawn(self._watch(self._room.run(worker.run())), "worker")
         started = await self._do(worker.start)
-        self._listening = True
+        for tick in self._join.show(shown):
+            self._inbox.put_tick(tick, parts.clock.monotonic_ns())
+        self._listening, self._holding = True, False
+        worker.wake()
         return started
 
     async def end(self, reason: str, timeout_s: float) -> bool:
@@ -140,7 +146,7 @@ class BotLife:
 
     async def abandon(self) -> None:
         """Have nothing to do with the bot any more: no call, no order, no cancel. Idempotent."""
-        self._listening, self._through = False, -1
+        self._listening, self._holding, self._through = False, False, -1
         if self._worker is not None:
             self._worker.leave()
         await self._desk.stop()
@@ -174,7 +180,11 @@ class BotLife:
 
     def take_tick(self, tick: Tick, received_ns: int) -> None:
         """A contract's market, and the monotonic ns it came at."""
-        if self._listening and self._worker is not None and tick.symbol in self._instruments:
+        if tick.symbol not in self._instruments:
+            return
+        if self._holding:
+            self._join.hold(tick)
+        elif self._listening and self._worker is not None and self._join.is_new(tick):
             self._inbox.put_tick(tick, received_ns)
             self._worker.wake()
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from tradepit.bots.live.data_client import DataClient
 from tradepit.bots.live.settings import RunnerSettings
 from tradepit.bots.live.thread import Room
 from tradepit.ports.clock import Clock
@@ -30,8 +31,9 @@ class Outcomes(Protocol):
 class Parts:
     """``clock`` is the machine's, ``time`` the exchange's. ``journal`` gives a bot's own by name, ``room`` a place to run its code.
 
-    ``secrets`` gives those of a bot's mount (empty: the environment's). ``recordings`` is the market recorder's folder, ``intents``
-    the file of what is asked of the house; None for none. ``outcomes``: where orders leave as intents, who hears what became of them.
+    ``secrets`` gives those of a bot's mount (empty: the environment's). ``data`` is the Data API, ``recordings`` the market
+    recorder's folder, ``intents`` the file of what is asked of the house; None for none. ``outcomes``: where orders leave as intents,
+    who hears what became of them.
     """
 
     instance: str
@@ -46,5 +48,6 @@ class Parts:
     room: Callable[[str], Room]
     secrets: Callable[[str], Secrets]
     outcomes: Outcomes | None = None
+    data: DataClient | None = None
     recordings: Path | None = None
     intents: Path | None = None

@@ -35,7 +35,8 @@ class RunnerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     ``orders``: as ``intents`` on the bot platform's topics, each waited for ``intent_s`` at a time, or by ``rpc`` at order
     management's door; ``auto``: as intents where the profile has a trade executor.
 
-    ``warm_up`` fills the windows from the market recorder's files. ``host`` is about a bot's own life.
+    ``warm_up`` fills the windows before the first tick: from the Data API at ``data_api`` (``http://host:port``) where one is named,
+    and what that does not have from the market recorder's files. ``host`` is about a bot's own life.
     """
 
     graceful_s: Annotated[float, msgspec.Meta(gt=0, le=8)] = 5.0
@@ -46,4 +47,5 @@ class RunnerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     orders: Literal["auto", "intents", "rpc"] = "auto"
     intent_s: Seconds = 5.0
     warm_up: bool = True
+    data_api: str = ""
     host: HostSettings = HostSettings()
