@@ -192,8 +192,10 @@ class DataSource:
     async def _newest(self, key: str, symbol: str) -> KeptTick | None:
         value = await self._cache.get(key)
         kept = self._read(value) if value is not None else None
-        # Keys spell tickers in lower case: two that differ in nothing else would share one.
-        return kept if kept is not None and kept.tick.symbol == symbol else None
+        # Keys spell tickers in lower case, whoever asks must not.
+        if kept is not None and kept.tick.symbol != symbol:
+            raise InstrumentNotFound(symbol=symbol)
+        return kept
 
     def _read(self, value: bytes) -> KeptTick | None:
         try:
