@@ -103,7 +103,7 @@ class DataSource:
             self._cache.get(newest_phase_key(symbol)),
         )
         self._meters.looked("snapshots", hit=kept is not None)
-        source, instrument = "cache", await self.listing.instrument(symbol)
+        source, instrument = "cache", self.listing.known(symbol)
         if kept is None:
             source, kept = "exchange", await self._asked(symbol)
         return Snapshot(
@@ -155,7 +155,7 @@ class DataSource:
         kept = await self._newest(newest_tick_key(symbol), symbol)
         oldest_ms = await self._bars.oldest_ms(symbol, length)
         since_ms = kept.since_ms if kept is not None else 0
-        hot = await self._bars.bars(symbol, length, part, since_ms, self._same_day(await self.listing.instrument(symbol)))
+        hot = await self._bars.bars(symbol, length, part, since_ms, self._same_day(self.listing.known(symbol)))
         length_ms = LENGTHS_MS[length]
         # From here on the hot window has missed nothing; without it the store has everything.
         seam_ms = max(oldest_ms, -(-since_ms // length_ms) * length_ms) if oldest_ms else MOST_MS

@@ -2,7 +2,6 @@
 
 from tradepit.ports.clock import Clock
 from tradepit.runtime.exchange_desk import ExchangeDesk
-from tradepit.trading.model.errors import Unavailable
 from tradepit.trading.model.instrument import Instrument
 from tradepit.wire.gateway import InstrumentState
 
@@ -32,10 +31,7 @@ class Listing:
         """All listed contracts by symbol, in the order of listing. Raises Unavailable."""
         return self._states if self._states is not None else await self.refresh()
 
-    async def instrument(self, symbol: str) -> Instrument | None:
-        """A listed contract. None where it is not, or where the exchange has never answered and does not now."""
-        try:
-            state = (await self.states()).get(symbol)
-        except Unavailable:
-            return None
+    def known(self, symbol: str) -> Instrument | None:
+        """A listed contract. None where it is not, or where the exchange has never answered: it is not asked."""
+        state = (self._states or {}).get(symbol)
         return state.instrument if state is not None else None
