@@ -11,6 +11,7 @@ from tradepit.bots.live.intent_taker import IntentTaker
 from tradepit.bots.live.parts import Parts
 from tradepit.bots.live.settings import BotRow
 from tradepit.bots.live.thread import BotThread
+from tradepit.bots.live.warm_up import RecentTicks
 from tradepit.compose.wiring import Wiring, extra
 from tradepit.config import Settings
 from tradepit.ports.secrets import Secrets
@@ -37,13 +38,14 @@ def make_bot_runner(
     on_disk = wiring.settings.journal.startswith("file")
     intents = wiring.settings.folder / "intents" / f"{instance}-{new_id('')[-8:]}.jsonl" if on_disk else None
 
+    catalog = load_catalog()
+    recordings = RecentTicks(wiring.settings.folder / "recordings", catalog, wiring.clock)
     client = wiring.client(bus)
     intents_out = IntentTaker(
         wiring.bus(), client, wiring.clock, timeout_s=settings.runner.intent_s, resend_s=settings.runner.resend_s
     )
     taker = intents_out if _as_intents(wiring.settings) else client
 
-    catalog = load_catalog()
 
     def make_parts(take: Callable[[Report], None]) -> Parts:
         return Parts(
@@ -60,7 +62,7 @@ def make_bot_runner(
             room=lambda bot_id: BotThread(f"bot-{bot_id}"),
             secrets=lambda mount: secrets_of(wiring, mount),
             data=DataClient(settings.runner.data_api, catalog.calendar) if settings.runner.data_api else None,
-            recordings=wiring.settings.folder / "recordings",
+            recordings=recordings,
             intents=intents,
         )
 

@@ -39,8 +39,9 @@ class _Held:
         """How far back the series may reach."""
         return self.instants[-1] - self.told.retention_ms if self.told.retention_ms and self.instants else 0
 
-    def range(self, start_ms: int, end_ms: int) -> list[Sample]:
-        instants = self.instants[bisect_left(self.instants, start_ms) : bisect_right(self.instants, end_ms)]
+    def range(self, start_ms: int, end_ms: int, most: int = 0) -> list[Sample]:
+        begin, end = bisect_left(self.instants, start_ms), bisect_right(self.instants, end_ms)
+        instants = self.instants[begin : min(end, begin + most) if most else end]
         return [Sample(instant, self.values[instant]) for instant in instants]
 
     def newest(self, most: int, end_ms: int) -> list[Sample]:
@@ -77,7 +78,10 @@ class MemorySeries:
         check_key(key)
         check_span(start_ms, end_ms, buckets)
         check_most(most, 0)
-        return self._range(key, start_ms, end_ms, buckets)[: most or None]
+        if buckets is not None:
+            return self._range(key, start_ms, end_ms, buckets)[: most or None]
+        held = self._store.held.get(key)
+        return held.range(start_ms, end_ms, most) if held is not None else []
 
     async def newest(self, key: str, most: int, *, end_ms: int = MOST_MS) -> list[Sample]:
         self._check_connected()

@@ -12,7 +12,7 @@ from tradepit.bots.live.parts import Parts
 from tradepit.bots.live.patience import insist
 from tradepit.bots.live.records import BotJournal
 from tradepit.bots.live.settings import BotRow
-from tradepit.bots.live.warm_up import Tally, recent_ticks
+from tradepit.bots.live.warm_up import Tally
 from tradepit.trading.model.errors import Unavailable
 from tradepit.trading.model.instrument import Instrument
 from tradepit.trading.model.report import Report
@@ -98,9 +98,11 @@ class Awakening:
         if parts.recordings is None:
             return
         for symbol in told.instruments:
-            missing, before_ns = parts.settings.host.window_ticks - told.count(symbol), told.oldest_ns(symbol, now_ns)
+            most, before_ns = parts.settings.host.window_ticks, told.oldest_ns(symbol, now_ns)
+            missing = most - told.count(symbol)
             if missing > 0:
-                told.add(await asyncio.to_thread(recent_ticks, parts.recordings, [symbol], missing, parts.catalog, before_ns))
+                found = await asyncio.to_thread(parts.recordings.before, [symbol], most, before_ns)
+                told.add(found[-missing:])
 
     def _forget(self) -> None:
         """Lots and orders were another exchange's; only the numbers of orders go on."""

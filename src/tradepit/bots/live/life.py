@@ -37,6 +37,8 @@ from tradepit.trading.model.tick import Tick
 
 T = TypeVar("T")
 _FORCED_S = 1.0
+# So many reports of others a bot reads again when it begins anew, rather than have its memory kept for them.
+_READ_AGAIN = 10_000
 
 
 class _Handover:
@@ -81,7 +83,7 @@ class BotLife:
         self._state: dict[str, Any] = {}
         self._through = -1
         self._kept_through = -1
-        self._join = MarketJoin(parts.settings.host.window_ticks)
+        self._join, self._shown = MarketJoin(parts.settings.host.window_ticks), dict[str, Tick]()
         self._looking = self._listening = self._holding = False
         self.redactor = Redactor()
         self.problem = ""
@@ -106,6 +108,19 @@ class BotLife:
 
     async def begin(self, params: Mapping[str, Any]) -> Look:
         """Recover, warm up, start. Raises BotRefused, ConfigError, JournalCorrupted, JournalConflict."""
+        async with self._parts.beginnings:
+            host = await self._awaken(params)
+        worker = self._worker = await asyncio.wrap_future(self._room.run(self._make_worker(host)))
+        self._tasks.spawn(self._watch(self._room.run(worker.run())), "worker")
+        started = await self._do(worker.start)
+        for tick in self._join.show(self._shown):
+            self._inbox.put_tick(tick, self._parts.clock.monotonic_ns())
+        self._listening, self._holding = True, False
+        worker.wake()
+        return started
+
+    async def _awaken(self, params: Mapping[str, Any]) -> BotHost:
+        """The bot, not started yet, that knows what its former life knew."""
         parts, row = self._parts, self._row
         await insist(lambda: self._journal.open(parts.clock.now_ns(), parts.instance), parts.clock, row.bot_id)
         kept = parts.secrets(row.mount)
@@ -121,15 +136,8 @@ class BotLife:
         async with parts.feed.lock:
             self._through = await awakening.catch_up()
         self._holding = True
-        shown = await awakening.warm_up(self._instruments)
-        worker = self._worker = await asyncio.wrap_future(self._room.run(self._make_worker(host)))
-        self._tasks.spawn(self._watch(self._room.run(worker.run())), "worker")
-        started = await self._do(worker.start)
-        for tick in self._join.show(shown):
-            self._inbox.put_tick(tick, parts.clock.monotonic_ns())
-        self._listening, self._holding = True, False
-        worker.wake()
-        return started
+        self._shown = await awakening.warm_up(self._instruments)
+        return host
 
     async def end(self, reason: str, timeout_s: float) -> bool:
         """Stop within ``timeout_s`` seconds and keep a memory; True when it had to be forced (0: it is, at once)."""
@@ -226,9 +234,13 @@ class BotLife:
             self._tell(self._take_look)
 
     async def keep(self) -> None:
-        """Keep what the bot knows, if something was reported since the last time. Not while it is busy: it would be waited for."""
+        """Keep what the bot knows, if something was reported of it since the last time, or very much of others: its next life need not
+        read that. Not while it is busy: it would be waited for.
+        """
         worker = self._worker
-        if worker is not None and self._through > self._kept_through >= -1 and not self.busy_s:
+        if worker is None or self._through < 0 or self.busy_s:
+            return
+        if self._through > self._kept_through or self._parts.feed.last - self._kept_through > _READ_AGAIN:
             await self._keep(worker)
 
     # Inside
@@ -239,7 +251,8 @@ class BotLife:
 
     async def _keep(self, worker: Worker) -> None:
         # In this order: what is in the journal by now is in the memory, and every report up to here is told before it is made.
-        entry, through = self._journal.entry, self._through
+        # Those that do not concern the bot are in it too: it would be told of them the same moment.
+        entry, through = self._journal.entry, max(self._through, self._parts.feed.last)
         try:
             memory: BotMemory = await self._do(lambda: worker.remember(through))
             await self._journal.keep(memory, entry)

@@ -1,13 +1,15 @@
 """What a runner gives each life of a bot."""
 
+from asyncio import Semaphore
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from tradepit.bots.live.data_client import DataClient
 from tradepit.bots.live.settings import RunnerSettings
 from tradepit.bots.live.thread import Room
+from tradepit.bots.live.warm_up import RecentTicks
 from tradepit.ports.clock import Clock
 from tradepit.ports.journal import Journal
 from tradepit.ports.secrets import Secrets
@@ -15,6 +17,9 @@ from tradepit.runtime.exchange_desk import ExchangeDesk
 from tradepit.runtime.order_taker import OrderTaker
 from tradepit.runtime.report_feed import ReportFeed
 from tradepit.trading.calendar.catalog import Catalog
+
+# A thousand bots that all ask at once are answered too late, and ask again.
+_BEGIN_TOGETHER = 16
 
 
 class Outcomes(Protocol):
@@ -31,9 +36,9 @@ class Outcomes(Protocol):
 class Parts:
     """``clock`` is the machine's, ``time`` the exchange's. ``journal`` gives a bot's own by name, ``room`` a place to run its code.
 
-    ``secrets`` gives those of a bot's mount (empty: the environment's). ``data`` is the Data API, ``recordings`` the market
-    recorder's folder, ``intents`` the file of what is asked of the house; None for none. ``outcomes``: where orders leave as intents,
-    who hears what became of them.
+    ``secrets`` gives those of a bot's mount (empty: the environment's). ``data`` is the Data API, ``recordings`` has what the market
+    recorder wrote, ``intents`` is the file of what is asked of the house; None for none. ``outcomes``: where orders leave as intents,
+    who hears what became of them. ``beginnings`` lets only some recover at a time.
     """
 
     instance: str
@@ -48,6 +53,7 @@ class Parts:
     room: Callable[[str], Room]
     secrets: Callable[[str], Secrets]
     outcomes: Outcomes | None = None
+    beginnings: Semaphore = field(default_factory=lambda: Semaphore(_BEGIN_TOGETHER))
     data: DataClient | None = None
-    recordings: Path | None = None
+    recordings: RecentTicks | None = None
     intents: Path | None = None

@@ -4,6 +4,7 @@ import asyncio
 import socket
 import sys
 import tempfile
+import urllib.error
 import urllib.request
 from collections import Counter
 from decimal import Decimal
@@ -33,7 +34,7 @@ RUNNER = f"{BOT_RUNNER}-1"
 CADENCE_MS = 500
 _WITHOUT = frozenset({"monitor-api", "execution-algo"})
 _DEPOSIT = Decimal(1_000_000_000)
-_START_S, _SETTLE_S, _LOOK_S, _TELL_S = 180.0, 20.0, 0.1, 10.0
+_START_S, _SETTLE_S, _LOOK_S, _TELL_S, _DOOR_S = 180.0, 20.0, 0.1, 10.0, 20.0
 _BOT = "tradepit.cli.bench.steady_bot:Steady"
 _NO_LIMITS = {
     "rate": {"orders_per_s": 100_000, "order_burst": 100_000, "cancels_per_s": 100_000, "cancel_burst": 100_000},
@@ -146,6 +147,7 @@ class _Run:
                 pids["nats"] = self._house.server.pid
             began = {name: usage(pid)[1] for name, pid in pids.items()}
             self._asked.clear()
+            self._outcomes.clear()
             since_ns = self._clock.monotonic_ns()
             while (took_s := (self._clock.monotonic_ns() - since_ns) / 1e9) < self._seconds:
                 _tell(f"{self._bots} bots: {took_s:.0f} of {self._seconds:.0f} s, {len(self._asked)} intents")
@@ -190,10 +192,11 @@ class _Run:
         """Until every bot is called with ticks."""
         _tell(f"starting a house and {self._bots} bots")
         deadline_ns = self._clock.monotonic_ns() + int(_START_S * 1e9)
-        while not await asyncio.to_thread(_ready, self._house.settings.bots.port):
+        while missing := await asyncio.to_thread(_unready, self._house.settings.bots.port):
             if self._clock.monotonic_ns() > deadline_ns:
-                raise ConfigError("the bots did not start in time", bots=self._bots)
-            await asyncio.sleep(_LOOK_S)
+                raise ConfigError("the bots did not start in time", bots=self._bots, missing=missing)
+            # Asking is work for the runner too, for each of its bots.
+            await asyncio.sleep(max(_LOOK_S, self._bots / 500))
 
     async def _until_answered(self) -> None:
         deadline_ns = self._clock.monotonic_ns() + int(_SETTLE_S * 1e9)
@@ -218,12 +221,16 @@ class _Run:
             self._at_exchange.setdefault(report.order.client_order_id, self._clock.monotonic_ns())
 
 
-def _ready(port: int) -> bool:
+def _unready(port: int) -> str:
+    """Why not every bot is called with ticks, as the runner tells it; empty when they are."""
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as reply:
-            return bool(reply.status == 200)
-    except OSError:
-        return False
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=_DOOR_S):
+            return ""
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.read(200).decode(errors="replace")
+    except OSError as error:
+        return str(error)[:200]
 
 
 def _free_port() -> int:

@@ -38,7 +38,7 @@ from tradepit.wire.simulator_codec import encode, to_iso
 _SYMBOL = "IF2501"
 _BEGIN_MS = 1_736_128_800_000
 _STEP_MS, _TICKS = 500, 7_200
-_WARM_UP = 20
+_WARM_UP = 3
 _HOST = "127.0.0.1"
 
 
