@@ -46,7 +46,6 @@ def make_bot_runner(
     )
     taker = intents_out if _as_intents(wiring.settings) else client
 
-
     def make_parts(take: Callable[[Report], None]) -> Parts:
         return Parts(
             instance=instance,
