@@ -80,6 +80,12 @@ class VaultLink:
             known = self._known[reference] = self._fetch(reference)
         return known
 
+    def log_in(self) -> float:
+        """Log in anew; how many seconds the token lives, 0 for ever. Raises as ``read`` does."""
+        with self._lock:
+            self._log_in()
+            return self._lease.lives_s if self._lease is not None else 0.0
+
     def close(self) -> None:
         """Keep nothing alive any more. Idempotent."""
         self._ended.set()
