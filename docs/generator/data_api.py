@@ -77,9 +77,15 @@ def _keys() -> str:
         (code(market_series.series_key("{t}", market_series.PRICE)), "the last price"),
         (code(market_series.series_key("{t}", market_series.VOLUME)), "the day's lots so far"),
         *((code(market_series.series_key("{t}", metric)), f"the best quote's {metric}") for metric in market_series.QUOTES),
-        (code(market_series.rollup_key("{t}", market_series.PRICE, "1m", first)), "bars of a minute: `first`, `max`, `min`, `last`"),
+        (
+            code(market_series.rollup_key("{t}", market_series.PRICE, "1m", first)),
+            "bars of a minute: `first`, `max`, `min`, `last`",
+        ),
         (code(market_series.rollup_key("{t}", market_series.PRICE, "1s", first)), "bars of a second, likewise"),
-        (code(market_series.rollup_key("{t}", market_series.VOLUME, "1m", last)), "the day's lots at the end of the bar; `1s` too"),
+        (
+            code(market_series.rollup_key("{t}", market_series.VOLUME, "1m", last)),
+            "the day's lots at the end of the bar; `1s` too",
+        ),
         (code(market_series.newest_tick_key("{t}")), "the newest tick, a [KeptTick](#kepttick) as JSON"),
         (code(market_series.newest_depth_key("{t}")), "the exchange's own book, likewise"),
         (code(market_series.newest_phase_key("{t}")), "the session's phase, as on `market.phase.*`"),
