@@ -3,11 +3,11 @@
 import inspect
 from typing import get_args
 
-from generator.monitor import metrics
-from generator.text import code, doc, fields, kind, table
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import ParameterKwarg
 
+from generator.monitor import metrics
+from generator.text import code, doc, fields, kind, table
 from tradepit.ports.series import Aggregate
 from tradepit.web.data_routes import AGE_HEADER, ROUTES
 from tradepit.wire import data_api, market_series
@@ -55,7 +55,7 @@ def page() -> str:
 def _parameters() -> str:
     rows = []
     for route in ROUTES:
-        rows += [(code(sorted(route.paths)[0].split("/{", 1)[0]), *row) for row in _of(route)]
+        rows += [(code(min(route.paths).split("/{", 1)[0]), *row) for row in _of(route)]
     return table(("path", "parameter", "type", "meaning"), rows)
 
 
