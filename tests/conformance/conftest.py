@@ -51,7 +51,7 @@ def own_valkey_server() -> Iterator[ValkeyServer]:
 def openbao_server() -> Iterator[OpenbaoServer]:
     """A private OpenBao with a key-value engine; a case that kills or seals it leaves it running again."""
     with OpenbaoServer() as server:
-        server.client().sys.enable_secrets_engine("kv", path="secret", options={"version": "2"})
+        server.enable_secrets()
         yield server
 
 

@@ -1,18 +1,30 @@
 """The way to Vault, against a real OpenBao: logins, leases that run out, a server that is killed or sealed, and references."""
 
+import base64
+import json
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from loguru import logger
 from tests.servers.openbao import OpenbaoServer
 
 from tradepit.backends.secrets.env import EnvSecrets
 from tradepit.backends.secrets.referred import ReferredSecrets
 from tradepit.backends.secrets.vault_link import VaultLink
+from tradepit.cli.doctor_vault import check_vault
+from tradepit.cli.finding import Outcome
+from tradepit.config import Settings
 from tradepit.runtime.clock import SystemClock
 from tradepit.runtime.secret_references import ReferredEnvironment, SecretReference
 from tradepit.runtime.secret_source import read_secret
@@ -21,7 +33,6 @@ from tradepit.trading.model.errors import ConfigError, TradepitError, Unavailabl
 
 SECRET = "hunter2-hunter2"
 POLICY = 'path "secret/data/bots/*" { capabilities = ["read"] }'
-LOGGED: list[str] = []
 
 
 @pytest.fixture
@@ -190,3 +201,89 @@ def test_settings_and_the_environment_may_say_where_a_secret_is(server: OpenbaoS
         with pytest.raises(TradepitError) as caught:
             read_secret(name, "", environment)
         assert caught.value.reason_code == "CONFIG_INVALID"
+
+
+class Reviewer(BaseHTTPRequestHandler):
+    """As much of a cluster as Vault asks: whether a service account's token is one."""
+
+    def do_POST(self) -> None:
+        told = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        good = told["spec"]["token"] == self.server.token  # type: ignore[attr-defined]  # set by the test
+        account = "system:serviceaccount:trading:bot-runner"
+        status = {"authenticated": True, "user": {"username": account, "uid": "u1"}} if good else {"authenticated": False}
+        body = json.dumps({"kind": "TokenReview", "apiVersion": "authentication.k8s.io/v1", "status": status}).encode()
+        self.send_response(201)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Nothing to say."""
+
+
+def service_account_token() -> str:
+    """A token as a cluster makes them; nobody but the reviewer looks at its signature."""
+    now = int(time.time())
+    claims = {
+        "iss": "https://kubernetes.default.svc", "sub": "system:serviceaccount:trading:bot-runner", "exp": now + 3_600, "iat": now - 60, "nbf": now - 60,
+        "kubernetes.io": {"namespace": "trading", "serviceaccount": {"name": "bot-runner", "uid": "u1"}},
+    }  # fmt: skip
+    parts = [json.dumps({"alg": "RS256", "typ": "JWT"}).encode(), json.dumps(claims).encode(), b"x" * 256]
+    return ".".join(base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts)
+
+
+def a_certificate() -> str:
+    """One that Vault wants to be told of a cluster, and does not need here."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "cluster")])
+    begins = datetime(2025, 1, 1, tzinfo=UTC)
+    made = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(1)
+    signed = made.not_valid_before(begins).not_valid_after(begins + timedelta(days=36_500)).sign(key, hashes.SHA256())
+    return signed.public_bytes(serialization.Encoding.PEM).decode()
+
+
+def test_a_pods_service_account_logs_in(server: OpenbaoServer, link: Callable[..., VaultLink], tmp_path: Path) -> None:
+    reviewer = ThreadingHTTPServer(("127.0.0.1", 0), Reviewer)
+    reviewer.token = service_account_token()  # type: ignore[attr-defined]  # for the handler
+    threading.Thread(target=reviewer.serve_forever, daemon=True).start()
+    try:
+        client = server.client()
+        client.sys.create_or_update_policy("bots", POLICY)
+        client.sys.enable_auth_method("kubernetes")
+        client.auth.kubernetes.configure(
+            kubernetes_host=f"http://127.0.0.1:{reviewer.server_port}",
+            kubernetes_ca_cert=a_certificate(),
+            token_reviewer_jwt=reviewer.token,
+            disable_local_ca_jwt=True,
+        )
+        client.auth.kubernetes.create_role(
+            "bots", bound_service_account_names=["bot-runner"], bound_service_account_namespaces=["trading"],
+            policies=["bots"], ttl="60s",
+        )  # fmt: skip
+        jwt = tmp_path / "token"
+        jwt.write_text(reviewer.token + "\n")
+        vault = link({}, auth="kubernetes", role="bots", jwt_file=str(jwt))
+        assert vault.read("bots/mm1")["password"] == SECRET
+        assert vault.log_in() == 60
+        jwt.write_text(reviewer.token[:-8] + "AAAAAAAA")
+        with pytest.raises(ConfigError, match="refuses the login") as caught:
+            vault.log_in()
+        assert reviewer.token[:40] not in f"{caught.value!r}"
+    finally:
+        reviewer.shutdown()
+        reviewer.server_close()
+
+
+def test_the_doctor_says_for_how_long_it_is_let_in(server: OpenbaoServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = VaultSettings(url=server.url)
+    monkeypatch.setenv("VAULT_TOKEN", server.root)
+    found = check_vault(Settings(vault=told))
+    assert (found.outcome, "never ends" in found.seen, server.root in found.seen + found.mend) == (Outcome.WARN, True, False)
+    for name, value in role(server, token_ttl="300s", token_max_ttl="600s").items():
+        monkeypatch.setenv(name, value)
+    found = check_vault(Settings(vault=msgspec.convert({"url": server.url} | APPROLE, VaultSettings)))
+    assert (found.outcome, found.seen.endswith("for 300 s")) == (Outcome.OK, True)
+    monkeypatch.setenv("SECRET", "wrong-secret-wrong")
+    found = check_vault(Settings(vault=msgspec.convert({"url": server.url} | APPROLE, VaultSettings)))
+    assert (found.outcome, "wrong-secret" in found.seen + found.mend) == (Outcome.FAIL, False)

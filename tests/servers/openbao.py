@@ -71,6 +71,20 @@ class OpenbaoServer:
         client.sys.submit_unseal_key(self._key)
         self._await(200)
 
+    def enable_secrets(self) -> None:
+        """A key-value engine of version 2 at ``secret``; it takes a moment until it can be used."""
+        client, deadline = self.client(), time.monotonic() + _START_S
+        client.sys.enable_secrets_engine("kv", path="secret", options={"version": "2"})
+        while True:
+            try:
+                client.secrets.kv.v2.create_or_update_secret("first", secret={"is": "there"})
+            except hvac.exceptions.InvalidRequest:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.02)
+            else:
+                return
+
     def seal(self) -> None:
         """It answers, and tells nothing, until it is started again."""
         self.client().sys.seal()

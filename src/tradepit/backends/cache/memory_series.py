@@ -118,10 +118,13 @@ class MemorySeries:
             held = self._store.held[series.key] = _Held(series)
         held.told = series
         held.add(samples)
+        read: dict[int, list[Sample]] = {}
         for rollup in series.rollups:
             span = touched(samples, rollup.buckets, held.oldest_ms)
             if span is not None:
-                self._add(rollup.series, into_buckets(held.range(*span), rollup.buckets))
+                length = rollup.buckets.length_ms
+                read[length] = read[length] if length in read else held.range(*span)
+                self._add(rollup.series, into_buckets(read[length], rollup.buckets))
 
     def _range(self, key: str, start_ms: int, end_ms: int, buckets: Buckets | None) -> list[Sample]:
         held = self._store.held.get(key)
