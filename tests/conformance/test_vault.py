@@ -203,12 +203,21 @@ def test_settings_and_the_environment_may_say_where_a_secret_is(server: OpenbaoS
         assert caught.value.reason_code == "CONFIG_INVALID"
 
 
+class Cluster(ThreadingHTTPServer):
+    """Knows one service account's token."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.token = service_account_token()
+
+
 class Reviewer(BaseHTTPRequestHandler):
     """As much of a cluster as Vault asks: whether a service account's token is one."""
 
     def do_POST(self) -> None:
         told = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        good = told["spec"]["token"] == self.server.token  # type: ignore[attr-defined]  # set by the test
+        assert isinstance(self.server, Cluster)
+        good = told["spec"]["token"] == self.server.token
         account = "system:serviceaccount:trading:bot-runner"
         status = {"authenticated": True, "user": {"username": account, "uid": "u1"}} if good else {"authenticated": False}
         body = json.dumps({"kind": "TokenReview", "apiVersion": "authentication.k8s.io/v1", "status": status}).encode()
@@ -244,8 +253,7 @@ def a_certificate() -> str:
 
 
 def test_a_pods_service_account_logs_in(server: OpenbaoServer, link: Callable[..., VaultLink], tmp_path: Path) -> None:
-    reviewer = ThreadingHTTPServer(("127.0.0.1", 0), Reviewer)
-    reviewer.token = service_account_token()  # type: ignore[attr-defined]  # for the handler
+    reviewer = Cluster(("127.0.0.1", 0), Reviewer)
     threading.Thread(target=reviewer.serve_forever, daemon=True).start()
     try:
         client = server.client()
