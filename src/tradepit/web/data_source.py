@@ -19,7 +19,7 @@ from tradepit.web.data_meters import DataMeters
 from tradepit.web.data_question import Part
 from tradepit.web.hot_bars import HotBars, SameDay
 from tradepit.web.listing import Listing
-from tradepit.web.market_past import MarketPast
+from tradepit.web.market_past import Length, MarketPast
 from tradepit.wire.data_api import (
     Bar,
     BarPage,
@@ -138,18 +138,22 @@ class DataSource:
             quotes = await asyncio.gather(
                 *(self._series.range(series_key(symbol, metric), instants[0], instants[-1]) for metric in QUOTES)
             )
-        told = zip((PRICE, VOLUME, *QUOTES), (price, volume, *quotes), strict=True)
-        columns = {metric: _column(samples, instants) for metric, samples in told}
+        bid, ask, bid_lots, ask_lots = quotes
         return TickWindow(
             symbol=symbol,
             age_s=self._age_s(kept) if kept is not None else None,
             from_ms=oldest[0].at_ms if oldest else 0,
             next_start_ms=next_ms,
             time_ms=instants,
-            **columns,
+            price=_column(price, instants),
+            volume=_lots(volume, instants),
+            bid=_column(bid, instants),
+            ask=_column(ask, instants),
+            bid_lots=_lots(bid_lots, instants),
+            ask_lots=_lots(ask_lots, instants),
         )
 
-    async def bars(self, symbol: str, length: str, part: Part) -> BarPage:
+    async def bars(self, symbol: str, length: Length, part: Part) -> BarPage:
         """Bars from the hot window and, before it, from the store, joined without gap or double."""
         await self._series.connect()
         kept = await self._newest(newest_tick_key(symbol), symbol)
@@ -221,7 +225,7 @@ class DataSource:
             return await self._series.newest(key, part.newest, end_ms=part.end_ms)
         return await self._series.range(key, part.start_ms, part.end_ms, most=part.limit + 1)
 
-    async def _from_past(self, symbol: str, length: str, part: Part, seam_ms: int) -> Sequence[Bar]:
+    async def _from_past(self, symbol: str, length: Length, part: Part, seam_ms: int) -> Sequence[Bar]:
         assert self._past is not None  # noqa: S101 - asked for where there is one
         end_ms = min(part.end_ms, seam_ms - 1)
         if part.newest:
@@ -275,6 +279,10 @@ def _reaches_past(part: Part, hot: Sequence[Bar], seam_ms: int) -> bool:
 def _column(samples: Sequence[Sample], instants: Sequence[int]) -> list[float | None]:
     known = {sample.at_ms: sample.value for sample in samples}
     return [known.get(instant) for instant in instants]
+
+
+def _lots(samples: Sequence[Sample], instants: Sequence[int]) -> list[int | None]:
+    return [None if value is None else round(value) for value in _column(samples, instants)]
 
 
 def _time_ms(tick: TickData) -> int:

@@ -82,11 +82,11 @@ class TickWindow(msgspec.Struct, frozen=True, kw_only=True):
     next_start_ms: int | None
     time_ms: list[int]
     price: list[float | None]
-    volume: list[float | None]
+    volume: list[int | None]
     bid: list[float | None]
     ask: list[float | None]
-    bid_lots: list[float | None]
-    ask_lots: list[float | None]
+    bid_lots: list[int | None]
+    ask_lots: list[int | None]
 
 
 class Bar(msgspec.Struct, frozen=True, kw_only=True, gc=False):

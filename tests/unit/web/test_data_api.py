@@ -8,6 +8,7 @@ from tests.market_world import START_MS, MarketWorld
 
 from tradepit.services.market_cache_settings import MarketCacheSettings
 from tradepit.trading.model.errors import Unavailable
+from tradepit.web.market_past import Length
 from tradepit.wire.data_api import Bar
 
 MINUTE = 60_000
@@ -23,12 +24,12 @@ class Past:
         self.down = False
         self.closed = False
 
-    async def bars(self, symbol: str, length: str, start_ms: int, end_ms: int, *, most: int) -> Sequence[Bar]:
+    async def bars(self, symbol: str, length: Length, start_ms: int, end_ms: int, *, most: int) -> Sequence[Bar]:
         if self.down:
             raise Unavailable("the store cannot be reached")
         return [bar for bar in self.known if start_ms <= bar.time_ms <= end_ms][:most]
 
-    async def newest_bars(self, symbol: str, length: str, most: int, end_ms: int) -> Sequence[Bar]:
+    async def newest_bars(self, symbol: str, length: Length, most: int, end_ms: int) -> Sequence[Bar]:
         return (await self.bars(symbol, length, 0, end_ms, most=5_000))[-most:]
 
     async def close(self) -> None:
