@@ -366,3 +366,30 @@ def test_all_backends_answer_the_same(request: pytest.FixtureRequest) -> None:
         play()
         for cache in caches:
             runner.run(cache.close())
+
+
+async def _roll(cache: SeriesCache, told: Sequence[Sequence[Sample]]) -> None:
+    series = rolled()
+    for key in ("a", *(rollup.series.key for rollup in series.rollups)):
+        await cache.forget(key)
+    for adding in told:
+        await cache.add({series: adding})
+        for rollup in series.rollups:
+            expected = await cache.range("a", 0, MOST_MS, buckets=rollup.buckets)
+            assert await cache.range(rollup.series.key, 0, MOST_MS) == expected, rollup.series.key
+
+
+@pytest.mark.parametrize("kind", ["memory", *SERVERS])
+def test_rollups_are_what_their_series_says_in_whatever_order_it_is_told(request: pytest.FixtureRequest, kind: str) -> None:
+    cache: SeriesCache = MemorySeries(MemorySeriesStore()) if kind == "memory" else RedisSeries(database(request, kind))
+    some = st.lists(st.builds(Sample, st.integers(0, 9_000), st.integers(-1_000, 1_000).map(float)), max_size=8)
+    with asyncio.Runner() as runner:
+
+        @given(told=st.lists(some, min_size=1, max_size=5))
+        @settings(max_examples=EXAMPLES, deadline=None)
+        def play(told: Any) -> None:
+            runner.run(_roll(cache, told))
+
+        runner.run(cache.connect())
+        play()
+        runner.run(cache.close())
