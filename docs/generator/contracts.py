@@ -61,6 +61,7 @@ _BODIES: dict[str, Struct | None] = {
     "order-management.set_limits": order_controls.LimitsRequest,
     "order-management.get_limits": order_controls.LimitsQuery,
     "order-management.evaluate": order_controls.EvaluateRequest,
+    "order-management.place_all": order_controls.PlaceAllRequest,
     "order-management.status": None,
     "position-tracker.positions": simulator.QueryRequest,
     "position-tracker.account": simulator.QueryRequest,
@@ -114,6 +115,7 @@ _ANSWERS = {
     "get_limits": '`{"success": true, "configured": {…}, "scopes": […]}`, of [ScopeLimits](#scopelimits)',
     "evaluate": "[Evaluation](#evaluation)",
     "place": "[PlaceReply](#placereply)",
+    "place_all": "[PlaceAllReply](#placeallreply)",
 }
 _PUBLIC: tuple[Struct, ...] = (
     simulator.OrderRequest,
@@ -123,6 +125,9 @@ _PUBLIC: tuple[Struct, ...] = (
     simulator.StateRequest,
     order_controls.PlaceRequest,
     order_controls.PlaceReply,
+    order_controls.PlaceAllRequest,
+    order_controls.PlacedOrder,
+    order_controls.PlaceAllReply,
     order_controls.StateReply,
     order_controls.KillChecklist,
     order_controls.HeldData,

@@ -7,6 +7,7 @@ _ORDER_METHODS = (
     "buy",
     "sell",
     "place",
+    "place_all",
     "cancel",
     "algo_order",
     "orders",

@@ -118,6 +118,29 @@ class PlaceReply(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
 
 
+class PlaceAllRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Body of ``rpc.order-management.place_all``: orders of bots, 64 at most, reviewed and journaled in this order."""
+
+    orders: list[PlaceRequest]
+
+
+class PlacedOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one order of ``place_all``. ``error`` says why it was not journaled, else it is empty; see ``PlaceReply``."""
+
+    client_order_id: str
+    status: str = ""
+    reason: str = ""
+    error: str = ""
+    message: str = ""
+
+
+class PlaceAllReply(msgspec.Struct, frozen=True, kw_only=True):
+    """Reply to ``place_all``, one for each order, once all are journaled: what the exchange says to them is not waited for."""
+
+    success: bool = True
+    orders: list[PlacedOrder]
+
+
 class BotsRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Body of ``rpc.trade-executor.bots``; without ``bot`` all of the account are told."""
 
