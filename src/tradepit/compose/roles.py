@@ -120,6 +120,7 @@ def _order_management(wiring: Wiring, instance: str, number: int, on_failure: On
         make_algos=lambda leader: AlgoDesk(
             leader, bus, wiring.exchange_clock(), calendar=calendar, default_account=orders.default_account
         ),
+        halts=wiring.halts(),
     )
 
 
@@ -183,6 +184,16 @@ def _monitor_api(wiring: Wiring, instance: str, number: int, on_failure: OnFailu
 
     monitor = wiring.settings.monitor
     return MonitorApi(wiring.bus(), wiring.clock, host=monitor.host, port=monitor.port, instance=instance)
+
+
+def _risk_api(wiring: Wiring, instance: str, number: int, on_failure: OnFailure) -> Service:
+    del number, on_failure
+    from tradepit.runtime.risk_client import RiskClient  # noqa: PLC0415 - only its own process needs it
+    from tradepit.web.risk_api import RiskApi  # noqa: PLC0415 - a web server is heavy
+
+    door = wiring.settings.risk_api
+    client = RiskClient(wiring.bus(), wiring.halts(), wiring.clock)
+    return RiskApi(client, host=door.host, port=door.port, instance=instance)
 
 
 def _diff_front(wiring: Wiring, instance: str, number: int, on_failure: OnFailure) -> Service:
@@ -289,6 +300,7 @@ _MAKERS: dict[str, Callable[[Wiring, str, int, OnFailure], Service]] = {
     wire.EXECUTION_ALGO: _execution_algo,
     wire.MARKET_RECORDER: _market_recorder,
     wire.MONITOR_API: _monitor_api,
+    wire.RISK_API: _risk_api,
     wire.TRADING_AGENTS: _trading_agents,
     wire.DIFF_FRONT: _diff_front,
     platform.TRADE_EXECUTOR: _trade_executor,

@@ -10,6 +10,7 @@ from tradepit.trading.model.order import Order, OrderIntent
 from tradepit.trading.model.report import DayReport, OrderReport, Report, TradeReport
 from tradepit.trading.model.terms import OrderStatus, TradingState
 from tradepit.trading.orders import events as facts
+from tradepit.trading.orders.audit import AuditTrail
 from tradepit.trading.orders.register import OrderRegister
 from tradepit.trading.risk.exposure import Exposure
 from tradepit.trading.risk.limits import LimitBook, Setting
@@ -34,6 +35,7 @@ class OrderDesk:
         self.limits = LimitBook(rules)
         self.register = OrderRegister()
         self.exposure = Exposure()
+        self.audit = AuditTrail()
 
     def known(self, intent: OrderIntent) -> Order | None:
         """The order this intent already became, None for a new one. Raises DuplicateId when its id, or its bot's number, was used for
@@ -122,13 +124,23 @@ class OrderDesk:
     def _apply_setting(self, fact: facts.Fact) -> None:
         exposure = self.exposure
         if isinstance(fact, facts.StateSet):
+            self.audit.add(fact, exposure.states.get(fact.scope, TradingState.ACTIVE).value)
             exposure.set_state(fact.scope, fact.state)
         elif isinstance(fact, facts.RiskWarned):
             holding = exposure.holding(fact.account, fact.symbol)
             if holding is not None:
                 holding.day.warned.append(fact.what)
         elif isinstance(fact, facts.LimitsSet):
-            self.limits.put(fact.scope, Setting(limits=fact.limits, who=fact.who, reason=fact.reason, time_ns=fact.time_ns))
+            before = self.limits.settings.get(fact.scope)
+            self.audit.add(fact, before.limits if before is not None else "{}")
+            setting = Setting(
+                limits=fact.limits,
+                who=fact.who,
+                reason=fact.reason,
+                time_ns=fact.time_ns,
+                revision=self.limits.revision_of(fact.scope) + 1,
+            )
+            self.limits.put(fact.scope, setting)
         elif isinstance(fact, facts.InstrumentKnown):
             exposure.list_instrument(fact.instrument, Decimal(fact.reference))
         elif isinstance(fact, facts.AccountKnown):

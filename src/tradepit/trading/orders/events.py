@@ -84,12 +84,16 @@ class ReportApplied(_Fact, frozen=True, kw_only=True, tag="report_applied"):
 
 
 class StateSet(_Fact, frozen=True, kw_only=True, tag="state_set"):
-    """The trading state of a scope (``global``, ``account:A1``, ``bot:b7``, ``symbol:IF2501``, ``reference:twap-1``) was set."""
+    """The trading state of a scope (``global``, ``account:A1``, ``bot:b7``, ``symbol:IF2501``, ``reference:twap-1``) was set.
+
+    ``key`` names the request, so that it may be repeated.
+    """
 
     scope: str
     state: TradingState
     who: str
     reason: str
+    key: str = ""
 
 
 class LimitsSet(_Fact, frozen=True, kw_only=True, tag="limits_set"):
@@ -99,6 +103,7 @@ class LimitsSet(_Fact, frozen=True, kw_only=True, tag="limits_set"):
     limits: str
     who: str
     reason: str
+    key: str = ""
 
 
 class RiskWarned(_Fact, frozen=True, kw_only=True, tag="risk_warned"):
