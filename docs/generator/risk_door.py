@@ -24,7 +24,11 @@ carried out, and with 202 while nobody could: then it holds before another order
 def page() -> str:
     """The page."""
     paths = [
-        (", ".join(sorted(route.http_methods - {"OPTIONS"})), ", ".join(code(path) for path in sorted(route.paths)), doc(route.fn))
+        (
+            ", ".join(sorted(route.http_methods - {"OPTIONS"})),
+            ", ".join(code(path) for path in sorted(route.paths)),
+            doc(route.fn),
+        )
         for route in ROUTES
     ]
     bodies = (LimitsChange, HaltOrder, ResumeOrder, HaltStanding, StateReply, LimitsReply, ScopeLimits, Evaluation, AuditReply)

@@ -15,7 +15,7 @@ from tradepit.trading.orders.register import OrderRegister
 from tradepit.trading.risk.exposure import Exposure
 from tradepit.trading.risk.limits import LimitBook, Setting
 from tradepit.trading.risk.refusal import Refused
-from tradepit.trading.risk.review import Approved, charge, evaluate, review
+from tradepit.trading.risk.review import Approved, charge, evaluate, remarks, review
 from tradepit.trading.risk.rule import Rule
 from tradepit.trading.risk.self_trade import SelfTrade
 from tradepit.trading.risk.trading_state import TradingState as Halt
@@ -66,7 +66,8 @@ class OrderDesk:
         if isinstance(verdict, Refused):
             return None, self._refusal(intent, verdict, now_ns)
         sending = facts.OrderSending(time_ns=now_ns, account=intent.account, client_order_id=intent.client_order_id, epoch=epoch)
-        return verdict, (facts.OrderAccepted(time_ns=now_ns, intent=intent), sending)
+        told = [_remarked(intent, remark, now_ns) for remark in remarks(intent, self.exposure, rules, now_ns)]
+        return verdict, (facts.OrderAccepted(time_ns=now_ns, intent=intent), *told, sending)
 
     def in_the_way(self, intent: OrderIntent, now_ns: int) -> list[str]:
         """Resting orders of the account that give way to this one, if nothing but them is against it (rule ``self_trade``)."""
@@ -179,7 +180,8 @@ class OrderDesk:
         if not self.register.apply_report(fact):
             return
         if isinstance(report, TradeReport):
-            exposure.on_fill(report.trade)
+            order = self.register.find(report.trade.account, report.trade.client_order_id)
+            exposure.on_fill(report.trade, order.intent.bot if order is not None else "")
         elif isinstance(report, OrderReport):
             # The register's word counts, not the report's: a late fill does not make a finished order work again.
             order = self.register.orders[(report.order.intent.account, report.order.client_order_id)]
@@ -198,6 +200,21 @@ def _follow(exposure: Exposure, order: Order, *, asked: bool) -> None:
         exposure.on_cancel_asked(order.intent)
     else:
         exposure.on_order(order)
+
+
+def _remarked(intent: OrderIntent, remark: Refused, now_ns: int) -> facts.OrderRemarked:
+    return facts.OrderRemarked(
+        time_ns=now_ns,
+        account=intent.account,
+        bot=intent.bot,
+        symbol=intent.symbol,
+        client_order_id=intent.client_order_id,
+        code=remark.code,
+        rule=remark.rule,
+        limit=remark.limit,
+        value=remark.value,
+        message=remark.message,
+    )
 
 
 def _same(known: OrderIntent, told: OrderIntent) -> bool:

@@ -50,6 +50,20 @@ class OrderRefused(_Fact, frozen=True, kw_only=True, tag="order_refused"):
     message: str
 
 
+class OrderRemarked(_Fact, frozen=True, kw_only=True, tag="order_remarked"):
+    """A rule let the order pass and has something to tell of it, in the words of a refusal. Written with its acceptance."""
+
+    account: str
+    bot: str
+    symbol: str
+    client_order_id: str
+    code: str
+    rule: str
+    limit: str
+    value: str
+    message: str
+
+
 class OrderSending(_Fact, frozen=True, kw_only=True, tag="order_sending"):
     """The order is about to leave for the broker under ``epoch``: from here on its absence must be proven, not assumed."""
 
@@ -148,6 +162,7 @@ Fact = (
     | AccountKnown
     | OrderAccepted
     | OrderRefused
+    | OrderRemarked
     | OrderSending
     | OrderUnknown
     | CancelRequested
