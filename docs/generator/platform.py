@@ -48,7 +48,9 @@ or nets where the exchange knows no offsets. `IOC` and `FOK` are immediate; ever
 included. `STOP` is refused. An intent does not say when it was made: `expires_at` is how it goes stale.
 
 `rpc.trade-executor.bots` (`{"account": "A1"}`) tells what each bot holds and has made on an account; their sums are the account's.
-The monitor's page for Prometheus has `orders_submitted_total`, `orders_rejected_total{reason}`, `broker_latency_ms` (median of the
+The monitor's page for Prometheus has, of order management, `risk_decisions_total{decision}` (`approved`, `refused`),
+`risk_breaches_total{rule}` and `risk_throttles_total` (orders refused and cancels held back for coming too fast), counted since
+the instance began to lead; of the executor `orders_submitted_total`, `orders_rejected_total{reason}`, `broker_latency_ms` (median of the
 last thousand orders) and `fills_total`, all counted from the journal's beginning.
 """
 _TOPICS: dict[str, Struct] = {

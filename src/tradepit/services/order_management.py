@@ -148,6 +148,7 @@ class OrderManagementService:
             "journal_backlog": self._writer.backlog if self._writer is not None else 0,
             "snapshot_entry": self._snapshots.kept,
             "report_sequence": self._leader.through if self._leader is not None else register.report_sequence,
+            **self._desk.tally.figures(),
         }
         if self._failure:
             return Health(status="UNHEALTHY", ready=False, reason=self._failure, figures=figures)

@@ -12,7 +12,8 @@ from tradepit.trading.risk.bot_lots import BotLots, OthersLots
 from tradepit.trading.risk.exposure import Exposure
 
 REFUSES = BotLots(policy=OthersLots.REFUSE)
-Intents, Trades = Callable[..., OrderIntent], Callable[..., Trade]
+Intents = Callable[..., OrderIntent]
+Trades = Callable[..., Trade]
 
 
 @pytest.fixture

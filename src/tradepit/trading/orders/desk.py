@@ -18,6 +18,7 @@ from tradepit.trading.risk.refusal import Refused
 from tradepit.trading.risk.review import Approved, charge, evaluate, remarks, review
 from tradepit.trading.risk.rule import Rule
 from tradepit.trading.risk.self_trade import SelfTrade
+from tradepit.trading.risk.tally import RiskTally
 from tradepit.trading.risk.trading_state import TradingState as Halt
 
 # A lost order that was voided: the exchange refused nothing.
@@ -36,6 +37,7 @@ class OrderDesk:
         self.register = OrderRegister()
         self.exposure = Exposure()
         self.audit = AuditTrail()
+        self.tally = RiskTally()
 
     def known(self, intent: OrderIntent) -> Order | None:
         """The order this intent already became, None for a new one. Raises DuplicateId when its id, or its bot's number, was used for
@@ -63,6 +65,7 @@ class OrderDesk:
         if flattens and (intent.offset.closes or self.exposure.reduces(intent)):
             rules = tuple(rule for rule in rules if not rule.spares_reducing and not isinstance(rule, Halt))
         verdict = review(intent, self.exposure, rules, now_ns)
+        self.tally.count(verdict)
         if isinstance(verdict, Refused):
             return None, self._refusal(intent, verdict, now_ns)
         sending = facts.OrderSending(time_ns=now_ns, account=intent.account, client_order_id=intent.client_order_id, epoch=epoch)
