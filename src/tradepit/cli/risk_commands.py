@@ -137,3 +137,24 @@ def audit(
     from tradepit.cli import risk as work  # noqa: PLC0415 - each command loads only what it needs
 
     return work.audit(settings_of(config), scope, after, limit, json=json)
+
+
+@risk.command
+def dry_run(
+    folder: Path | None = None,
+    *,
+    rule: str,
+    limits: Annotated[str, Parameter(help="JSON, as under orders.risk; null for none of the scope's own.")],
+    day: Annotated[int, Parameter(help="The trading day, YYYYMMDD.")],
+    scope: str = "global",
+    config: Config = None,
+    json: Json = False,
+) -> int:
+    """Judge the orders of a past DAY again with other LIMITS of a RULE, from the journal in FOLDER; nothing is written.
+
+    Exit 1 when decisions would have been others: each is told with rule, limit and value. History stays what it was, so each
+    difference stands for itself.
+    """
+    from tradepit.cli import risk_dry_run as work  # noqa: PLC0415 - each command loads only what it needs
+
+    return work.dry_run(settings_of(config), folder, rule=rule, limits=limits, scope=scope, day=day, json=json)
