@@ -120,3 +120,39 @@ async def test_a_wrong_order_stands_in_no_ones_way(front: Front, change: dict[st
     [(_, error), (_, status)] = await told(front, [wrong | change, right])
     assert error in ("INVALID_REQUEST", "ID_NOT_VALID")
     assert status in ("SENDING", "OPEN")
+
+
+CROSS = [PLACE | {"client_order_id": "bid", "bot": "b1"}, PLACE | {"client_order_id": "offer", "bot": "b2", "side": "SELL"}]
+
+
+async def test_two_bots_of_one_account_do_not_trade_with_each_other(front: Front) -> None:
+    assert await told(front, CROSS) == [("bid", "OPEN"), ("offer", "SELF_TRADE")]
+    other = PLACE | {"client_order_id": "of-another", "bot": "b3", "side": "SELL", "account": "A2"}
+    assert (await told(front, [other]))[0][1] in ("SENDING", "OPEN")
+
+
+@pytest.mark.parametrize(("account", "limits"), [("A1", {}), ("A2", {"groups": {"owner": ["A1", "A2"]}})])
+async def test_or_an_alert_tells_that_they_would(account: str, limits: dict[str, Any], front: Front) -> None:
+    change = {
+        "scope": "global",
+        "limits": {"self_trade": {"policy": "report"} | limits},
+        "who": "risk",
+        "reason": "venue decides",
+    }
+    await front.ask("set_limits", change)
+    [bid, offer] = CROSS
+    assert [status for _, status in await told(front, [bid, offer | {"account": account}])] == ["OPEN", "OPEN"]
+    [remarked] = [fact for fact in front.office.journaled() if isinstance(fact, facts.OrderRemarked)]
+    assert (remarked.code, remarked.account, remarked.bot, remarked.client_order_id) == ("SELF_TRADE", account, "b2", "offer")
+
+
+async def test_owners_accounts_do_not_trade_with_each_other(front: Front) -> None:
+    change = {
+        "scope": "global",
+        "limits": {"self_trade": {"groups": {"owner": ["A1", "A2"]}}},
+        "who": "risk",
+        "reason": "one owner",
+    }
+    await front.ask("set_limits", change)
+    [bid, offer] = CROSS
+    assert [status for _, status in await told(front, [bid, offer | {"account": "A2"}])] == ["OPEN", "SELF_TRADE"]
