@@ -128,7 +128,7 @@ def resume(settings: Settings, scope: str, *, who: str, reason: str, key: str, j
     async def work(client: RiskClient) -> Reply:
         return await client.resume(scope, who=who, reason=reason, key=key)
 
-    return _perform(settings, work, lambda told: print_fields(scope, {"state": told["state"]}), json=json)
+    return _perform(settings, work, lambda told: print_fields(scope, {"state": told["state"]}), json=json, needs_bus=False)
 
 
 def audit(settings: Settings, scope: str, after: int, limit: int, *, json: bool) -> int:

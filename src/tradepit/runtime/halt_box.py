@@ -23,6 +23,9 @@ _READ_ANSWER = msgspec.json.Decoder(StateReply)
 class HaltBox:
     """Halts lie in the order in which they were put, each under its key: put twice it is one. All methods raise OSError.
 
+    A wish to resume may lie here for as long as somebody waits for it, who takes it back when nobody has carried it out: it must not
+    be carried out when everybody has forgotten it.
+
     What is in the box survives a power cut. Whoever can write to the folder can stop trading, so it is its owner's alone.
     """
 
@@ -34,10 +37,10 @@ class HaltBox:
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def put(self, wish: StateRequest, now_ns: int) -> None:
-        """Keep a halt until it is answered. Raises BadRequest for one without a key, or that resumes, and DuplicateId."""
+        """Keep a wish until it is answered. Raises IdNotValid for one without a key, BadRequest, DuplicateId."""
         check_id(wish.key, "key")
-        if wish.state not in (TradingState.HALTED.value, TradingState.REDUCING.value):
-            raise BadRequest("only halts wait in the box", state=wish.state[:16])
+        if wish.state not in TradingState.__members__:
+            raise BadRequest("state must be ACTIVE, REDUCING or HALTED", state=wish.state[:16])
         self.open()
         known = next((each for _, each in self._wishes() if each.key == wish.key), None) or self.answered(wish.key)
         if known is not None:
@@ -66,6 +69,12 @@ class HaltBox:
                 path.unlink(missing_ok=True)
         for old in sorted(self._folder.glob(f"*{_ANSWER}"), key=_age)[:-_ANSWERS_KEPT]:
             old.unlink(missing_ok=True)
+
+    def take_back(self, wish: StateRequest) -> None:
+        """The wish is no more, unless it was carried out already."""
+        for path, known in self._wishes():
+            if known.key == wish.key:
+                path.unlink(missing_ok=True)
 
     def put_aside(self, wish: StateRequest) -> None:
         """The halt can never be carried out: it stays, under another name, to be looked at."""

@@ -10,6 +10,7 @@ from tradepit.runtime.halt_box import HaltBox
 from tradepit.services.kill_switch import KillSwitch
 from tradepit.services.order_leader import OrderLeader
 from tradepit.trading.model.errors import NotActive, RequestRefused, TradepitError
+from tradepit.trading.model.terms import TradingState
 
 _LOOK_S, _LOOKS_AT_LEAST = 0.02, 25
 
@@ -17,9 +18,9 @@ _LOOK_S, _LOOKS_AT_LEAST = 0.02, 25
 class HaltWatch:
     """Looks fifty times a second, which costs a look at a folder. A halt stays in the box until it is journaled and answered."""
 
-    def __init__(self, box: HaltBox, leader: Callable[[], OrderLeader], clock: Clock) -> None:
+    def __init__(self, box: HaltBox, leader: Callable[[], OrderLeader], clock: Clock, *, flattens: bool = True) -> None:
         self._box, self._leader, self._clock = box, leader, clock
-        self._switch = KillSwitch(clock)
+        self._switch = KillSwitch(clock, flattens=flattens)
         self._seen_ns = -1
         self.carried_out = 0
 
@@ -47,8 +48,9 @@ class HaltWatch:
         read: whoever does not know what was halted may not lead.
         """
         for wish in self._box.pending():
-            with contextlib.suppress(RequestRefused):
-                await self._switch.set(leader, wish)
+            if wish.state != TradingState.ACTIVE.value:
+                with contextlib.suppress(RequestRefused):
+                    await self._switch.set(leader, wish)
 
     async def _carry_out(self, leader: OrderLeader) -> None:
         for wish in self._box.pending():

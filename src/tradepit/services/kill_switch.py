@@ -21,10 +21,13 @@ MAX_REASON = 200
 
 
 class KillSwitch:
-    """Sets states under a leader. A request with a key counts once: told again, it is asked how far it has come."""
+    """Sets states under a leader. A request with a key counts once: told again, it is asked how far it has come.
 
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+    Not ``flattens``: the house does not know all that the account holds, and closes nothing.
+    """
+
+    def __init__(self, clock: Clock, *, flattens: bool = True) -> None:
+        self._clock, self._flattens = clock, flattens
 
     async def throw(self, leader: OrderLeader, request: StateRequest) -> StateReply:
         """Carry out a request. Raises BadRequest, IdNotValid, DuplicateId (its key was another request's), NotActive."""
@@ -33,7 +36,9 @@ class KillSwitch:
         state = TradingState(request.state)
         await self._wait(until_ns, lambda: not _still_working(leader, hit))
         flattening = Flattening(leader, request.scope)
-        if request.flatten:
+        if request.flatten and not self._flattens:
+            flattening.refused.append(f"{request.scope}: what is held is not known here")
+        elif request.flatten:
             await flattening.begin()
             await self._wait(until_ns, lambda: flattening.done)
         left = _still_working(leader, hit)

@@ -74,14 +74,24 @@ def test_what_cannot_be_read_is_put_aside_and_in_nobodys_way(box: HaltBox, tmp_p
     assert box.answered("k-2") is None
 
 
-def test_only_halts_with_a_key_wait_here(box: HaltBox) -> None:
+def test_only_what_has_a_key_and_a_state_waits_here(box: HaltBox) -> None:
     with pytest.raises(IdNotValid):
         box.put(wish("../k"), 1)
     with pytest.raises(IdNotValid):
         box.put(wish(""), 1)
     with pytest.raises(BadRequest):
-        box.put(StateRequest(scope="global", state="ACTIVE", key="k"), 1)
+        box.put(StateRequest(scope="global", state="STOPPED", key="k"), 1)
     assert box.pending() == []
+
+
+def test_a_wish_to_resume_can_be_taken_back(box: HaltBox) -> None:
+    resume = StateRequest(scope="global", state="ACTIVE", who="me", reason="over", key="r-1")
+    box.put(WISH, 1)
+    box.put(resume, 2)
+    assert [each.key for each in box.pending()] == ["k-1", "r-1"]
+    box.take_back(resume)
+    box.take_back(resume)
+    assert [each.key for each in box.pending()] == ["k-1"]
 
 
 def test_the_folder_is_its_owners_alone(box: HaltBox, tmp_path: Path) -> None:

@@ -103,6 +103,18 @@ async def test_what_another_leader_journaled_is_not_journaled_again(desk: Desk) 
     )  # fmt: skip
 
 
+async def test_a_wish_to_resume_is_carried_out_by_who_leads_and_by_nobody_who_takes_over(desk: Desk) -> None:
+    resume = StateRequest(scope="global", state="ACTIVE", who="me", reason="over", key="r1")
+    leader = await desk.office.leader()
+    await leader.set_state("global", TradingState.HALTED, "me", "x")
+    desk.box.put(resume, 1)
+    await desk.watch.fence(leader)
+    assert leader.desk.exposure.states == {"global": TradingState.HALTED}
+    desk.leader = leader
+    await answered(desk, "r1")
+    assert leader.desk.exposure.states == {}
+
+
 async def test_a_halt_without_meaning_stands_in_no_ones_way(desk: Desk) -> None:
     desk.leader = await desk.office.leader()
     desk.box.put(StateRequest(scope="everything", state="HALTED", key="odd"), 1)
