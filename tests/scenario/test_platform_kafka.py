@@ -248,7 +248,7 @@ async def _tradepit(folder: Path, *words: str) -> tuple[int, bytes]:
 @asynccontextmanager
 async def _running(folder: Path) -> AsyncIterator[None]:
     """``tradepit run --config platform.yaml``, ended in order: nothing of it is left."""
-    ports = {f"TRADEPIT_{name}__PORT": "0" for name in ("MONITOR", "BOTS", "POWERSCREEN")}
+    ports = {f"TRADEPIT_{name}__PORT": "0" for name in ("MONITOR", "BOTS", "POWERSCREEN", "DATA_API", "RISK_API")}
     with (folder / "run.log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "tradepit", "run", "--config", "platform.yaml", cwd=folder, env=os.environ | ports, stderr=log

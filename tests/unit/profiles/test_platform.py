@@ -2,13 +2,21 @@
 
 from tradepit.profiles import pit, platform, powerscreen
 from tradepit.wire import platform as contract
-from tradepit.wire.simulator import BOT_RUNNER, EXECUTION_ALGO, ORDER_MANAGEMENT, TRADING_AGENTS
+from tradepit.wire.data_api import DATA_API, MARKET_CACHE
+from tradepit.wire.simulator import BOT_RUNNER, EXECUTION_ALGO, ORDER_MANAGEMENT, RISK_API, TRADING_AGENTS
 
 
 def test_it_has_what_the_document_draws() -> None:
     roles = {role.name: role for role in platform.ROLES}
     assert len(roles) == len(platform.ROLES) == len(pit.ROLES) + len(powerscreen.ROLES)
-    for name in (contract.TRADE_EXECUTOR, ORDER_MANAGEMENT, *(role.name for role in powerscreen.ROLES)):
+    for name in (
+        contract.TRADE_EXECUTOR,
+        ORDER_MANAGEMENT,
+        RISK_API,
+        DATA_API,
+        MARKET_CACHE,
+        *(role.name for role in powerscreen.ROLES),
+    ):
         assert not roles[name].on_request
     for name in (BOT_RUNNER, EXECUTION_ALGO, TRADING_AGENTS):
         assert roles[name].on_request

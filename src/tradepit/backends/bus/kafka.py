@@ -88,7 +88,7 @@ class KafkaBus:
     async def publish_all(self, messages: Sequence[Outgoing]) -> None:
         """As the port says. Neighbours of one subject go together; Kafka keeps no order between topics, so others wait for them."""
         for _, run in itertools.groupby(messages, lambda message: message.subject):
-            begun = [self._begin(message.subject, message.payload, message.message_id, None) for message in run]
+            begun = [self._begin(message.subject, message.payload, message.message_id, message.headers) for message in run]
             for kept in begun:
                 if kept is not None:
                     await kept
