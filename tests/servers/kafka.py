@@ -12,5 +12,5 @@ JARS = Path(os.environ.get(JARS_VARIABLE, Path(__file__).parent / "kafka_jars"))
 class KafkaServer(_KafkaServer):
     """Apache Kafka in a folder of its own."""
 
-    def __init__(self, folder: Path, *, creates_topics: bool = True) -> None:
-        super().__init__(folder, (JARS,), creates_topics=creates_topics)
+    def __init__(self, folder: Path, *, creates_topics: bool = True, login: bool = False) -> None:
+        super().__init__(folder, (JARS,), creates_topics=creates_topics, login=login)

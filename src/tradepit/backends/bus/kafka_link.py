@@ -119,6 +119,7 @@ class KafkaLink:
             try:
                 await self.topics(min(_ANSWER_S, timeout_s))
             except Unavailable:
+                self._admin.poll(0)  # tells what the client has been told meanwhile
                 if refusals:
                     raise error_of(refusals[0]) from None
                 if asyncio.get_running_loop().time() >= deadline:

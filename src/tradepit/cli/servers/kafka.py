@@ -20,8 +20,10 @@ _CONFIG = """\
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller_port}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+listeners={protocol}://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
+advertised.listeners={protocol}://127.0.0.1:{port}
+inter.broker.listener.name={protocol}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT
 controller.listener.names=CONTROLLER
 log.dirs={data}
 auto.create.topics.enable={creates}
@@ -43,6 +45,12 @@ share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 group.initial.rebalance.delay.ms=0
 """
+_LOGIN = """\
+sasl.enabled.mechanisms=PLAIN
+sasl.mechanism.inter.broker.protocol=PLAIN
+listener.name.sasl_plaintext.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required \
+  username="tradepit" password="{password}" user_tradepit="{password}";
+"""
 # Asks which versions of its calls the broker speaks: correlation 1, no name of a client.
 _HELLO = bytes.fromhex("0000000a0012000000000001ffff")
 
@@ -52,10 +60,14 @@ class KafkaServer:
 
     ``jars`` are the folders that its programs are in. Everything it keeps is in ``folder``: starting again recovers it, after
     SIGKILL too. ``creates_topics``: whether a topic comes to be when a program publishes to it, as a broker does unless told.
+    With ``login`` it lets in only who knows its password.
     """
 
-    def __init__(self, folder: Path, jars: Sequence[Path], *, creates_topics: bool = True, heap_mb: int = 384) -> None:
+    def __init__(
+        self, folder: Path, jars: Sequence[Path], *, creates_topics: bool = True, login: bool = False, heap_mb: int = 384
+    ) -> None:
         self._folder, self._creates, self._heap_mb = folder, creates_topics, heap_mb
+        self.password = secrets.token_urlsafe(18) if login else ""
         self._classpath = os.pathsep.join(f"{path}/*" for path in jars)
         self._found = any(True for path in jars for _ in path.glob("kafka_*.jar"))
         self.port, self._controller_port = free_port(), free_port()
@@ -68,8 +80,10 @@ class KafkaServer:
 
     @property
     def url(self) -> str:
-        """``kafka://127.0.0.1:<port>``."""
-        return f"kafka://{self.address}"
+        """``kafka://127.0.0.1:<port>``, with its login where it wants one."""
+        if not self.password:
+            return f"kafka://{self.address}"
+        return f"kafka://tradepit:{self.password}@{self.address}?security.protocol=SASL_PLAINTEXT"
 
     @property
     def data(self) -> Path:
@@ -89,14 +103,15 @@ class KafkaServer:
             raise Unavailable("Apache Kafka is not installed: it needs Java 17 and its jars; `make servers` brings both")
         self._folder.mkdir(parents=True, exist_ok=True)
         config = self._folder / "server.properties"
-        config.write_text(
-            _CONFIG.format(
-                port=self.port,
-                controller_port=self._controller_port,
-                data=self.data,
-                creates=str(self._creates).lower(),
-            )
+        config.touch(mode=0o600)
+        text = _CONFIG.format(
+            protocol="SASL_PLAINTEXT" if self.password else "PLAINTEXT",
+            port=self.port,
+            controller_port=self._controller_port,
+            data=self.data,
+            creates=str(self._creates).lower(),
         )
+        config.write_text(text + (_LOGIN.format(password=self.password) if self.password else ""))
         with self.log_path.open("ab") as log:
             if not self.data.exists():
                 cluster = secrets.token_urlsafe(16)
