@@ -327,6 +327,13 @@ def _trade_executor(wiring: Wiring, instance: str, number: int, on_failure: OnFa
     )
 
 
+def _alert_relay(wiring: Wiring, instance: str, number: int, on_failure: OnFailure) -> Service:
+    del number, on_failure
+    from tradepit.services.alert_relay import AlertRelay  # noqa: PLC0415 - only its own process needs it
+
+    return AlertRelay(wiring.bus(), wiring.platform_bus(), wiring.clock, instance)
+
+
 def _route(channel: Channel, queue: str) -> QueueRoute:
     """A channel that lives under the house's own names, as a worker at a queue wants it told."""
     return QueueRoute(channel=channel, exchange="", exchange_type="direct", queue=queue, bindings=(), routing_key="")
@@ -347,6 +354,7 @@ _MAKERS: dict[str, Callable[[Wiring, str, int, OnFailure], Service]] = {
     data_api.MARKET_CACHE: _market_cache,
     data_api.DATA_API: _data_api,
     platform.TRADE_EXECUTOR: _trade_executor,
+    platform.ALERT_RELAY: _alert_relay,
     powerscreen.PRODUCER: _powerscreen_producer,
     powerscreen.CONSUMER: _powerscreen_consumer,
     wire.BOT_RUNNER: _bot_runner,

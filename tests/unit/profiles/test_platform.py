@@ -8,9 +8,10 @@ from tradepit.wire.simulator import BOT_RUNNER, EXECUTION_ALGO, ORDER_MANAGEMENT
 
 def test_it_has_what_the_document_draws() -> None:
     roles = {role.name: role for role in platform.ROLES}
-    assert len(roles) == len(platform.ROLES) == len(pit.ROLES) + len(powerscreen.ROLES)
+    assert len(roles) == len(platform.ROLES) == len(pit.ROLES) + len(powerscreen.ROLES) + 1
     for name in (
         contract.TRADE_EXECUTOR,
+        contract.ALERT_RELAY,
         ORDER_MANAGEMENT,
         RISK_API,
         DATA_API,
