@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import nats
 import pytest
 import redis
 from confluent_kafka import Consumer, Producer
@@ -223,6 +224,8 @@ async def test_the_how_to_starts_a_platform_on_which_bots_trade_over_kafka(tmp_p
             await outside.wait(lambda: filled("first") == 3 and filled("mine") == 1)
             sent = {intent["intent_id"]: intent["sequence"] for intent in outside.intents}
             assert sorted(sent.values()) == list(range(1, len(sent) + 1))
+            await _raise_alert(tmp_path)
+            await outside.wait(lambda: any(alert["alert_id"] == "of-a-monitor" for alert in outside.alerts))
             outside.raw("bot.commands.first", b'{"type": "STOP", "timeout_ms": 20000}')
             async with asyncio.timeout(PATIENCE_S):
                 while _phase(cache) != "stopped":
@@ -230,6 +233,17 @@ async def test_the_how_to_starts_a_platform_on_which_bots_trade_over_kafka(tmp_p
                     await asyncio.sleep(0.1)
         code, verdict = await _tradepit(tmp_path, "verify", "platform")
         assert code == 0, verdict
+
+
+async def _raise_alert(folder: Path) -> None:
+    """As a risk monitor does, on the house's own bus, whose address is in the note of the running house."""
+    url = re.findall(r"^bus: (nats://\S+)$", (folder / ".tradepit" / "running.yaml").read_text(), re.MULTILINE)[0]
+    told = {
+        "alert_id": "of-a-monitor", "account": "A1", "rule": "loss", "scope": "account", "severity": "WARNING", "limit": 100,
+        "value": 90, "trading_day": 20250106, "datetime": "2025-01-06T10:00:00Z", "instance": "risk-monitor-1",
+    }  # fmt: skip
+    async with await nats.connect(url) as client:
+        await client.publish("risk.alerts.A1", json.dumps(told).encode())
 
 
 def _phase(cache: redis.Redis) -> str:
