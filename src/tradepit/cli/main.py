@@ -177,7 +177,7 @@ def diff_env(*, config: Config = None, json: Json = False) -> int:
 
 @app.command
 def bench(
-    what: Literal["match", "backtest", "risk", "order", "events", "failover", "bots", "scale", "tq", "all"] = "all",
+    what: Literal["match", "backtest", "risk", "order", "events", "failover", "bots", "scale", "data", "tq", "all"] = "all",
     *,
     kills: int = 50,
     load: float | None = None,
@@ -188,7 +188,7 @@ def bench(
     accounts: int = 20,
     json: Json = False,
 ) -> int:
-    """Measure matching, backtests, the risk review, the order path, events, failover, bots or the broker connect, most beside a peer.
+    """Measure matching, backtests, the risk review, the order path, events, failover, bots, Data API or broker connect, most beside a peer.
 
     ``all`` leaves out ``tq``, which needs RabbitMQ, Valkey or Redis, and PostgreSQL installed. LOAD is orders a second: 100 for
     ``failover``, 50 for ``tq``, one for each of the BOTS on ACCOUNTS of ``bots`` unless told; ``scale`` goes from 1 to 1,000

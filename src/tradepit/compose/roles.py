@@ -34,7 +34,7 @@ from tradepit.trading.calendar.trading_calendar import load_calendar
 from tradepit.trading.matching.commands import Command, ListInstrument, OpenAccount
 from tradepit.trading.model.errors import ConfigError
 from tradepit.trading.risk.rules import load_rules
-from tradepit.wire import platform, powerscreen
+from tradepit.wire import data_api, platform, powerscreen
 from tradepit.wire import simulator as wire
 from tradepit.wire.queues import QueueRoute
 
@@ -189,6 +189,42 @@ def _monitor_api(wiring: Wiring, instance: str, number: int, on_failure: OnFailu
     return MonitorApi(wiring.bus(), wiring.clock, host=monitor.host, port=monitor.port, instance=instance)
 
 
+def _market_cache(wiring: Wiring, instance: str, number: int, on_failure: OnFailure) -> Service:
+    del number
+    from tradepit.services.market_cache import MarketCache  # noqa: PLC0415 - only its own process needs it
+
+    _check_series_shared(wiring)
+    return MarketCache(
+        wiring.bus(),
+        wiring.series(),
+        wiring.cache(),
+        wiring.clock,
+        wiring.exchange_clock(),
+        wiring.settings.market_cache,
+        instance,
+        on_failure,
+    )
+
+
+def _data_api(wiring: Wiring, instance: str, number: int, on_failure: OnFailure) -> Service:
+    del number, on_failure
+    from tradepit.compose.data_api import make_data_api  # noqa: PLC0415 - a web server is heavy
+
+    _check_series_shared(wiring)
+    return make_data_api(wiring, instance)
+
+
+def _check_series_shared(wiring: Wiring) -> None:
+    """Without Redis the hot window is in one process's memory: who writes it and who reads it must live there together."""
+    on_redis = wiring.settings.cache.startswith(("redis:", "rediss:"))
+    here = {instance.rpartition("-")[0] for instance in wiring.instances}
+    if not on_redis and here and not {data_api.MARKET_CACHE, data_api.DATA_API} <= here:
+        raise ConfigError(
+            f"without Redis the hot window is in memory: run {data_api.MARKET_CACHE} and {data_api.DATA_API} in one process",
+            cache=wiring.settings.cache,
+        )
+
+
 def _risk_api(wiring: Wiring, instance: str, number: int, on_failure: OnFailure) -> Service:
     del number, on_failure
     from tradepit.runtime.risk_client import RiskClient  # noqa: PLC0415 - only its own process needs it
@@ -308,6 +344,8 @@ _MAKERS: dict[str, Callable[[Wiring, str, int, OnFailure], Service]] = {
     wire.RISK_API: _risk_api,
     wire.TRADING_AGENTS: _trading_agents,
     wire.DIFF_FRONT: _diff_front,
+    data_api.MARKET_CACHE: _market_cache,
+    data_api.DATA_API: _data_api,
     platform.TRADE_EXECUTOR: _trade_executor,
     powerscreen.PRODUCER: _powerscreen_producer,
     powerscreen.CONSUMER: _powerscreen_consumer,

@@ -1,6 +1,7 @@
 """Profile ``simulator``: the trading simulator's roles, each instance in a process of its own, as in a cluster."""
 
 from tradepit.profiles.role import Role
+from tradepit.wire import data_api
 from tradepit.wire import simulator as wire
 
 _ORDER_METHODS = (
@@ -137,6 +138,21 @@ ROLES = (
         process="diff",
         purpose="the exchange in TqSDK's own protocol, so that an unmodified TqSDK trades here",
         consumes=(wire.BROKER_REPORTS, wire.MARKET_DEPTH, wire.MARKET_TICK),
+        on_request=True,
+    ),
+    Role(
+        name=data_api.MARKET_CACHE,
+        replicas=1,
+        process="data",
+        purpose="every tick into the cache's hot window, with bars of seconds and minutes",
+        consumes=(wire.MARKET_DEPTH, wire.MARKET_PHASE, wire.MARKET_TICK),
+        on_request=True,
+    ),
+    Role(
+        name=data_api.DATA_API,
+        replicas=1,
+        process="data",
+        purpose="the market over HTTP: snapshots, ticks of the hot window, bars",
         on_request=True,
     ),
     Role(
