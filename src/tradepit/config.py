@@ -117,6 +117,13 @@ class MonitorSettings(_Settings, frozen=True, kw_only=True):
     port: Annotated[int, msgspec.Meta(ge=0, le=65_535)] = 8800
 
 
+class RiskApiSettings(_Settings, frozen=True, kw_only=True):
+    """The risk door over HTTP, on this machine alone: it has no authentication. Port 0 takes any free one."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, msgspec.Meta(ge=0, le=65_535)] = 8801
+
+
 class DiffSettings(_Settings, frozen=True, kw_only=True):
     """The DIFF front, where an unmodified TqSDK trades. Loopback only unless there are ``users``; port 0 takes any free one.
 
@@ -292,6 +299,7 @@ class Settings(_Settings, frozen=True, kw_only=True):
     data_api: DataApiSettings = DataApiSettings()
     bots: BotsSettings = BotsSettings()
     monitor: MonitorSettings = MonitorSettings()
+    risk_api: RiskApiSettings = RiskApiSettings()
     diff: DiffSettings = DiffSettings()
     tq: TqSettings = TqSettings()
     powerscreen: PowerScreenSettings = PowerScreenSettings()

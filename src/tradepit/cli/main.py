@@ -15,6 +15,7 @@ from tradepit.cli.bot_commands import bot
 from tradepit.cli.exits import Exit
 from tradepit.cli.house_settings import settings_and_secrets, settings_of
 from tradepit.cli.output import fail
+from tradepit.cli.risk_commands import risk
 from tradepit.config import load
 from tradepit.trading.model.errors import TradepitError
 
@@ -22,6 +23,7 @@ app = App(name="tradepit", help="A futures trading house in one package.", versi
 app.command(roles_command.roles)
 app.command(roles_command.contracts)
 app.command(bot)
+app.command(risk)
 
 Config = Annotated[Path | None, Parameter(name=["--config", "-c"], help="Settings file (YAML).")]
 Json = Annotated[bool, Parameter(name="--json", negative="", help="One JSON document instead of tables.")]

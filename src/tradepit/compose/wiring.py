@@ -36,6 +36,7 @@ from tradepit.ports.store import Store
 from tradepit.ports.timeline import Timeline
 from tradepit.profiles import tq as profile_tq
 from tradepit.runtime.clock import ShiftedClock, SystemClock
+from tradepit.runtime.halt_box import HaltBox
 from tradepit.runtime.order_client import OrderClient
 from tradepit.runtime.secret_references import ReferredEnvironment, SecretReference
 from tradepit.runtime.tick_clock import TickClock
@@ -113,6 +114,10 @@ class Wiring:
             again = name == "events" or not synced
             return FileJournal(self.settings.folder / "journals" / name, sync="os" if again else sync)
         raise ConfigError("journal must be file, file?sync=os, jetstream or memory", journal=self.settings.journal)
+
+    def halts(self) -> HaltBox:
+        """The folder in which halts wait for whoever leads order management on this data folder."""
+        return HaltBox(self.settings.folder / "halts")
 
     def lease(self, name: str) -> Lease:
         """The lease called ``name``."""

@@ -8,6 +8,7 @@ _ORDER_METHODS = (
     "buy",
     "sell",
     "place",
+    "place_all",
     "cancel",
     "algo_order",
     "orders",
@@ -17,6 +18,7 @@ _ORDER_METHODS = (
     "set_limits",
     "get_limits",
     "evaluate",
+    "audit",
     "status",
 )
 _GATEWAY_METHODS = (
@@ -122,6 +124,13 @@ ROLES = (
         process="monitor",
         purpose="instances, leader, health and metrics over HTTP",
         consumes=(wire.HEARTBEAT,),
+    ),
+    Role(
+        name=wire.RISK_API,
+        replicas=1,
+        process="risk-door",
+        purpose="limits, kill switch and audit over HTTP; halts hold even while nobody else answers",
+        on_request=True,
     ),
     Role(
         name=wire.DIFF_FRONT,

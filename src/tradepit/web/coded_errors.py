@@ -1,5 +1,6 @@
 """Errors as every door tells them: an ``ErrorReply`` with a stable code, never a traceback."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from litestar import Request, Response
@@ -39,11 +40,16 @@ def _status(error: RequestRefused) -> int:
 
 def _failed(request: AnyRequest, error: TradepitError) -> Response[ErrorReply]:
     del request
-    details = {key: str(value)[:200] for key, value in error.details.items()}
-    reply = ErrorReply(error=error.reason_code, message=error.message, details=details)
-    if isinstance(error, RequestRefused):
-        return Response(reply, status_code=_status(error), headers=_HEADERS)
-    return Response(reply, status_code=503, headers=_HEADERS)
+    return tell(error, details=error.details)
+
+
+def tell(error: TradepitError, *, details: Mapping[str, object], status_code: int | None = None) -> Response[ErrorReply]:
+    """The answer to a request that failed with ``error``: 4xx for what was refused, 503 for what may work later, or as told."""
+    told = {str(key): str(value)[:200] for key, value in details.items()}
+    reply = ErrorReply(error=error.reason_code, message=error.message, details=told)
+    if status_code is None:
+        status_code = _status(error) if isinstance(error, RequestRefused) else 503
+    return Response(reply, status_code=status_code, headers=_HEADERS)
 
 
 def _crashed(request: AnyRequest, error: Exception) -> Response[ErrorReply]:

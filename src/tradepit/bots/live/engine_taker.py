@@ -85,7 +85,7 @@ class EngineTaker:
                 return {"success": True, "client_order_id": client_order_id}
         raise OutcomeUnknown(client_order_id=client_order_id)
 
-    async def cancel(self, *, account: str, client_order_id: str = "", orderid: str = "") -> dict[str, object]:  # noqa: ARG002
+    async def cancel(self, *, account: str, client_order_id: str = "", orderid: str = "") -> dict[str, object]:  # noqa: ARG002 - as above
         """Publish a cancel; what it did is told by the exchange's reports. Raises Unavailable."""
         await self._engine.cancel(client_order_id)
         return {"success": True, "client_order_id": client_order_id}
