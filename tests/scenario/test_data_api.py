@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -206,6 +207,11 @@ async def test_without_the_module_it_is_the_same(tmp_path: Path, cache: str) -> 
             await check_what_was_told(asked, ticks)
             _, listed, _ = await asked.get("/v1/instruments")
             assert [row["symbol"] for row in listed["instruments"]] == ["IF2501", "IC2501"]
+            # Told to stop it stops, and everything was in order.
+            data = house.house.members[house.house.process_of("data-api-1")].process
+            house.kill("data-api-1", signal.SIGTERM)
+            assert data is not None
+            assert await asyncio.to_thread(data.wait, 15) == 0
 
 
 _LOOKER = '''
