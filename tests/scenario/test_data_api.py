@@ -207,6 +207,14 @@ async def test_without_the_module_it_is_the_same(tmp_path: Path, cache: str) -> 
             await check_what_was_told(asked, ticks)
             _, listed, _ = await asked.get("/v1/instruments")
             assert [row["symbol"] for row in listed["instruments"]] == ["IF2501", "IC2501"]
+            if cache == "plain":
+                # A server that stands still is no reason to wait for ever.
+                server.pause()
+                status, body, _ = await asked.get("/v1/snapshots/IF2501")
+                assert (status, body["error"]) == (503, "TIMEOUT")
+                server.resume()
+                await asked.until("/readyz", lambda status, _: status == 200, "the cache to be back")
+                await check_what_was_told(asked, ticks)
             # Told to stop it stops, and everything was in order.
             data = house.house.members[house.house.process_of("data-api-1")].process
             house.kill("data-api-1", signal.SIGTERM)
