@@ -66,7 +66,7 @@ def test_answers_that_settle_nothing_are_no_refusals(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("status", "taken"), [("acknowledged", True), ("published", False)])
 def test_an_intent_that_is_on_its_way_is_promised_and_not_accepted(tmp_path: Path, status: str, taken: bool) -> None:
-    reply = {"client_order_id": "c1", "account": "A1", "reply": {"success": True, "status": status}}
+    reply: dict[str, object] = {"client_order_id": "c1", "account": "A1", "reply": {"success": True, "status": status}}
     client = read_intent_logs([write(tmp_path / "a.jsonl", reply)], {})[Key("A1", "c1")]
     assert (client.promised, client.taken, client.accepted) == (True, taken, False)
 
