@@ -9,7 +9,7 @@ from loguru import logger
 from tradepit.ports.bus import Bus, Message, Subscription
 from tradepit.ports.cache import Cache
 from tradepit.ports.clock import Clock
-from tradepit.ports.series import SeriesCache
+from tradepit.ports.series import MOST_MS, SeriesCache
 from tradepit.runtime.service import Health
 from tradepit.runtime.tasks import TaskGroup
 from tradepit.runtime.tick_row import MAX_TICK_BYTES, read_row
@@ -44,7 +44,7 @@ class MarketCache:
     forgotten (which is looked for), is written again from the ticks held here; all of it may be written twice. The newest tick
     that was *received* is what the cache tells: an earlier run's later instants do not stand in its way.
 
-    ``time`` is the exchange's.
+    ``time`` is the exchange's; None where ticks are what drives it, and none can be ahead.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class MarketCache:
         series: SeriesCache,
         cache: Cache,
         clock: Clock,
-        time: Clock,
+        time: Clock | None,
         settings: MarketCacheSettings,
         instance: str,
         on_failure: Callable[[BaseException], None] | None = None,
@@ -164,7 +164,8 @@ class MarketCache:
         logger.debug("{}: {} is refused: {}", self._instance, message.subject, error)
 
     def _in_time(self, tick: HotTick) -> HotTick:
-        if not 0 <= tick.at_ms <= self._time.now_ns() // 1_000_000 + self._settings.ahead_s * 1_000:
+        latest_ms = MOST_MS if self._time is None else self._time.now_ns() // 1_000_000 + int(self._settings.ahead_s * 1_000)
+        if not 0 <= tick.at_ms <= latest_ms:
             raise BadRequest("the tick is dated before its time", at_ms=tick.at_ms)
         return tick
 
