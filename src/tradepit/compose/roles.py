@@ -199,7 +199,7 @@ def _market_cache(wiring: Wiring, instance: str, number: int, on_failure: OnFail
         wiring.series(),
         wiring.cache(),
         wiring.clock,
-        wiring.exchange_clock(),
+        wiring.exchange_clock() if wiring.settings.exchange.time == "clock" else None,
         wiring.settings.market_cache,
         instance,
         on_failure,
