@@ -189,18 +189,19 @@ def bench(
     logins: Literal["shared", "separate"] = "shared",
     bots: int = 50,
     accounts: int = 20,
+    profile: Literal["pit", "platform"] = "pit",
     json: Json = False,
 ) -> int:
     """Measure matching, backtests, the risk review, the order path, events, failover, bots, Data API or broker connect, most beside a peer.
 
     ``all`` leaves out ``tq``, which needs RabbitMQ, Valkey or Redis, and PostgreSQL installed. LOAD is orders a second: 100 for
-    ``failover``, 50 for ``tq``, one for each of the BOTS on ACCOUNTS of ``bots`` unless told; ``scale`` goes from 1 to 1,000
-    bots. LOGINS of ``tq``: the five services that log in share one process and login, or each
-    of the eight services has a process of its own.
+    ``failover``, 50 for ``tq``, one for each of the BOTS on ACCOUNTS of ``bots`` unless told; ``scale`` goes from 1 to 1,000 bots.
+    PROFILE of ``bots``: the embedded server alone, or a private Kafka, Valkey and PostgreSQL. LOGINS of ``tq``: the five services
+    that log in share one process and login, or each of the eight services has a process of its own.
     """
     from tradepit.cli.bench.command import BotLoad, run_bench  # noqa: PLC0415 - each command loads only what it needs
 
-    many = BotLoad(bots=bots, accounts=accounts)
+    many = BotLoad(bots=bots, accounts=accounts, profile=profile)
     return run_bench(what, kills=kills, load=load, seconds=seconds, journal=journal, logins=logins, many=many, json=json)
 
 
