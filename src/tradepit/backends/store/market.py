@@ -1,0 +1,193 @@
+"""The market's records in a SQL database: ticks and bars, on SQLite and PostgreSQL, partitioned by day or a hypertable there."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from tradepit.backends.store.migrated import MigratedDatabase
+from tradepit.backends.store.record_steps import RECORD_STEPS
+from tradepit.backends.store.record_tables import BARS, PLACES, TICKS
+from tradepit.backends.store.tick_days import TickDays
+from tradepit.backends.store.tick_rows import bar_of, put_bars, put_ticks, tick_of
+from tradepit.ports.market_records import KeptTicks, MarketTable, Place
+from tradepit.ports.store import SchemaStatus
+from tradepit.trading.model.errors import BadRequest
+from tradepit.trading.records.bars import LENGTHS_NS, Bar, BarLength, bars_of_bars, bars_of_ticks, start_of
+from tradepit.trading.records.tick_record import TickRecord, is_later, one_of_each, with_volumes
+
+_SLICE = 10_000
+_MAX_NS = 2**63 - 1
+_MINUTE_NS = LENGTHS_NS["1m"]
+
+
+class SqlMarketRecords:
+    """One member's view of a database; any number of them may read, and write different symbols, at once.
+
+    ``migrates``: ``connect`` may change the tables.
+    """
+
+    def __init__(self, url: str, *, migrates: bool = True, timeout_s: float = 5.0) -> None:
+        self._database = MigratedDatabase(url, RECORD_STEPS, migrates=migrates, timeout_s=timeout_s)
+        self._days = TickDays()
+
+    async def connect(self) -> None:
+        await self._database.connect()
+        await self._database.read(self._days.look)
+
+    async def schema(self) -> SchemaStatus:
+        """Which revision the tables are of. Works before ``connect``; changes nothing."""
+        return await self._database.schema()
+
+    async def migrate(self) -> SchemaStatus:
+        """Bring the tables up to date. Works before ``connect``."""
+        return await self._database.migrate()
+
+    async def keep(self, ticks: Sequence[TickRecord], places: Mapping[str, Place] | None = None) -> KeptTicks:
+        told = one_of_each(map(_check, ticks))
+        by_symbol: dict[str, list[TickRecord]] = {}
+        for tick in told.values():
+            by_symbol.setdefault(tick.symbol, []).append(tick)
+
+        async def work(connection: AsyncConnection) -> KeptTicks:
+            await self._days.prepare(connection, (tick.time_ns for tick in told.values()))
+            changed = 0
+            for symbol in sorted(by_symbol):
+                changed += await _keep_symbol(connection, by_symbol[symbol])
+            await _keep_places(connection, places or {})
+            return KeptTicks(changed=changed, unchanged=len(told) - changed)
+
+        return await self._database.write(work)
+
+    async def places(self) -> dict[str, Place]:
+        async def work(connection: AsyncConnection) -> dict[str, Place]:
+            return {row.symbol: (row.run, row.sequence) for row in await connection.execute(sa.select(PLACES))}
+
+        return await self._database.read(work)
+
+    async def ticks(self, symbol: str, start_ns: int, end_ns: int, *, limit: int = 0) -> list[TickRecord]:
+        query = _ticks(symbol).where(TICKS.c.ts >= _whole(start_ns), TICKS.c.ts < _whole(end_ns)).order_by(TICKS.c.ts)
+        return await self._find_ticks(query.limit(limit) if limit else query)
+
+    async def bars(self, symbol: str, length: BarLength, start_ns: int, end_ns: int) -> list[Bar]:
+        return await self._database.read(lambda connection: _bars(connection, symbol, length, start_ns, end_ns))
+
+    async def latest(self, symbol: str) -> TickRecord | None:
+        found = await self._find_ticks(_ticks(symbol).order_by(TICKS.c.ts.desc()).limit(1))
+        return found[0] if found else None
+
+    async def newest_ns(self) -> int:
+        async def work(connection: AsyncConnection) -> int:
+            newest = (await connection.execute(sa.select(sa.func.max(TICKS.c.ts)))).scalar()
+            return newest or 0
+
+        return await self._database.read(work)
+
+    async def drop_before(self, table: MarketTable, instant_ns: int) -> int:
+        if table == "ticks" and self._days.whole_days:
+            return await self._database.write(lambda connection: self._days.drop_before(connection, instant_ns))
+        rows = TICKS if table == "ticks" else BARS["1s" if table == "bars_1s" else "1m"]
+        return await self._database.write(lambda connection: delete_slice(connection, rows, rows.c.ts < instant_ns, rows.c.ts))
+
+    async def close(self) -> None:
+        await self._database.close()
+
+    async def _find_ticks(self, query: sa.Select[Any]) -> list[TickRecord]:
+        async def work(connection: AsyncConnection) -> list[TickRecord]:
+            return [tick_of(row) for row in await connection.execute(query)]
+
+        return await self._database.read(work)
+
+
+async def delete_slice(
+    connection: AsyncConnection, table: sa.Table, condition: sa.ColumnElement[bool], order: sa.Column[Any]
+) -> int:
+    """Delete the oldest rows of those that meet the condition, at most some thousands; how many."""
+    key = list(table.primary_key)
+    oldest = sa.select(*key).where(condition).order_by(order).limit(_SLICE)
+    return (await connection.execute(sa.delete(table).where(sa.tuple_(*key).in_(oldest)))).rowcount
+
+
+async def _keep_symbol(connection: AsyncConnection, told: list[TickRecord]) -> int:
+    """Merge ticks of one symbol, in the order of time, into those that are there; how many rows say something new."""
+    first_ns, last_ns = told[0].time_ns, told[-1].time_ns
+    known, former = await _around(connection, told[0].symbol, first_ns, last_ns)
+    merged = {tick.time_ns: tick for tick in known}
+    news: set[int] = set()
+    for tick in told:
+        before = merged.get(tick.time_ns)
+        if before is None or is_later(tick, before):
+            merged[tick.time_ns] = tick
+            news.add(tick.time_ns)
+    if not news:
+        return 0
+    ordered = with_volumes((merged[time_ns] for time_ns in sorted(merged)), former)
+    rows = {tick.time_ns: tick for tick in known}
+    changed = [tick for tick in ordered if rows.get(tick.time_ns) != tick]
+    await put_ticks(connection, changed)
+    await _keep_bars(connection, ordered, changed)
+    return len(news)
+
+
+async def _around(
+    connection: AsyncConnection, symbol: str, first_ns: int, last_ns: int
+) -> tuple[list[TickRecord], TickRecord | None]:
+    """What is known of the whole seconds of ``first_ns`` to ``last_ns`` and of the next tick's, and the tick before all that."""
+    following = await _one(connection, _ticks(symbol).where(TICKS.c.ts > last_ns).order_by(TICKS.c.ts).limit(1))
+    end_ns = following.time_ns if following is not None else last_ns
+    start_ns, end_ns = start_of(first_ns, "1s"), start_of(end_ns, "1s") + LENGTHS_NS["1s"]
+    within = _ticks(symbol).where(TICKS.c.ts >= start_ns, TICKS.c.ts < end_ns).order_by(TICKS.c.ts)
+    known = [tick_of(row) for row in await connection.execute(within)]
+    former = await _one(connection, _ticks(symbol).where(TICKS.c.ts < start_ns).order_by(TICKS.c.ts.desc()).limit(1))
+    return known, former
+
+
+async def _keep_bars(connection: AsyncConnection, ticks: list[TickRecord], changed: list[TickRecord]) -> None:
+    """Make the bars of all that changed anew: of seconds from the ticks, of minutes from the seconds."""
+    seconds = {start_of(tick.time_ns, "1s") for tick in changed}
+    touched = [tick for tick in ticks if start_of(tick.time_ns, "1s") in seconds]
+    await put_bars(connection, "1s", bars_of_ticks(touched, "1s"))
+    minutes = {start_of(second, "1m") for second in seconds}
+    shorter = await _bars(connection, changed[0].symbol, "1s", min(minutes), max(minutes) + _MINUTE_NS)
+    await put_bars(connection, "1m", bars_of_bars((bar for bar in shorter if start_of(bar.start_ns, "1m") in minutes), "1m"))
+
+
+async def _keep_places(connection: AsyncConnection, places: Mapping[str, Place]) -> None:
+    if not places:
+        return
+    insert = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(PLACES)
+    rows = [{"symbol": symbol, "run": run, "sequence": number} for symbol, (run, number) in sorted(places.items())]
+    put = insert.on_conflict_do_update(
+        index_elements=[PLACES.c.symbol], set_={"run": insert.excluded.run, "sequence": insert.excluded.sequence}
+    )
+    await connection.execute(put, rows)
+
+
+async def _bars(connection: AsyncConnection, symbol: str, length: BarLength, start_ns: int, end_ns: int) -> list[Bar]:
+    table = BARS[length]
+    within = (table.c.symbol == symbol, table.c.ts >= _whole(start_ns), table.c.ts < _whole(end_ns))
+    query = sa.select(table).where(*within).order_by(table.c.ts)
+    return [bar_of(row) for row in await connection.execute(query)]
+
+
+async def _one(connection: AsyncConnection, query: sa.Select[Any]) -> TickRecord | None:
+    row = (await connection.execute(query)).first()
+    return tick_of(row) if row is not None else None
+
+
+def _ticks(symbol: str) -> sa.Select[Any]:
+    return sa.select(TICKS).where(TICKS.c.symbol == symbol)
+
+
+def _whole(time_ns: int) -> int:
+    """The first whole microsecond from an instant on."""
+    return -(-time_ns // 1_000) * 1_000
+
+
+def _check(tick: TickRecord) -> TickRecord:
+    """The tick itself when every store can keep it, its instant in whole microseconds. Raises BadRequest."""
+    if not 0 < tick.time_ns <= _MAX_NS or tick.time_ns % 1_000:
+        raise BadRequest("a tick's instant must be in whole microseconds", symbol=tick.symbol, time_ns=tick.time_ns)
+    return tick
