@@ -14,6 +14,7 @@ from tradepit.runtime.order_client import RetryPolicy
 from tradepit.runtime.single_active import LeaseTiming
 from tradepit.services.gateway_settings import GatewaySettings
 from tradepit.services.powerscreen_settings import PowerScreenSettings
+from tradepit.services.record_settings import RecordSettings
 from tradepit.services.tq_settings import TqServiceSettings
 from tradepit.services.trading_agents import AgentRow
 from tradepit.trading.model.errors import ConfigError
@@ -260,7 +261,7 @@ class Settings(_Settings, frozen=True, kw_only=True):
     ``bus``: ``nats://host:port``, ``amqp://user:password@host:port/vhost`` (RabbitMQ, extra ``rabbitmq``; then ``lease`` and
     ``cache`` cannot be ``nats``) or ``memory://``. ``journal``: ``file`` (in ``data_dir``, fsync), ``file?sync=os``, ``jetstream``
     (on the bus's server) or ``memory``. ``lease`` and ``cache``: ``nats`` (on the bus's server) or ``memory``; ``cache`` also
-    ``redis://user:password@host:port/database``. ``store``, where orders become rows for other programs:
+    ``redis://user:password@host:port/database``. ``store``, where orders, and ticks too, become rows for other programs:
     ``sqlite+aiosqlite:///file``, ``postgresql+asyncpg://user:password@host:port/database``, or empty for none;
     ``migrate_store``: whoever connects to it may bring its tables up to date. ``broker``: where order management sends orders,
     the house's own ``simulated`` exchange, ``tqsdk`` (China) or ``ssi`` (Vietnam).
@@ -274,6 +275,7 @@ class Settings(_Settings, frozen=True, kw_only=True):
     cache: str = "nats"
     store: str = ""
     migrate_store: bool = True
+    records: RecordSettings = RecordSettings()
     broker: Literal["simulated", "tqsdk", "ssi"] = "simulated"
     exchange: ExchangeSettings = ExchangeSettings()
     orders: OrderSettings = OrderSettings()

@@ -13,7 +13,7 @@ from tests.record_world import RecordWorld
 from tests.tick_records import DAY, TEN_NS, a_tick
 
 from tradepit.backends.store.market import SqlMarketRecords
-from tradepit.ports.market_records import KeptTicks
+from tradepit.ports.market_records import KeptTicks, StreamPlace
 from tradepit.trading.model.errors import BadRequest
 from tradepit.trading.records.bars import Bar
 from tradepit.trading.records.tick_record import TickRecord
@@ -60,6 +60,7 @@ MINUTES = [
     a_bar(0, "3900.2 3905.0 3899.6 3905.0", 21, 5), a_bar(60, "3904.0 3904.0 3904.0 3904.0", 1, 1),
     a_bar(120, "3890.0 3890.0 3890.0 3890.0", 18, 1),
 ]  # fmt: skip
+PLACES = {"IF2501": StreamPlace("R1", 7, STORY[-1].time_ns)}
 VOLUMES = [10, 4, 1, 0, 6, 1, 18]
 
 
@@ -72,11 +73,11 @@ async def check_story(records: SqlMarketRecords) -> None:
 
 async def test_ticks_become_rows_and_bars(world: RecordWorld) -> None:
     one, two = await world.join(), await world.join()
-    assert await one.keep(STORY, {"IF2501": ("R1", 7)}) == KeptTicks(changed=7, unchanged=0)
+    assert await one.keep(STORY, PLACES) == KeptTicks(changed=7, unchanged=0)
     await check_story(two)
     assert await two.latest("IF2501") == msgspec.structs.replace(STORY[-1], volume=18)
     assert (await two.latest("IC2501"), await two.newest_ns()) == (None, STORY[-1].time_ns)
-    assert await two.places() == {"IF2501": ("R1", 7)}
+    assert await two.places() == PLACES
     assert await two.ticks("IF2501", TEN_NS + 1, END_NS, limit=1) == [msgspec.structs.replace(STORY[1], volume=4)]
     assert await two.bars("IF2501", "1m", TEN_NS + 1, TEN_NS + 120_000_000_000) == MINUTES[1:2]
 
@@ -139,10 +140,11 @@ async def test_rows_of_other_programs_count_with_the_volume_they_tell(world: Rec
 async def test_symbols_do_not_meet(world: RecordWorld) -> None:
     records = await world.join()
     others = [msgspec.structs.replace(tick, symbol="IC2501", price=tick.price + 1) for tick in STORY]
-    await records.keep([*STORY, *others], {"IF2501": ("R1", 7), "IC2501": ("R1", 7)})
+    places = {"IC2501": StreamPlace("R1", 7, TEN_NS), **PLACES}
+    await records.keep([*STORY, *others], places)
     await check_story(records)
     assert len(await records.ticks("IC2501", TEN_NS, END_NS)) == 7
-    assert await records.places() == {"IC2501": ("R1", 7), "IF2501": ("R1", 7)}
+    assert await records.places() == places
 
 
 async def test_large_batches_of_many_days_are_kept_whole_and_dropped_by_age(world: RecordWorld) -> None:

@@ -30,7 +30,7 @@ from tradepit.trading.calendar.trading_calendar import load_calendar
 from tradepit.trading.matching.commands import Command, ListInstrument, OpenAccount
 from tradepit.trading.model.errors import ConfigError
 from tradepit.trading.risk.rules import load_rules
-from tradepit.wire import platform, powerscreen
+from tradepit.wire import platform, powerscreen, record_tables
 from tradepit.wire import simulator as wire
 from tradepit.wire.queues import QueueRoute
 
@@ -270,6 +270,25 @@ def _trade_executor(wiring: Wiring, instance: str, number: int, on_failure: OnFa
     )
 
 
+def _market_records(wiring: Wiring, instance: str, number: int, on_failure: OnFailure) -> Service:
+    del number
+    from tradepit.services.market_records import MarketRecordsWriter  # noqa: PLC0415 - only its own process needs it
+    from tradepit.services.record_gaps import RecordingFetch  # noqa: PLC0415 - likewise
+
+    bus, settings = wiring.bus(), wiring.settings
+    fetch = RecordingFetch(bus, settings.folder / "recordings")
+    return MarketRecordsWriter(
+        wiring.market_records(), bus, wiring.clock, settings.records, instance, fetch, on_failure=on_failure
+    )
+
+
+def _order_records(wiring: Wiring, instance: str, number: int, on_failure: OnFailure) -> Service:
+    del number
+    from tradepit.compose.records import make_order_records  # noqa: PLC0415 - only its own process needs it
+
+    return make_order_records(wiring, instance, on_failure)
+
+
 def _route(channel: Channel, queue: str) -> QueueRoute:
     """A channel that lives under the house's own names, as a worker at a queue wants it told."""
     return QueueRoute(channel=channel, exchange="", exchange_type="direct", queue=queue, bindings=(), routing_key="")
@@ -287,6 +306,8 @@ _MAKERS: dict[str, Callable[[Wiring, str, int, OnFailure], Service]] = {
     wire.TRADING_AGENTS: _trading_agents,
     wire.DIFF_FRONT: _diff_front,
     platform.TRADE_EXECUTOR: _trade_executor,
+    record_tables.MARKET_RECORDS: _market_records,
+    record_tables.ORDER_RECORDS: _order_records,
     powerscreen.PRODUCER: _powerscreen_producer,
     powerscreen.CONSUMER: _powerscreen_consumer,
     wire.BOT_RUNNER: _bot_runner,

@@ -31,9 +31,11 @@ from tradepit.ports.cache import Cache
 from tradepit.ports.clock import Clock
 from tradepit.ports.journal import Journal
 from tradepit.ports.lease import Lease
+from tradepit.ports.market_records import MarketRecords
 from tradepit.ports.series import SeriesCache
 from tradepit.ports.store import Store
 from tradepit.ports.timeline import Timeline
+from tradepit.ports.trading_records import TradingRecords
 from tradepit.profiles import tq as profile_tq
 from tradepit.runtime.clock import ShiftedClock, SystemClock
 from tradepit.runtime.order_client import OrderClient
@@ -164,11 +166,26 @@ class Wiring:
 
     def store(self) -> Store:
         """The store of the order tables. Its owner connects and closes it."""
-        if not self.settings.store:
-            raise ConfigError("no store is set: store must be sqlite+aiosqlite:///file or postgresql+asyncpg://…")
         with extra("sql"):
             from tradepit.backends.store.sql import SqlStore  # noqa: PLC0415 - an extra
-        return SqlStore(self.settings.store, migrates=self.settings.migrate_store)
+        return SqlStore(self._store_url(), migrates=self.settings.migrate_store)
+
+    def market_records(self) -> MarketRecords:
+        """The records of ticks and bars in the store. Their owner connects and closes them. Raises ConfigError."""
+        with extra("sql"):
+            from tradepit.backends.store.market import SqlMarketRecords  # noqa: PLC0415 - an extra
+        return SqlMarketRecords(self._store_url(), migrates=self.settings.migrate_store)
+
+    def trading_records(self) -> TradingRecords:
+        """The records of orders and all that follows from them in the store. Their owner connects and closes them. Raises ConfigError."""
+        with extra("sql"):
+            from tradepit.backends.store.trading import SqlTradingRecords  # noqa: PLC0415 - an extra
+        return SqlTradingRecords(self._store_url(), migrates=self.settings.migrate_store)
+
+    def _store_url(self) -> str:
+        if not self.settings.store:
+            raise ConfigError("no store is set: store must be sqlite+aiosqlite:///file or postgresql+asyncpg://…")
+        return self.settings.store
 
     @property
     def secrets(self) -> Mapping[str, str]:

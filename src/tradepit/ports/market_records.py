@@ -9,8 +9,14 @@ from tradepit.trading.records.bars import Bar, BarLength
 from tradepit.trading.records.tick_record import TickRecord
 
 MarketTable = Literal["ticks", "bars_1s", "bars_1m"]
-Place = tuple[str, int]
-"""Where a symbol's stream of ticks stands: its publisher's run, and the number within it."""
+
+
+class StreamPlace(msgspec.Struct, frozen=True):
+    """Where a symbol's stream of ticks stands: its publisher's run, the number within it, and that tick's instant (UTC ns)."""
+
+    run: str
+    sequence: int
+    time_ns: int
 
 
 class KeptTicks(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,14 +38,14 @@ class MarketRecords(Protocol):
         Raises Unavailable, and ConfigError when the tables are of another revision and may not be migrated.
         """
 
-    async def keep(self, ticks: Sequence[TickRecord], places: Mapping[str, Place] | None = None) -> KeptTicks:
+    async def keep(self, ticks: Sequence[TickRecord], places: Mapping[str, StreamPlace] | None = None) -> KeptTicks:
         """Keep ticks and the bars they change, all of it or nothing; ``places`` are kept with them, by symbol.
 
         The order in which ticks are told does not matter: volumes of the ticks around a late one, and the bars of its second and
         minute, are made anew. Raises BadRequest.
         """
 
-    async def places(self) -> dict[str, Place]:
+    async def places(self) -> dict[str, StreamPlace]:
         """Where each symbol's stream stood when its newest ticks were kept."""
 
     async def ticks(self, symbol: str, start_ns: int, end_ns: int, *, limit: int = 0) -> list[TickRecord]:

@@ -8,6 +8,9 @@ from typing import Literal
 
 import msgspec
 
+MARKET_RECORDS = "market-records"
+ORDER_RECORDS = "order-records"
+
 Kind = Literal["instant", "text", "number", "lots", "id", "json", "day", "entry", "flag"]
 Default = Literal["", "now", "new_id", "zero", "new", "false"]
 

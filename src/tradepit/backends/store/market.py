@@ -4,15 +4,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tradepit.backends.store.migrated import MigratedDatabase
+from tradepit.backends.store.put_rows import put_rows
 from tradepit.backends.store.record_steps import RECORD_STEPS
 from tradepit.backends.store.record_tables import BARS, PLACES, TICKS
 from tradepit.backends.store.tick_days import TickDays
 from tradepit.backends.store.tick_rows import bar_of, put_bars, put_ticks, tick_of
-from tradepit.ports.market_records import KeptTicks, MarketTable, Place
+from tradepit.ports.market_records import KeptTicks, MarketTable, StreamPlace
 from tradepit.ports.store import SchemaStatus
 from tradepit.trading.model.errors import BadRequest
 from tradepit.trading.records.bars import LENGTHS_NS, Bar, BarLength, bars_of_bars, bars_of_ticks, start_of
@@ -45,7 +45,7 @@ class SqlMarketRecords:
         """Bring the tables up to date. Works before ``connect``."""
         return await self._database.migrate()
 
-    async def keep(self, ticks: Sequence[TickRecord], places: Mapping[str, Place] | None = None) -> KeptTicks:
+    async def keep(self, ticks: Sequence[TickRecord], places: Mapping[str, StreamPlace] | None = None) -> KeptTicks:
         told = one_of_each(map(_check, ticks))
         by_symbol: dict[str, list[TickRecord]] = {}
         for tick in told.values():
@@ -61,9 +61,9 @@ class SqlMarketRecords:
 
         return await self._database.write(work)
 
-    async def places(self) -> dict[str, Place]:
-        async def work(connection: AsyncConnection) -> dict[str, Place]:
-            return {row.symbol: (row.run, row.sequence) for row in await connection.execute(sa.select(PLACES))}
+    async def places(self) -> dict[str, StreamPlace]:
+        async def work(connection: AsyncConnection) -> dict[str, StreamPlace]:
+            return {row.symbol: StreamPlace(row.run, row.sequence, row.ts) for row in await connection.execute(sa.select(PLACES))}
 
         return await self._database.read(work)
 
@@ -154,15 +154,14 @@ async def _keep_bars(connection: AsyncConnection, ticks: list[TickRecord], chang
     await put_bars(connection, "1m", bars_of_bars((bar for bar in shorter if start_of(bar.start_ns, "1m") in minutes), "1m"))
 
 
-async def _keep_places(connection: AsyncConnection, places: Mapping[str, Place]) -> None:
+async def _keep_places(connection: AsyncConnection, places: Mapping[str, StreamPlace]) -> None:
     if not places:
         return
-    insert = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(PLACES)
-    rows = [{"symbol": symbol, "run": run, "sequence": number} for symbol, (run, number) in sorted(places.items())]
-    put = insert.on_conflict_do_update(
-        index_elements=[PLACES.c.symbol], set_={"run": insert.excluded.run, "sequence": insert.excluded.sequence}
-    )
-    await connection.execute(put, rows)
+    rows = [
+        {"symbol": symbol, "run": place.run, "sequence": place.sequence, "ts": place.time_ns}
+        for symbol, place in sorted(places.items())
+    ]
+    await put_rows(connection, PLACES, rows)
 
 
 async def _bars(connection: AsyncConnection, symbol: str, length: BarLength, start_ns: int, end_ns: int) -> list[Bar]:

@@ -1,7 +1,6 @@
 """The tables of records as SQLAlchemy speaks of them: those of the wire contract, and beside them where their writers stand."""
 
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
@@ -97,6 +96,7 @@ PROGRESS = sa.Table(
     RECORDS,
     sa.Column("source", sa.Text(), primary_key=True),
     sa.Column("entry", sa.BigInteger(), nullable=False),
+    sa.Column("mark", sa.Text(), nullable=False),
     sa.Column("origin", sa.Text(), nullable=False),
 )
 PLACES = sa.Table(
@@ -105,9 +105,5 @@ PLACES = sa.Table(
     sa.Column("symbol", sa.Text(), primary_key=True),
     sa.Column("run", sa.Text(), nullable=False),
     sa.Column("sequence", sa.BigInteger(), nullable=False),
+    sa.Column("ts", Instant(), nullable=False),
 )
-
-
-def exact(value: object) -> Decimal:
-    """A number of a row that was not read through its column's type."""
-    return Decimal(str(value))

@@ -36,6 +36,7 @@ def upgrade() -> None:
         "record_progress",
         sa.Column("source", sa.Text(), primary_key=True),
         sa.Column("entry", sa.BigInteger(), nullable=False),
+        sa.Column("mark", sa.Text(), nullable=False),
         sa.Column("origin", sa.Text(), nullable=False),
     )
     op.create_table(
@@ -43,6 +44,7 @@ def upgrade() -> None:
         sa.Column("symbol", sa.Text(), primary_key=True),
         sa.Column("run", sa.Text(), nullable=False),
         sa.Column("sequence", sa.BigInteger(), nullable=False),
+        sa.Column("ts", _INSTANT, nullable=False),
     )
 
 
