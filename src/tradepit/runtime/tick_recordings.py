@@ -1,6 +1,7 @@
 """What the market recorder has written of a contract between two instants: from its Parquet segments, as records."""
 
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import polars as pl
 from tradepit.trading.records.tick_record import TickRecord
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_CHINA = timezone(timedelta(hours=8))
 _COLUMNS = (
     "datetime", "trading_day", "symbol", "exchange", "last_price", "volume", "open_interest", "bid_price_1", "bid_volume_1",
     "ask_price_1", "ask_volume_1",
@@ -23,19 +25,26 @@ def recorded_ticks(root: Path, symbol: str, after_ns: int, until_ns: int, most: 
     """
     after, until = (_EPOCH + timedelta(microseconds=time_ns // 1_000) for time_ns in (after_ns, until_ns))
     found: dict[int, TickRecord] = {}
-    for path in sorted(root.glob(f"*/{symbol}/*/part-*.parquet")):
-        try:
-            frame = pl.scan_parquet(path, glob=False).filter(
-                pl.col("datetime").dt.convert_time_zone("UTC").is_between(after, until, closed="right")
-            )
-            rows = frame.select(_COLUMNS).sort("datetime").head(most).collect().iter_rows(named=True)
-        except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError):
-            continue
-        for row in rows:
-            tick = _tick(row)
-            if tick is not None:
-                found.setdefault(tick.time_ns, tick)
+    # A trading day begins on its own date or earlier: days before that of ``after`` end before it.
+    first_day = f"{after.astimezone(_CHINA):%Y%m%d}"
+    for day in sorted({path.name for path in root.glob(f"*/{symbol}/*") if path.name >= first_day}):
+        for path in sorted(root.glob(f"*/{symbol}/{day}/part-*.parquet")):
+            found |= {tick.time_ns: tick for tick in _read(path, after, until, most)}
+        if len(found) >= most:
+            break
     return [found[time_ns] for time_ns in sorted(found)][:most]
+
+
+def _read(path: Path, after: datetime, until: datetime, most: int) -> Iterator[TickRecord]:
+    within = pl.col("datetime").dt.convert_time_zone("UTC").is_between(after, until, closed="right")
+    try:
+        rows = pl.scan_parquet(path, glob=False).filter(within).select(_COLUMNS).sort("datetime").head(most).collect()
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError):
+        return
+    for row in rows.iter_rows(named=True):
+        tick = _tick(row)
+        if tick is not None:
+            yield tick
 
 
 def _tick(row: dict[str, Any]) -> TickRecord | None:

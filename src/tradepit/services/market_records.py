@@ -29,8 +29,9 @@ _DAY_NS = 86_400_000_000_000
 class MarketRecordsWriter:
     """Ticks are best effort on the bus; their numbers tell which never came, and the market recorder's files have those too.
 
-    Where each contract's stream is whole up to is kept with its rows, so a writer that was killed knows what it has missed. While
-    the database is away ticks wait in memory, up to ``max_ticks`` of the settings; those beyond are fetched like all that is missed.
+    Where each contract's stream is whole up to is kept with its rows, so a writer that was killed knows what it has missed; of a
+    contract that the records know nothing of, all that was recorded is. While the database is away ticks wait in memory, up to
+    ``max_ticks`` of the settings; those beyond are fetched like all that is missed.
     """
 
     def __init__(
@@ -134,6 +135,8 @@ class MarketRecordsWriter:
             self._met[tick.symbol] = place
         if whole is not None and (missing or (first and seen.run != whole.run)):
             self._gaps.add(tick.symbol, whole.time_ns, tick.time_ns)
+        elif first and whole is None and self._connected:
+            self._want_past(tick.symbol, tick.time_ns)
         if len(self._waiting) >= self._settings.max_ticks:
             self.dropped += 1
             if whole is not None:
@@ -162,7 +165,10 @@ class MarketRecordsWriter:
         """Find out where the streams were whole up to, and what has been missed since."""
         await self._records.connect()
         self._newest_ns = max(self._newest_ns, await self._records.newest_ns())
-        for symbol, place in (await self._records.places()).items():
+        places = await self._records.places()
+        for symbol in self._met.keys() - places.keys():
+            self._want_past(symbol, self._met[symbol].time_ns)
+        for symbol, place in places.items():
             met = self._met.get(symbol)
             if met is None:
                 self._whole[symbol] = place
@@ -172,6 +178,12 @@ class MarketRecordsWriter:
                 self._whole[symbol] = place
         self._waiting = deque((tick, None if self._gaps.is_open(tick.symbol) else place) for tick, place in self._waiting)
         self._connected = True
+
+    def _want_past(self, symbol: str, until_ns: int) -> None:
+        """The records know nothing of a contract: what has been recorded of it before is fetched."""
+        if self._settings.fetch_past:
+            days = self._settings.ticks_days
+            self._gaps.add(symbol, until_ns - int(days * _DAY_NS) if days else 0, until_ns)
 
     async def _flush(self) -> None:
         """Write what has waited longest; it waits on when it cannot be written."""
