@@ -18,6 +18,7 @@ from tradepit.backends.journal.memory import MemoryJournal, MemoryJournalStore
 from tradepit.backends.secrets.env import EnvSecrets
 from tradepit.bots.live.parts import Parts
 from tradepit.bots.live.settings import BotRow, RunnerSettings
+from tradepit.bots.live.warm_up import RecentTicks
 from tradepit.runtime.exchange_desk import ExchangeDesk
 from tradepit.runtime.report_feed import ReportFeed
 from tradepit.services.bot_runner import BotRunner
@@ -249,7 +250,7 @@ class BotHouse:
                 journal=lambda name: MemoryJournal(self.journals.setdefault(name, MemoryJournalStore())),
                 room=room or (lambda bot_id: HereRoom()),
                 secrets=lambda mount: EnvSecrets(self.environment, {"broker": "BOT_SECRETS"}),
-                recordings=self.recordings,
+                recordings=RecentTicks(self.recordings, load_catalog(), self.clock) if self.recordings else None,
             )
 
         return BotRunner(self.bus, self.cache, rows, parts, lambda runner: NoDoor(), instance, self._is_idle)

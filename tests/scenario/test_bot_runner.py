@@ -16,7 +16,7 @@ from tests.house_under_test import HouseUnderTest, settings_of
 from tests.servers.ports import free_port
 
 _WANTED = 12
-_ONLY = ("trading-gateway", "order-management", "market-data")
+_ONLY = ("trading-gateway", "order-management", "market-data", "trade-executor")
 _BOT = '''
 from tradepit.bots import BotBase
 

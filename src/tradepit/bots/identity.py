@@ -39,6 +39,11 @@ def order_id(bot_id: str, account: str, sequence: int) -> str:
     return f"{order_prefix(bot_id, account)}{sequence}"
 
 
+def prefix_of(client_order_id: str) -> str:
+    """The prefix an id would have if it were that of a bot's order."""
+    return client_order_id[: client_order_id.rfind("-") + 1]
+
+
 def sequence_of(prefix: str, client_order_id: str) -> int:
     """Which order of the bot with this prefix it is, 0 when it is none of its."""
     number = client_order_id.removeprefix(prefix)

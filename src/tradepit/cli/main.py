@@ -175,24 +175,28 @@ def diff_env(*, config: Config = None, json: Json = False) -> int:
 
 @app.command
 def bench(
-    what: Literal["match", "backtest", "risk", "order", "events", "failover", "tq", "all"] = "all",
+    what: Literal["match", "backtest", "risk", "order", "events", "failover", "bots", "scale", "tq", "all"] = "all",
     *,
     kills: int = 50,
     load: float | None = None,
     seconds: float = 10.0,
     journal: str = "file",
     logins: Literal["shared", "separate"] = "shared",
+    bots: int = 50,
+    accounts: int = 20,
     json: Json = False,
 ) -> int:
-    """Measure matching, backtests, the risk review, the order path, events, failover or the broker connect, beside a peer or the bare transport.
+    """Measure matching, backtests, the risk review, the order path, events, failover, bots or the broker connect, most beside a peer.
 
     ``all`` leaves out ``tq``, which needs RabbitMQ, Valkey or Redis, and PostgreSQL installed. LOAD is orders a second: 100 for
-    ``failover``, 50 for ``tq`` unless told. LOGINS of ``tq``: the five services that log in share one process and login, or each
+    ``failover``, 50 for ``tq``, one for each of the BOTS on ACCOUNTS of ``bots`` unless told; ``scale`` goes from 1 to 1,000
+    bots. LOGINS of ``tq``: the five services that log in share one process and login, or each
     of the eight services has a process of its own.
     """
-    from tradepit.cli.bench.command import run_bench  # noqa: PLC0415 - each command loads only what it needs
+    from tradepit.cli.bench.command import BotLoad, run_bench  # noqa: PLC0415 - each command loads only what it needs
 
-    return run_bench(what, kills=kills, load=load, seconds=seconds, journal=journal, logins=logins, json=json)
+    many = BotLoad(bots=bots, accounts=accounts)
+    return run_bench(what, kills=kills, load=load, seconds=seconds, journal=journal, logins=logins, many=many, json=json)
 
 
 @app.command

@@ -5,11 +5,15 @@ from pathlib import Path
 
 from tradepit.backends.secrets.env import EnvSecrets
 from tradepit.backends.secrets.file import FileSecrets
+from tradepit.bots.live.intent_taker import IntentTaker
 from tradepit.bots.live.parts import Parts
 from tradepit.bots.live.settings import BotRow
 from tradepit.bots.live.thread import BotThread
+from tradepit.bots.live.warm_up import RecentTicks
 from tradepit.compose.wiring import Wiring
+from tradepit.config import Settings
 from tradepit.ports.secrets import Secrets
+from tradepit.profiles.catalogue import roles_of
 from tradepit.runtime.exchange_desk import ExchangeDesk
 from tradepit.runtime.ids import new_id
 from tradepit.runtime.report_feed import ReportFeed
@@ -17,6 +21,7 @@ from tradepit.services.bot_runner import BotRunner
 from tradepit.trading.calendar.catalog import load_catalog
 from tradepit.trading.model.report import Report
 from tradepit.web.bot_door import BotDoor
+from tradepit.wire.platform import TRADE_EXECUTOR
 
 SECRETS_VARIABLE = "BOT_SECRETS"
 
@@ -30,20 +35,29 @@ def make_bot_runner(
     on_disk = wiring.settings.journal.startswith("file")
     intents = wiring.settings.folder / "intents" / f"{instance}-{new_id('')[-8:]}.jsonl" if on_disk else None
 
+    catalog = load_catalog()
+    recordings = RecentTicks(wiring.settings.folder / "recordings", catalog, wiring.clock)
+    client = wiring.client(bus)
+    intents_out = IntentTaker(
+        wiring.bus(), client, wiring.clock, timeout_s=settings.runner.intent_s, resend_s=settings.runner.resend_s
+    )
+    taker = intents_out if _as_intents(wiring.settings) else client
+
     def make_parts(take: Callable[[Report], None]) -> Parts:
         return Parts(
             instance=instance,
             exchange=ExchangeDesk(bus),
-            taker=wiring.client(bus),
+            taker=taker,
+            outcomes=intents_out if taker is intents_out else None,
             feed=ReportFeed(bus, wiring.clock, take, f"reports of {instance}"),
             clock=wiring.clock,
             time=wiring.exchange_clock(),
-            catalog=load_catalog(),
+            catalog=catalog,
             settings=settings.runner,
             journal=wiring.journal,
             room=lambda bot_id: BotThread(f"bot-{bot_id}"),
             secrets=lambda mount: secrets_of(wiring, mount),
-            recordings=wiring.settings.folder / "recordings",
+            recordings=recordings,
             intents=intents,
         )
 
@@ -56,6 +70,12 @@ def make_bot_runner(
         instance,
         on_idle,
     )
+
+
+def _as_intents(settings: Settings) -> bool:
+    if settings.bots.runner.orders != "auto":
+        return settings.bots.runner.orders == "intents"
+    return any(role.name == TRADE_EXECUTOR for role in roles_of(settings.profile))
 
 
 def secrets_of(wiring: Wiring, mount: str) -> Secrets:

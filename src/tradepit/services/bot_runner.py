@@ -2,11 +2,13 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import count
 from typing import Protocol
 
 from loguru import logger
 
+from tradepit.bots.identity import order_prefix, prefix_of
 from tradepit.bots.live.market_feed import MarketFeed
 from tradepit.bots.live.parts import Parts
 from tradepit.bots.live.seat import BotSeat
@@ -17,14 +19,14 @@ from tradepit.runtime.service import Health
 from tradepit.runtime.tasks import TaskGroup
 from tradepit.trading.model.errors import BadRequest, BotRefused, TradepitError
 from tradepit.trading.model.instrument import Instrument
-from tradepit.trading.model.report import Report
+from tradepit.trading.model.report import DayReport, OrderReport, Report
 from tradepit.trading.model.terms import SessionPhase
 from tradepit.trading.model.tick import Tick
 from tradepit.wire.bots import HEARTBEAT_S, HEARTBEAT_TTL_S, heartbeat_key, is_set, read_command, stop_key
 from tradepit.wire.simulator import BOT_COMMANDS, BOT_RUNNER
 from tradepit.wire.simulator_codec import encode
 
-_WATCH_S = 0.25
+_WATCH_S, _LOOK_TURNS = 0.25, 4
 _FLAG_S = 1.0
 _LIST_S = 5.0
 _IDS_KEPT = 256
@@ -69,6 +71,7 @@ class BotRunner:
         self._parts = parts = make_parts(self._on_report)
         self._clock = parts.clock
         self.seats = {row.bot_id: BotSeat(row, parts) for row in rows}
+        self._by_prefix = {order_prefix(row.bot_id, row.account): self.seats[row.bot_id] for row in rows}
         self._instruments: dict[str, Instrument] = {}
         self._market = MarketFeed(bus, parts.clock, self._instruments, self._on_tick, self._on_phase)
         self._tasks = TaskGroup(f"{BOT_RUNNER}:{instance}", self._failed)
@@ -101,6 +104,8 @@ class BotRunner:
         await self._door.start()
         await self._parts.feed.start()
         await self._market.start()
+        if self._parts.outcomes is not None:
+            await self._parts.outcomes.start(self._on_refusal)
         self._commands = await self._bus.subscribe(BOT_COMMANDS, self._on_command)
         for work in (self._list_forever, self._watch_forever, self._flags_forever, self._keep_forever, self._beat_forever):
             self._tasks.spawn(work(), work.__name__)
@@ -119,6 +124,8 @@ class BotRunner:
         await self._beat()
         for seat in self.seats.values():
             await seat.close()
+        if self._parts.outcomes is not None:
+            await self._parts.outcomes.stop()
         await self._market.stop()
         await self._parts.feed.stop()
         await self._door.stop()
@@ -160,9 +167,22 @@ class BotRunner:
     # News
 
     def _on_report(self, report: Report) -> None:
-        for seat in self.seats.values():
+        # Most reports concern one bot, or none: a runner of a thousand must not ask each.
+        for seat in self._seats_of(report):
             if seat.life is not None:
                 seat.life.take_report(report)
+
+    def _seats_of(self, report: Report) -> Iterable[BotSeat]:
+        if isinstance(report, DayReport):
+            return self.seats.values()
+        told = report.order if isinstance(report, OrderReport) else report.trade
+        seat = self._by_prefix.get(prefix_of(told.client_order_id))
+        return (seat,) if seat is not None else ()
+
+    def _on_refusal(self, account: str, client_order_id: str, code: str) -> None:
+        for seat in self.seats.values():
+            if seat.life is not None and seat.row.account == account:
+                seat.life.take_refusal(client_order_id, code)
 
     def _on_tick(self, tick: Tick, received_ns: int) -> None:
         for seat in self.seats.values():
@@ -215,10 +235,12 @@ class BotRunner:
             on_idle()
 
     async def _watch_forever(self) -> None:
-        while True:
+        for turn in count():
             await self._clock.sleep(_WATCH_S)
             for seat in self.seats.values():
                 seat.watch()
+                if turn % _LOOK_TURNS == 0:
+                    seat.look_again()
             self._look_for_idleness()
 
     async def _flags_forever(self) -> None:

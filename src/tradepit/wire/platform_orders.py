@@ -54,6 +54,7 @@ def place_request(intent: wire.OrderIntent) -> PlaceRequest:
         sequence=intent.sequence,
         expires=intent.expires_at_ns,
         offset=offset,
+        reference=intent.bot_id,
     )
 
 

@@ -12,7 +12,6 @@ from tradepit.bots.live.parts import Parts
 from tradepit.bots.live.patience import insist
 from tradepit.bots.live.records import BotJournal
 from tradepit.bots.live.settings import BotRow
-from tradepit.bots.live.warm_up import recent_ticks
 from tradepit.trading.model.errors import Unavailable
 from tradepit.trading.model.report import Report
 from tradepit.trading.model.tick import Tick
@@ -64,7 +63,7 @@ class Awakening:
         ticks: Sequence[Tick] = ()
         if parts.settings.warm_up and parts.recordings is not None:
             most, now_ns = parts.settings.host.window_ticks, parts.time.now_ns()
-            ticks = await asyncio.to_thread(recent_ticks, parts.recordings, symbols, most, parts.catalog, now_ns)
+            ticks = await asyncio.to_thread(parts.recordings.before, symbols, most, now_ns)
         for tick in ticks:
             self._host.see(tick)
         for symbol in symbols:

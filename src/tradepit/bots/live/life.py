@@ -36,6 +36,8 @@ from tradepit.trading.model.tick import Tick
 
 T = TypeVar("T")
 _FORCED_S = 1.0
+# So many reports of others a bot reads again when it begins anew, rather than have its memory kept for them.
+_READ_AGAIN = 10_000
 
 
 class _Handover:
@@ -166,6 +168,11 @@ class BotLife:
             self._desk.take(report)
             self._tell(lambda worker: worker.report(report))
 
+    def take_refusal(self, client_order_id: str, code: str) -> None:
+        """An order that had been taken never came to the exchange, and never will."""
+        if client_order_id.startswith(self._prefix):
+            self._desk.refuse(client_order_id, code)
+
     def take_tick(self, tick: Tick, received_ns: int) -> None:
         """A contract's market, and the monotonic ns it came at."""
         if self._listening and self._worker is not None and tick.symbol in self._instruments:
@@ -210,9 +217,13 @@ class BotLife:
             self._tell(self._take_look)
 
     async def keep(self) -> None:
-        """Keep what the bot knows, if something was reported since the last time. Not while it is busy: it would be waited for."""
+        """Keep what the bot knows, if something was reported of it since the last time, or very much of others: its next life need not
+        read that. Not while it is busy: it would be waited for.
+        """
         worker = self._worker
-        if worker is not None and self._through > self._kept_through >= -1 and not self.busy_s:
+        if worker is None or self._through < 0 or self.busy_s:
+            return
+        if self._through > self._kept_through or self._parts.feed.last - self._kept_through > _READ_AGAIN:
             await self._keep(worker)
 
     # Inside
@@ -223,7 +234,8 @@ class BotLife:
 
     async def _keep(self, worker: Worker) -> None:
         # In this order: what is in the journal by now is in the memory, and every report up to here is told before it is made.
-        entry, through = self._journal.entry, self._through
+        # Those that do not concern the bot are in it too: it would be told of them the same moment.
+        entry, through = self._journal.entry, max(self._through, self._parts.feed.last)
         try:
             memory: BotMemory = await self._do(lambda: worker.remember(through))
             await self._journal.keep(memory, entry)

@@ -96,6 +96,11 @@ class LiveOrderDesk:
             else:
                 self.working.pop(report.order.client_order_id, None)
 
+    def refuse(self, client_order_id: str, code: str) -> None:
+        """An order that was on its way is none any more; one that is not, or whose sender still waits, is left to others."""
+        if client_order_id in self.working and client_order_id not in self._sending:
+            self._refuse(client_order_id, code, "The order was not taken.")
+
     def close(self) -> None:
         """Take no order any more; cancels still go."""
         self._closed = True

@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from tradepit.bots.live.settings import RunnerSettings
 from tradepit.bots.live.thread import Room
+from tradepit.bots.live.warm_up import RecentTicks
 from tradepit.ports.clock import Clock
 from tradepit.ports.journal import Journal
 from tradepit.ports.secrets import Secrets
@@ -15,12 +17,22 @@ from tradepit.runtime.report_feed import ReportFeed
 from tradepit.trading.calendar.catalog import Catalog
 
 
+class Outcomes(Protocol):
+    """Tells of orders that were refused after they had been taken."""
+
+    async def start(self, on_refusal: Callable[[str, str, str], None]) -> None:
+        """Begin; ``on_refusal`` is told account, order id and code. Raises Unavailable."""
+
+    async def stop(self) -> None:
+        """End. Idempotent."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
     """``clock`` is the machine's, ``time`` the exchange's. ``journal`` gives a bot's own by name, ``room`` a place to run its code.
 
-    ``secrets`` gives those of a bot's mount (empty: the environment's). ``recordings`` is the market recorder's folder, ``intents``
-    the file of what is asked of the house; None for none.
+    ``secrets`` gives those of a bot's mount (empty: the environment's). ``recordings`` has what the market recorder wrote, ``intents`` is
+    the file of what is asked of the house; None for none. ``outcomes``: where orders leave as intents, who hears what became of them.
     """
 
     instance: str
@@ -34,5 +46,6 @@ class Parts:
     journal: Callable[[str], Journal]
     room: Callable[[str], Room]
     secrets: Callable[[str], Secrets]
-    recordings: Path | None = None
+    outcomes: Outcomes | None = None
+    recordings: RecentTicks | None = None
     intents: Path | None = None

@@ -121,7 +121,11 @@ class BotSeat:
         elif self.stuck and not stuck:
             logger.info("bot {}: the call has returned", self.row.bot_id)
         self.stuck = stuck
-        life.ask_for_look()
+
+    def look_again(self) -> None:
+        """Have the bot tell how it fares; to be called about once a second."""
+        if self.life is not None:
+            self.life.ask_for_look()
 
     def keep(self) -> None:
         """Have its memory kept, unless that is going on."""

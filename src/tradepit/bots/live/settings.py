@@ -1,6 +1,6 @@
 """What a runner is told: which bots, and how they are watched and stopped."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -31,6 +31,9 @@ class RunnerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     after which a call counts as stuck, ``keep_s`` between two memories kept, ``ask_s`` after which an order without an answer is
     asked for again, ``resend_s`` up to which it is sent again with its own id; after that it is only asked for.
 
+    ``orders``: as ``intents`` on the bot platform's topics, each waited for ``intent_s`` at a time, or by ``rpc`` at order
+    management's door; ``auto``: as intents where the profile has a trade executor.
+
     ``warm_up`` fills the windows from the market recorder's files. ``host`` is about a bot's own life.
     """
 
@@ -39,5 +42,7 @@ class RunnerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     keep_s: Seconds = 5.0
     ask_s: Seconds = 1.0
     resend_s: Seconds = 10.0
+    orders: Literal["auto", "intents", "rpc"] = "auto"
+    intent_s: Seconds = 5.0
     warm_up: bool = True
     host: HostSettings = HostSettings()

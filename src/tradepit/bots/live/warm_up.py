@@ -3,12 +3,43 @@
 from collections.abc import Iterable
 from operator import attrgetter
 from pathlib import Path
+from threading import Lock
 
 from loguru import logger
 
+from tradepit.ports.clock import Clock
 from tradepit.trading.calendar.catalog import Catalog
 from tradepit.trading.model.errors import TradepitError
 from tradepit.trading.model.tick import Tick
+
+
+class RecentTicks:
+    """``recent_ticks`` for many bots that begin together: a contract's files are read once for all of them. From any thread.
+
+    What was read is used for ``fresh_s`` seconds (of ``clock``); whoever needs more ticks of a contract than were read reads again.
+    """
+
+    def __init__(self, folder: Path, catalog: Catalog, clock: Clock, *, fresh_s: float = 2.0) -> None:
+        self._folder, self._catalog, self._clock, self._fresh_ns = folder, catalog, clock, int(fresh_s * 1e9)
+        self._lock = Lock()
+        self._read: dict[str, tuple[int, int, list[Tick]]] = {}
+
+    def before(self, symbols: Iterable[str], most: int, before_ns: int) -> list[Tick]:
+        """Up to ``most`` ticks of each contract from before ``before_ns`` (UTC), all together in the order of time."""
+        found: list[Tick] = []
+        with self._lock:
+            for symbol in symbols:
+                found += self._of(symbol, most, before_ns)
+        found.sort(key=attrgetter("time_ns"))
+        return found
+
+    def _of(self, symbol: str, most: int, before_ns: int) -> list[Tick]:
+        now_ns = self._clock.monotonic_ns()
+        read_ns, read_most, ticks = self._read.get(symbol, (0, 0, []))
+        if read_most < most or now_ns - read_ns > self._fresh_ns:
+            ticks = recent_ticks(self._folder, [symbol], most, self._catalog, before_ns)
+            self._read[symbol] = (now_ns, most, ticks)
+        return [tick for tick in ticks if tick.time_ns < before_ns][-most:]
 
 
 def recent_ticks(folder: Path, symbols: Iterable[str], most: int, catalog: Catalog, before_ns: int) -> list[Tick]:

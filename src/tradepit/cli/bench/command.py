@@ -17,8 +17,23 @@ Figures = Mapping[str, object]
 _WITH_SERVERS = frozenset({"tq"})
 
 
+class BotLoad(msgspec.Struct, frozen=True, kw_only=True):
+    """How many bots, on how many accounts."""
+
+    bots: int = 50
+    accounts: int = 20
+
+
 def run_bench(
-    what: str, *, kills: int, load: float | None, seconds: float, journal: str, logins: Literal["shared", "separate"], json: bool
+    what: str,
+    *,
+    kills: int,
+    load: float | None,
+    seconds: float,
+    journal: str,
+    logins: Literal["shared", "separate"],
+    many: BotLoad,
+    json: bool,
 ) -> int:
     """Measure one thing, or ``all``; exit 1 when orders were lost, doubled or unexplained while measuring."""
     set_up("bench", level="ERROR", folder=None)
@@ -29,10 +44,12 @@ def run_bench(
         "order": lambda: _order(seconds, journal),
         "events": lambda: _events(seconds),
         "failover": lambda: _failover(kills, 100.0 if load is None else load),
+        "bots": lambda: _bots(many, seconds, load),
+        "scale": lambda: _scale(seconds),
         "tq": lambda: _tq(50.0 if load is None else load, seconds, logins),
     }
     if what != "all" and what not in measures:
-        raise ConfigError("measure match, backtest, risk, order, events, failover, tq or all", what=what[:20])
+        raise ConfigError("measure match, backtest, risk, order, events, failover, bots, scale, tq or all", what=what[:20])
     # What needs servers that do not come with the package is measured when it is named.
     chosen = {name: measures[name] for name in measures if name not in _WITH_SERVERS} if what == "all" else {what: measures[what]}
     told: dict[str, Any] = {"machine": machine(), "measured_at": to_iso(SystemClock().now_ns())}
@@ -103,6 +120,19 @@ def _failover(kills: int, load: float) -> msgspec.Struct:
     from tradepit.cli.bench.failover import measure  # noqa: PLC0415 - each measurement loads only what it needs
 
     return measure(kills=kills, load_per_s=load)
+
+
+def _bots(many: BotLoad, seconds: float, load: float | None) -> msgspec.Struct:
+    from tradepit.cli.bench.bots import measure  # noqa: PLC0415 - each measurement loads only what it needs
+
+    each = 1.0 if load is None else load / max(1, many.bots)
+    return measure(bots=many.bots, accounts=many.accounts, seconds=seconds, orders_per_bot_s=each)
+
+
+def _scale(seconds: float) -> msgspec.Struct:
+    from tradepit.cli.bench.bots_scale import measure  # noqa: PLC0415 - each measurement loads only what it needs
+
+    return measure(seconds=seconds)
 
 
 def _tq(per_s: float, seconds: float, logins: Literal["shared", "separate"]) -> msgspec.Struct:

@@ -12,6 +12,7 @@ from typing import Literal, Self
 import msgspec
 import yaml
 
+from tradepit.cli.bench.usage import children, usage
 from tradepit.cli.servers.postgres import PostgresServer
 from tradepit.cli.servers.rabbitmq import RabbitmqServer
 from tradepit.cli.servers.valkey import ValkeyServer
@@ -23,8 +24,6 @@ from tradepit.web.diff.addresses import addresses
 Logins = Literal["shared", "separate"]
 PORTFOLIO, ACCOUNT, SYMBOL = "bench", "A1", "SHFE.rb2505"
 _STOP_S = 15.0
-_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
-_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _LOG_CHARS = 2000
 
 
@@ -136,11 +135,11 @@ class Connect:
         """Memory and processor time by service; zeros where the system does not tell."""
         found = {}
         for name, process in self._processes.items():
-            own, children = _usage(process.pid), [_usage(pid) for pid in _children(process.pid)]
+            own, beside = usage(process.pid), [usage(pid) for pid in children(process.pid)]
             found[name] = Member(
                 rss_mb=round(own[0], 1),
-                tqsdk_mb=round(sum(child[0] for child in children), 1),
-                cpu_s=round(own[1] + sum(child[1] for child in children), 1),
+                tqsdk_mb=round(sum(child[0] for child in beside), 1),
+                cpu_s=round(own[1] + sum(child[1] for child in beside), 1),
             )
         return found
 
@@ -154,20 +153,3 @@ def _groups(logins: Logins) -> dict[str, tuple[str, ...]]:
         return {role.name: (role.name,) for role in ROLES}
     records = tuple(role.name for role in HANDLERS)
     return {"broker": tuple(role.name for role in ROLES if role.name not in records), "records": records}
-
-
-def _usage(pid: int) -> tuple[float, float]:
-    """Megabytes resident and processor seconds of a process."""
-    try:
-        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return 0.0, 0.0
-    return pages * _PAGE_BYTES / 1e6, (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
-
-
-def _children(pid: int) -> list[int]:
-    try:
-        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except OSError:
-        return []

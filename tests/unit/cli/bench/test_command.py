@@ -4,13 +4,13 @@ import sys
 
 import pytest
 
-from tradepit.cli.bench.command import run_bench
+from tradepit.cli.bench.command import BotLoad, run_bench
 from tradepit.cli.servers import postgres, rabbitmq, valkey
 from tradepit.trading.model.errors import ConfigError, Unavailable
 
 
 def bench(what: str) -> int:
-    return run_bench(what, kills=1, load=None, seconds=1.0, journal="file", logins="shared", json=True)
+    return run_bench(what, kills=1, load=None, seconds=1.0, journal="file", logins="shared", many=BotLoad(), json=True)
 
 
 def test_what_nobody_measures_is_refused() -> None:
