@@ -5,6 +5,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from tradepit.ports.store import Tables
 from tradepit.trading.records.bars import Bar, BarLength
 from tradepit.trading.records.tick_record import TickRecord
 
@@ -26,7 +27,7 @@ class KeptTicks(msgspec.Struct, frozen=True, kw_only=True):
     unchanged: int
 
 
-class MarketRecords(Protocol):
+class MarketRecords(Tables, Protocol):
     """Rows by symbol and instant. Everything is idempotent; reads see what was kept before, from whichever instance.
 
     After an outage it serves again by itself. Raises Unavailable or TimedOut: it may or may not be kept, so tell it again.
@@ -64,6 +65,3 @@ class MarketRecords(Protocol):
         """Drop rows of before ``instant_ns``, a part of them at a time; how many rows or, where whole days can be dropped, parts
         were dropped, 0 when nothing is left to drop. Whole days stay until all of them is older.
         """
-
-    async def close(self) -> None:
-        """Disconnect. Idempotent."""

@@ -5,6 +5,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from tradepit.ports.store import Tables
 from tradepit.trading.ledger.statement import SettlementStatement
 from tradepit.trading.records.rows import ExecutionRow, LimitRow, OrderRow, PnlRow, PositionRow, RecordBatch, RiskEventRow
 
@@ -32,7 +33,7 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     last_day: int = 0
 
 
-class TradingRecords(Protocol):
+class TradingRecords(Tables, Protocol):
     """Rows that name the journal's entry that told them. Reads see what was kept before, from whichever instance.
 
     After an outage it serves again by itself. Raises Unavailable or TimedOut: it may or may not be kept, so tell it again.
@@ -94,6 +95,3 @@ class TradingRecords(Protocol):
 
     async def drop_before(self, table: TradingTable, instant_ns: int) -> int:
         """Drop rows of before an instant, a part of them at a time, finished orders with their fills; how many rows, 0 at the end."""
-
-    async def close(self) -> None:
-        """Disconnect. Idempotent."""

@@ -38,11 +38,9 @@ class SqlMarketRecords:
         await self._database.read(self._days.look)
 
     async def schema(self) -> SchemaStatus:
-        """Which revision the tables are of. Works before ``connect``; changes nothing."""
         return await self._database.schema()
 
     async def migrate(self) -> SchemaStatus:
-        """Bring the tables up to date. Works before ``connect``."""
         return await self._database.migrate()
 
     async def keep(self, ticks: Sequence[TickRecord], places: Mapping[str, StreamPlace] | None = None) -> KeptTicks:

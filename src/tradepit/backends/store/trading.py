@@ -59,11 +59,9 @@ class SqlTradingRecords:
         await self._database.connect()
 
     async def schema(self) -> SchemaStatus:
-        """Which revision the tables are of. Works before ``connect``; changes nothing."""
         return await self._database.schema()
 
     async def migrate(self) -> SchemaStatus:
-        """Bring the tables up to date. Works before ``connect``."""
         return await self._database.migrate()
 
     async def told(self) -> Told:

@@ -80,7 +80,11 @@ def order_of(row: Mapping[Any, Any]) -> OrderRow:
 
 def execution_of(row: Mapping[Any, Any]) -> ExecutionRow:
     """A row, joined with its order's, as a fill."""
-    told = {name: row[name] for name in _FILL_FIELDS} | {"id": str(row["id"])} | _lots(row, "fill_qty")
+    told = (
+        {name: row[name] for name in _FILL_FIELDS}
+        | {"id": str(row["id"]), "order_id": str(row["order_id"])}
+        | _lots(row, "fill_qty")
+    )
     return ExecutionRow(**told, order=(row["account"], row["client_order_id"], row["accepted_entry"]))
 
 

@@ -47,9 +47,10 @@ class OrderRow(_Row, frozen=True, kw_only=True, gc=False):
 
 
 class ExecutionRow(_Row, frozen=True, kw_only=True, gc=False):
-    """One fill of the order ``order``."""
+    """One fill of the order ``order``, whose row's id is known once it was kept."""
 
     id: str
+    order_id: str = ""
     order: OrderKey
     account: str
     bot: str
