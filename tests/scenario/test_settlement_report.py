@@ -63,7 +63,9 @@ async def test_reports_agree_with_the_ledger_to_the_cent(tmp_path: Path) -> None
             names = ("opening", "deposits", "withdrawals", "realised", "mark_to_market", "fees", "closing", "margin", "available")
             assert {name: statement[name] for name in names} == {name: round(Decimal(ledger[name]), 2) for name in names}
             [result] = await report(house, "pnl", "--by", "day", "--account", account, "--to", str(DAY))
-            assert result["net"] == round(Decimal(ledger["realised"]) + Decimal(ledger["mark_to_market"]) - Decimal(ledger["fees"]), 2)
+            assert result["net"] == round(
+                Decimal(ledger["realised"]) + Decimal(ledger["mark_to_market"]) - Decimal(ledger["fees"]), 2
+            )
             assert result["fees"] == round(Decimal(ledger["fees"]), 2) > 0
             assert ledger["positions"]
         bots = await report(house, "pnl", "--by", "bot", "--account", "A1", "--to", str(DAY))
