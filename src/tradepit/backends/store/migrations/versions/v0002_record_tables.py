@@ -132,7 +132,7 @@ def _make_orders(now: Any, new_id: Any) -> None:  # noqa: ANN401 - as Alembic
         ],
         [
             *_columns(sa.Text(), "account", "client_order_id", "bot", "exchange", "offset", "order_type"),
-            _column("filled_qty", _NUMBER, required=True, default="0"),
+            _column("filled_qty", _NUMBER, required=True, default=sa.text("0")),
             _column("left_qty", _NUMBER),
             *_columns(sa.Text(), "reason", "reference"),
             *_columns(sa.BigInteger(), "sequence", "accepted_entry", "entry"),
@@ -149,7 +149,7 @@ def _make_executions(now: Any, new_id: Any) -> None:  # noqa: ANN401 - as Alembi
             _column("id", _ID, required=True, default=new_id),
             _column("order_id", _ID, required=True),
             *_columns(_NUMBER, "fill_qty", "fill_price", required=True),
-            _column("fee", _NUMBER, required=True, default="0"),
+            _column("fee", _NUMBER, required=True, default=sa.text("0")),
             _column("filled_at", _INSTANT, required=True, default=now),
             sa.PrimaryKeyConstraint("id"),
             sa.ForeignKeyConstraint(["order_id"], ["orders.id"]),
