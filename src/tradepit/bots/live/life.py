@@ -106,6 +106,16 @@ class BotLife:
 
     async def begin(self, params: Mapping[str, Any]) -> Look:
         """Recover, warm up, start. Raises BotRefused, ConfigError, JournalCorrupted, JournalConflict."""
+        async with self._parts.beginnings:
+            host = await self._awaken(params)
+        worker = self._worker = await asyncio.wrap_future(self._room.run(self._make_worker(host)))
+        self._tasks.spawn(self._watch(self._room.run(worker.run())), "worker")
+        started = await self._do(worker.start)
+        self._listening = True
+        return started
+
+    async def _awaken(self, params: Mapping[str, Any]) -> BotHost:
+        """The bot, not started yet, that knows what its former life knew."""
         parts, row = self._parts, self._row
         await insist(lambda: self._journal.open(parts.clock.now_ns(), parts.instance), parts.clock, row.bot_id)
         secrets = parts.secrets(row.mount).read("broker")
@@ -120,11 +130,7 @@ class BotLife:
         async with parts.feed.lock:
             self._through = await awakening.catch_up()
         await awakening.warm_up(tuple(self._instruments))
-        worker = self._worker = await asyncio.wrap_future(self._room.run(self._make_worker(host)))
-        self._tasks.spawn(self._watch(self._room.run(worker.run())), "worker")
-        started = await self._do(worker.start)
-        self._listening = True
-        return started
+        return host
 
     async def end(self, reason: str, timeout_s: float) -> bool:
         """Stop within ``timeout_s`` seconds and keep a memory; True when it had to be forced (0: it is, at once)."""

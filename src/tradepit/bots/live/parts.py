@@ -1,7 +1,8 @@
 """What a runner gives each life of a bot."""
 
+from asyncio import Semaphore
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -15,6 +16,9 @@ from tradepit.runtime.exchange_desk import ExchangeDesk
 from tradepit.runtime.order_taker import OrderTaker
 from tradepit.runtime.report_feed import ReportFeed
 from tradepit.trading.calendar.catalog import Catalog
+
+# A thousand bots that all ask at once are answered too late, and ask again.
+_BEGIN_TOGETHER = 16
 
 
 class Outcomes(Protocol):
@@ -33,6 +37,7 @@ class Parts:
 
     ``secrets`` gives those of a bot's mount (empty: the environment's). ``recordings`` has what the market recorder wrote, ``intents`` is
     the file of what is asked of the house; None for none. ``outcomes``: where orders leave as intents, who hears what became of them.
+    ``beginnings`` lets only some recover at a time.
     """
 
     instance: str
@@ -47,5 +52,6 @@ class Parts:
     room: Callable[[str], Room]
     secrets: Callable[[str], Secrets]
     outcomes: Outcomes | None = None
+    beginnings: Semaphore = field(default_factory=lambda: Semaphore(_BEGIN_TOGETHER))
     recordings: RecentTicks | None = None
     intents: Path | None = None

@@ -147,6 +147,7 @@ class _Run:
                 pids["nats"] = self._house.server.pid
             began = {name: usage(pid)[1] for name, pid in pids.items()}
             self._asked.clear()
+            self._outcomes.clear()
             since_ns = self._clock.monotonic_ns()
             while (took_s := (self._clock.monotonic_ns() - since_ns) / 1e9) < self._seconds:
                 _tell(f"{self._bots} bots: {took_s:.0f} of {self._seconds:.0f} s, {len(self._asked)} intents")
@@ -194,7 +195,8 @@ class _Run:
         while missing := await asyncio.to_thread(_unready, self._house.settings.bots.port):
             if self._clock.monotonic_ns() > deadline_ns:
                 raise ConfigError("the bots did not start in time", bots=self._bots, missing=missing)
-            await asyncio.sleep(_LOOK_S)
+            # Asking is work for the runner too, for each of its bots.
+            await asyncio.sleep(max(_LOOK_S, self._bots / 500))
 
     async def _until_answered(self) -> None:
         deadline_ns = self._clock.monotonic_ns() + int(_SETTLE_S * 1e9)

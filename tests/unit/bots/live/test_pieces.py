@@ -15,7 +15,7 @@ from tradepit.bots.live.inbox import Inbox
 from tradepit.bots.live.market_feed import MarketFeed
 from tradepit.bots.live.patience import insist, within
 from tradepit.bots.live.thread import BotThread
-from tradepit.bots.live.warm_up import recent_ticks
+from tradepit.bots.live.warm_up import RecentTicks, recent_ticks
 from tradepit.runtime.tick_row import Row, read_row
 from tradepit.runtime.tick_segments import write_segment
 from tradepit.runtime.tick_sequence import Seen
@@ -140,6 +140,24 @@ def test_windows_are_warmed_with_the_newest_recorded_ticks(tmp_path: Path) -> No
     (day / "part-00009.parquet").write_bytes(b"torn")
     found = recent_ticks(tmp_path, ["IF2501", "IH2501"], 15, load_catalog(), START_NS + 28 * 1_000_000_000)
     assert [(shown.time_ns - START_NS) // 1_000_000_000 for shown in found] == list(range(13, 28))
+
+
+async def test_bots_that_begin_together_read_the_recordings_once(tmp_path: Path) -> None:
+    day, clock = tmp_path / "r1" / "IF2501" / "20250106", StepClock(START_NS)
+    write_segment(day, [_row(number) for number in range(10)], Seen("run", 1), "w")
+    recordings, far_ns = RecentTicks(tmp_path, load_catalog(), clock), START_NS + 100 * 1_000_000_000
+    assert len(recordings.before(["IF2501"], 5, far_ns)) == 5
+    write_segment(day, [_row(number) for number in range(10, 20)], Seen("run", 2), "w")
+
+    def newest(most: int, before_s: int = 100) -> list[int]:
+        found = recordings.before(["IF2501"], most, START_NS + before_s * 1_000_000_000)
+        return [(shown.time_ns - START_NS) // 1_000_000_000 for shown in found]
+
+    assert newest(5) == [5, 6, 7, 8, 9]
+    assert newest(5, before_s=8) == [5, 6, 7]
+    assert newest(12) == list(range(8, 20))
+    await clock.advance(3)
+    assert newest(2) == [18, 19]
 
 
 def _row(second: int) -> Row:
