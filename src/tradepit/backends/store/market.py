@@ -11,7 +11,8 @@ from tradepit.backends.store.put_rows import put_rows
 from tradepit.backends.store.record_steps import RECORD_STEPS
 from tradepit.backends.store.record_tables import BARS, PLACES, TICKS
 from tradepit.backends.store.tick_days import TickDays
-from tradepit.backends.store.tick_rows import bar_of, put_bars, put_ticks, tick_of
+from tradepit.backends.store.tick_rows import put_bars, put_ticks, tick_of
+from tradepit.backends.store.tick_spans import find_around, find_bars
 from tradepit.ports.market_records import KeptTicks, MarketTable, StreamPlace
 from tradepit.ports.store import SchemaStatus
 from tradepit.trading.model.errors import BadRequest
@@ -51,9 +52,7 @@ class SqlMarketRecords:
 
         async def work(connection: AsyncConnection) -> KeptTicks:
             await self._days.prepare(connection, (tick.time_ns for tick in told.values()))
-            changed = 0
-            for symbol in sorted(by_symbol):
-                changed += await _keep_symbol(connection, by_symbol[symbol])
+            changed = await _keep_ticks(connection, by_symbol) if by_symbol else 0
             await _keep_places(connection, places or {})
             return KeptTicks(changed=changed, unchanged=len(told) - changed)
 
@@ -70,7 +69,8 @@ class SqlMarketRecords:
         return await self._find_ticks(query.limit(limit) if limit else query)
 
     async def bars(self, symbol: str, length: BarLength, start_ns: int, end_ns: int) -> list[Bar]:
-        return await self._database.read(lambda connection: _bars(connection, symbol, length, start_ns, end_ns))
+        spans = {symbol: (_whole(start_ns), _whole(end_ns))}
+        return await self._database.read(lambda connection: find_bars(connection, length, spans))
 
     async def latest(self, symbol: str) -> TickRecord | None:
         found = await self._find_ticks(_ticks(symbol).order_by(TICKS.c.ts.desc()).limit(1))
@@ -108,48 +108,42 @@ async def delete_slice(
     return (await connection.execute(sa.delete(table).where(sa.tuple_(*key).in_(oldest)))).rowcount
 
 
-async def _keep_symbol(connection: AsyncConnection, told: list[TickRecord]) -> int:
-    """Merge ticks of one symbol, in the order of time, into those that are there; how many rows say something new."""
-    first_ns, last_ns = told[0].time_ns, told[-1].time_ns
-    known, former = await _around(connection, told[0].symbol, first_ns, last_ns)
-    merged = {tick.time_ns: tick for tick in known}
-    news: set[int] = set()
-    for tick in told:
-        before = merged.get(tick.time_ns)
-        if before is None or is_later(tick, before):
-            merged[tick.time_ns] = tick
-            news.add(tick.time_ns)
-    if not news:
-        return 0
-    ordered = with_volumes((merged[time_ns] for time_ns in sorted(merged)), former)
-    rows = {tick.time_ns: tick for tick in known}
-    changed = [tick for tick in ordered if rows.get(tick.time_ns) != tick]
+async def _keep_ticks(connection: AsyncConnection, told: Mapping[str, list[TickRecord]]) -> int:
+    """Merge ticks, by symbol and in the order of time, into those that are there; how many rows say something new."""
+    around = await find_around(connection, {symbol: (ticks[0].time_ns, ticks[-1].time_ns) for symbol, ticks in told.items()})
+    changed: list[TickRecord] = []
+    touched: list[TickRecord] = []
+    news = 0
+    for symbol, ticks in told.items():
+        known, former = around[symbol]
+        rows = {tick.time_ns: tick for tick in known}
+        merged = dict(rows)
+        for tick in ticks:
+            before = merged.get(tick.time_ns)
+            if before is None or is_later(tick, before):
+                merged[tick.time_ns] = tick
+                news += 1
+        ordered = with_volumes((merged[time_ns] for time_ns in sorted(merged)), former)
+        different = [tick for tick in ordered if rows.get(tick.time_ns) != tick]
+        seconds = {start_of(tick.time_ns, "1s") for tick in different}
+        changed += different
+        touched += [tick for tick in ordered if start_of(tick.time_ns, "1s") in seconds]
     await put_ticks(connection, changed)
-    await _keep_bars(connection, ordered, changed)
-    return len(news)
+    await _keep_bars(connection, touched)
+    return news
 
 
-async def _around(
-    connection: AsyncConnection, symbol: str, first_ns: int, last_ns: int
-) -> tuple[list[TickRecord], TickRecord | None]:
-    """What is known of the whole seconds of ``first_ns`` to ``last_ns`` and of the next tick's, and the tick before all that."""
-    following = await _one(connection, _ticks(symbol).where(TICKS.c.ts > last_ns).order_by(TICKS.c.ts).limit(1))
-    end_ns = following.time_ns if following is not None else last_ns
-    start_ns, end_ns = start_of(first_ns, "1s"), start_of(end_ns, "1s") + LENGTHS_NS["1s"]
-    within = _ticks(symbol).where(TICKS.c.ts >= start_ns, TICKS.c.ts < end_ns).order_by(TICKS.c.ts)
-    known = [tick_of(row) for row in await connection.execute(within)]
-    former = await _one(connection, _ticks(symbol).where(TICKS.c.ts < start_ns).order_by(TICKS.c.ts.desc()).limit(1))
-    return known, former
-
-
-async def _keep_bars(connection: AsyncConnection, ticks: list[TickRecord], changed: list[TickRecord]) -> None:
-    """Make the bars of all that changed anew: of seconds from the ticks, of minutes from the seconds."""
-    seconds = {start_of(tick.time_ns, "1s") for tick in changed}
-    touched = [tick for tick in ticks if start_of(tick.time_ns, "1s") in seconds]
-    await put_bars(connection, "1s", bars_of_ticks(touched, "1s"))
-    minutes = {start_of(second, "1m") for second in seconds}
-    shorter = await _bars(connection, changed[0].symbol, "1s", min(minutes), max(minutes) + _MINUTE_NS)
-    await put_bars(connection, "1m", bars_of_bars((bar for bar in shorter if start_of(bar.start_ns, "1m") in minutes), "1m"))
+async def _keep_bars(connection: AsyncConnection, ticks: list[TickRecord]) -> None:
+    """Make bars anew: of seconds from all their ticks, of minutes from all their seconds."""
+    seconds = bars_of_ticks(ticks, "1s")
+    await put_bars(connection, "1s", seconds)
+    minutes = {(bar.symbol, start_of(bar.start_ns, "1m")) for bar in seconds}
+    spans: dict[str, tuple[int, int]] = {}
+    for symbol, start_ns in sorted(minutes):
+        spans[symbol] = (spans.get(symbol, (start_ns, 0))[0], start_ns + _MINUTE_NS)
+    shorter = await find_bars(connection, "1s", spans)
+    within = (bar for bar in shorter if (bar.symbol, start_of(bar.start_ns, "1m")) in minutes)
+    await put_bars(connection, "1m", bars_of_bars(within, "1m"))
 
 
 async def _keep_places(connection: AsyncConnection, places: Mapping[str, StreamPlace]) -> None:
@@ -160,18 +154,6 @@ async def _keep_places(connection: AsyncConnection, places: Mapping[str, StreamP
         for symbol, place in sorted(places.items())
     ]
     await put_rows(connection, PLACES, rows)
-
-
-async def _bars(connection: AsyncConnection, symbol: str, length: BarLength, start_ns: int, end_ns: int) -> list[Bar]:
-    table = BARS[length]
-    within = (table.c.symbol == symbol, table.c.ts >= _whole(start_ns), table.c.ts < _whole(end_ns))
-    query = sa.select(table).where(*within).order_by(table.c.ts)
-    return [bar_of(row) for row in await connection.execute(query)]
-
-
-async def _one(connection: AsyncConnection, query: sa.Select[Any]) -> TickRecord | None:
-    row = (await connection.execute(query)).first()
-    return tick_of(row) if row is not None else None
 
 
 def _ticks(symbol: str) -> sa.Select[Any]:
