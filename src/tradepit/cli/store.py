@@ -8,6 +8,7 @@ from tradepit.cli.output import print_fields, print_json
 from tradepit.compose.contracts import BROKER_CONNECT
 from tradepit.compose.wiring import Wiring
 from tradepit.config import Settings
+from tradepit.ports.market_records import MarketRecords
 from tradepit.ports.store import SchemaStatus, Tables
 from tradepit.ports.trading_records import TradingRecords
 from tradepit.runtime.urls import without_secret
@@ -24,13 +25,15 @@ def run_store(settings: Settings, action: Action, *, json: bool) -> int:
             raise ConfigError("a broker connect's tables are not told by a journal", profile=settings.profile)
         run(_forget(wiring.trading_records()))
     status = run(_act(wiring.tables(), action))
-    told = {
+    told: dict[str, object] = {
         "store": without_secret(settings.store),
         "revision": status.current,
         "newest": status.newest,
         "missing": list(status.missing),
         "up_to_date": status.up_to_date,
     }
+    if status.up_to_date and settings.profile not in BROKER_CONNECT:
+        told["ticks"] = run(_describe(wiring.market_records(migrates=False)))
     if json:
         print_json(told)
     else:
@@ -42,6 +45,14 @@ async def _forget(records: TradingRecords) -> None:
     try:
         await records.connect()
         await records.forget()
+    finally:
+        await records.close()
+
+
+async def _describe(records: MarketRecords) -> str:
+    try:
+        await records.connect()
+        return await records.describe()
     finally:
         await records.close()
 

@@ -39,6 +39,9 @@ class MarketRecords(Tables, Protocol):
         Raises Unavailable, and ConfigError when the tables are of another revision and may not be migrated.
         """
 
+    async def describe(self) -> str:
+        """How old ticks are kept apart from new ones, in words: by partitions, by chunks of an extension, or not at all."""
+
     async def keep(self, ticks: Sequence[TickRecord], places: Mapping[str, StreamPlace] | None = None) -> KeptTicks:
         """Keep ticks and the bars they change, all of it or nothing; ``places`` are kept with them, by symbol.
 

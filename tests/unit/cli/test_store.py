@@ -37,6 +37,7 @@ def test_tables_are_missing_then_migrated_then_up_to_date(
     assert tradepit(monkeypatch, "store", "status", "--json") == 0
     assert json.loads(capsys.readouterr().out) == {
         "store": f"sqlite+aiosqlite:///{tmp_path / 'store.db'}", "revision": "0002", "newest": "0002", "missing": [], "up_to_date": True,
+        "ticks": "one plain table",
     }  # fmt: skip
 
 

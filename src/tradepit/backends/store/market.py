@@ -44,6 +44,9 @@ class SqlMarketRecords:
     async def migrate(self) -> SchemaStatus:
         return await self._database.migrate()
 
+    async def describe(self) -> str:
+        return await self._database.read(self._days.describe)
+
     async def keep(self, ticks: Sequence[TickRecord], places: Mapping[str, StreamPlace] | None = None) -> KeptTicks:
         told = one_of_each(map(_check, ticks))
         by_symbol: dict[str, list[TickRecord]] = {}

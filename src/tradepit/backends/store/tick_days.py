@@ -16,6 +16,8 @@ Keeping = Literal["plain", "partitions", "hypertable"]
 _LOOK = sa.text("SELECT relkind FROM pg_class WHERE oid = to_regclass('ticks')")
 _HYPERTABLE = sa.text("SELECT 1 FROM timescaledb_information.hypertables WHERE hypertable_name = 'ticks'")
 _EXTENSION = sa.text("SELECT 1 FROM pg_extension WHERE extname = 'timescaledb'")
+_LICENCE = sa.text("SELECT current_setting('timescaledb.license')")
+_AVAILABLE = sa.text("SELECT 1 FROM pg_available_extensions WHERE name = 'timescaledb' AND installed_version IS NULL")
 _PARTS = sa.text("SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = to_regclass('ticks')")
 _DELETE_REST = sa.text("DELETE FROM ticks_rest WHERE ts < :midnight")
 _DROP_CHUNKS = sa.text("SELECT count(*) FROM drop_chunks('ticks', older_than => CAST(:before AS TIMESTAMPTZ))")
@@ -42,6 +44,16 @@ class TickDays:
         elif (await connection.execute(_LOOK)).scalar() in ("p", b"p"):
             self.keeping = "partitions"
             self._made = set(await _parts(connection))
+
+    async def describe(self, connection: AsyncConnection) -> str:
+        """How the table is kept, and what the database could do besides."""
+        if self.keeping == "hypertable":
+            licence = (await connection.execute(_LICENCE)).scalar()
+            return f"hypertable, chunks of days (TimescaleDB, {licence} edition)"
+        words = "partitions by day" if self.keeping == "partitions" else "one plain table"
+        if connection.dialect.name == "postgresql" and (await connection.execute(_AVAILABLE)).first():
+            words += "; TimescaleDB could be had: CREATE EXTENSION before the tables are made"
+        return words
 
     async def prepare(self, connection: AsyncConnection, instants_ns: Iterable[int]) -> None:
         """Make partitions for the days of these instants, and for some days ahead of the newest."""
