@@ -3,7 +3,9 @@
 import asyncio
 import json
 import os
+import sqlite3
 import sys
+from contextlib import closing, suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ import msgspec
 from tests.house_under_test import HouseUnderTest, settings_of
 
 from tradepit.services.record_settings import RecordSettings
+from tradepit.verify.file_journal import read_file
 
 ROLES = ("trading-gateway", "order-management")
 DAY, NEXT_DAY = 20250106, 20250107
@@ -19,15 +22,41 @@ CLOSE_NS, MORNING_NS = 1_736_146_800_000_000_000, 1_736_213_700_000_000_000
 """15:00 on the Monday, 09:35 on the Tuesday, in China."""
 
 
-async def report(house: HouseUnderTest, *words: str) -> list[dict[str, Any]]:
+async def tradepit(house: HouseUnderTest, *words: str) -> tuple[int | None, bytes]:
     program = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tradepit", "report", *words, "--format", "json", "--config", str(house.house.settings_path),
+        sys.executable, "-m", "tradepit", *words, "--config", str(house.house.settings_path),
         stdout=asyncio.subprocess.PIPE, env={**os.environ, "TRADEPIT_LOG__FILES": "false"},
     )  # fmt: skip
     said, _ = await program.communicate()
-    assert program.returncode == 0, said
+    return program.returncode, said
+
+
+async def carry_out(house: HouseUnderTest, *words: str) -> int | None:
+    return (await tradepit(house, *words))[0]
+
+
+async def report(house: HouseUnderTest, *words: str) -> list[dict[str, Any]]:
+    code, said = await tradepit(house, "report", *words, "--format", "json")
+    assert code == 0, said
     rows: list[dict[str, Any]] = json.loads(said, parse_float=Decimal)
     return rows
+
+
+async def told_all(house: HouseUnderTest, path: Path) -> None:
+    """The whole journal and both statements are in the records."""
+    journal = house.house.folder / "journals" / "orders"
+
+    async def done() -> bool:
+        house.house.revive()
+        with closing(sqlite3.connect(path)) as program, suppress(sqlite3.OperationalError):
+            rows = program.execute(
+                "SELECT (SELECT max(entry) FROM record_progress), (SELECT count(*) FROM settlements),"
+                " (SELECT min(settled) FROM pnl WHERE trading_day = 20250106)"
+            ).fetchall()
+            return rows == [(max(entry.sequence for entry in read_file(journal)), 2, 1)]
+        return False
+
+    await house.until(done, "the journal and the statements to be told")
 
 
 async def test_reports_agree_with_the_ledger_to_the_cent(tmp_path: Path) -> None:
@@ -48,32 +77,27 @@ async def test_reports_agree_with_the_ledger_to_the_cent(tmp_path: Path) -> None
         assert placed["success"], placed
         await house.settled()
 
-        async def told() -> bool:
-            days = await report(house, "pnl", "--by", "day")
-            try:
-                [kept] = await report(house, "settlement", "--account", "B1", "--day", str(DAY))
-            except AssertionError:
-                return False
-            return len(days) >= 1 and bool(kept) and days[0]["settled"] == "yes"
-
-        await house.until(told, "the day to be settled and told")
+        await told_all(house, tmp_path / "records.db")
+        results = {row["account"]: row for row in await report(house, "pnl", "--by", "account", "--to", str(DAY))}
         for account in ("A1", "B1"):
             [statement] = await report(house, "settlement", "--account", account, "--day", str(DAY))
             ledger = (await house.rpc("rpc.trading-gateway.statement", {"account": account}))["statement"]
             names = ("opening", "deposits", "withdrawals", "realised", "mark_to_market", "fees", "closing", "margin", "available")
-            assert {name: statement[name] for name in names} == {name: round(Decimal(ledger[name]), 2) for name in names}
-            [result] = await report(house, "pnl", "--by", "day", "--account", account, "--to", str(DAY))
-            assert result["net"] == round(
-                Decimal(ledger["realised"]) + Decimal(ledger["mark_to_market"]) - Decimal(ledger["fees"]), 2
-            )
-            assert result["fees"] == round(Decimal(ledger["fees"]), 2) > 0
-            assert ledger["positions"]
+            told = {name: Decimal(ledger[name]) for name in names}
+            assert {name: statement[name] for name in names} == {name: round(amount, 2) for name, amount in told.items()}
+            assert results[account]["net"] == round(told["realised"] + told["mark_to_market"] - told["fees"], 2)
+            assert results[account]["fees"] == round(told["fees"], 2) > 0
+            assert (results[account]["settled"], bool(ledger["positions"])) == ("yes", True)
         bots = await report(house, "pnl", "--by", "bot", "--account", "A1", "--to", str(DAY))
         assert [row["bot"] for row in bots] == ["", "b1", "b2"]
-        [whole] = await report(house, "pnl", "--by", "account", "--account", "A1", "--to", str(DAY))
-        assert sum(row["net"] for row in bots) == whole["net"]
+        assert sum(row["net"] for row in bots) == results["A1"]["net"]
         fills = await report(house, "executions", "--account", "A1", "--to", str(DAY))
-        assert sum(row["qty"] for row in fills) == whole["volume"] == 10
+        assert sum(row["qty"] for row in fills) == results["A1"]["volume"] == 10
+        # Emptied while the house runs, the rows are told again, and are the same.
+        assert await carry_out(house, "store", "rebuild", "--json") == 0
+        await told_all(house, tmp_path / "records.db")
+        assert await report(house, "pnl", "--by", "bot", "--account", "A1", "--to", str(DAY)) == bots
+        assert await report(house, "executions", "--account", "A1", "--to", str(DAY)) == fills
         proof = await house.prove()
         assert proof.clean, proof.findings
 

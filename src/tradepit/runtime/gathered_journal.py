@@ -32,14 +32,18 @@ class GatheredJournal:
             with suppress(asyncio.CancelledError):
                 await self._reader
 
-    async def next(self, most: int, pause_s: float = 0.0) -> list[Entry]:
-        """The next entries, at least one and at most ``most``, gathered for ``pause_s`` once the first has come.
+    async def next(self, most: int, pause_s: float = 0.0, patience_s: float | None = None) -> list[Entry]:
+        """The next entries, at most ``most``, gathered for ``pause_s`` once the first has come; none when it has not in ``patience_s``.
 
         Raises JournalCorrupted, JournalClosed.
         """
         entries: list[Entry] = []
         while len(entries) < most and (not entries or not self._read.empty()):
-            told = await self._read.get()
+            try:
+                async with asyncio.timeout(patience_s):
+                    told = await self._read.get()
+            except TimeoutError:
+                break
             if isinstance(told, Entry):
                 entries.append(told)
             elif entries:

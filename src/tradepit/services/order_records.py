@@ -15,7 +15,7 @@ from tradepit.runtime.service import Health
 from tradepit.runtime.tasks import TaskGroup
 from tradepit.services.record_settings import RecordSettings
 from tradepit.services.record_sidelines import Sideline
-from tradepit.trading.model.errors import ConfigError, JournalConflict, JournalCorrupted, TradepitError
+from tradepit.trading.model.errors import ConfigError, JournalConflict, JournalCorrupted, TradepitError, Unavailable
 from tradepit.trading.orders import events as facts
 from tradepit.trading.records.record_fold import RecordFold
 from tradepit.trading.records.rows import RecordBatch
@@ -127,10 +127,21 @@ class OrderRecords:
             logger.info("{}: told up to entry {} of {}", self._instance, told.entry, self._newest)
             self.problem, self._waits_s = journal.problem, _AGAIN_S
             while True:
-                entries = await journal.next(self._settings.flush_rows, self._settings.flush_s)
-                self._newest = max(self._newest, entries[-1].sequence)
-                await self._keep(self._fold(entries))
-                self.problem = journal.problem
+                entries = await journal.next(self._settings.flush_rows, self._settings.flush_s, self._settings.look_s)
+                if entries:
+                    self._newest = max(self._newest, entries[-1].sequence)
+                    await self._keep(self._fold(entries))
+                self.problem = journal.problem or ("" if entries else await self._look())
+
+    async def _look(self) -> str:
+        """Nothing has come for a while: why the rows cannot be reached, if so. Raises JournalConflict when they are gone."""
+        try:
+            there = await self._records.told()
+        except Unavailable as error:
+            return str(error)[:_SHOWN]
+        if there.entry < self._told.entry:
+            raise JournalConflict("somebody has taken rows away", told=self._told.entry, found=there.entry)
+        return ""
 
     async def _begin_anew(self, why: str, told: Told) -> None:
         await self._records.forget()
@@ -138,7 +149,7 @@ class OrderRecords:
 
     async def _fold_again(self, entries: Sequence[Entry], told: Told) -> None:
         """Fold what was told before, and see that it is what is there now."""
-        self._fold(entries)
+        self._fold(entries, quietly=True)
         if self._told.origin != told.origin:
             raise ConfigError(
                 "the records are of another journal: give this one a database of its own, or `tradepit store rebuild`"
@@ -147,10 +158,10 @@ class OrderRecords:
             await self._begin_anew("the records tell of an entry that is not the journal's", told)
         await asyncio.sleep(0)
 
-    def _fold(self, entries: Sequence[Entry]) -> RecordBatch:
-        news = RecordBatch(after=self._told.entry, through=self._told.entry)
+    def _fold(self, entries: Sequence[Entry], *, quietly: bool = False) -> RecordBatch:
+        news = RecordBatch(after=self._told.entry, through=entries[-1].sequence)
         for entry in entries:
-            self.fold.fold(entry.sequence, _facts_of(entry), news)
+            self.fold.fold(entry.sequence, _facts_of(entry), None if quietly else news)
         mark = _mark_of(entries[-1])
         self._told = Told(entry=news.through, mark=mark, origin=self._told.origin or _mark_of(entries[0]))
         return news

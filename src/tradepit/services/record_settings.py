@@ -12,8 +12,8 @@ class RecordSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """Rows are written every ``flush_s`` seconds, at most ``flush_rows`` in one transaction.
 
     While the database is away, up to ``max_ticks`` ticks wait in memory; what comes beyond them is fetched later from the market
-    recorder's files. Orders need no such limit: they wait in the journal. ``look_s`` is between looks at statements and gaps. With
-    ``fetch_past`` those files also fill records that know nothing of a contract, new or emptied ones.
+    recorder's files. Orders need no such limit: they wait in the journal. ``look_s`` is between looks at statements, gaps, and rows
+    that somebody has taken away. With ``fetch_past`` the files also fill records that know nothing of a contract, new or emptied.
 
     ``…_days`` are for how long rows are kept, 0 for ever: of ticks and bars before the newest tick, of finished orders with their
     fills and of risk's events before now. Positions, results and settlements are never dropped.

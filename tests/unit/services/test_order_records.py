@@ -128,6 +128,15 @@ async def test_records_that_somebody_empties_are_told_again_while_it_runs(world:
     assert writer.rebuilds == 1
 
 
+async def test_records_that_somebody_empties_are_told_again_though_nothing_new_comes(world: World) -> None:
+    writer = await world.start(look_s=0.005)
+    await world.write(a_story().entries)
+    await world.told()
+    await world.records.forget()
+    await world.told()
+    assert (world.records.orders, writer.rebuilds) == (STORY, 1)
+
+
 async def test_records_of_another_journal_are_refused_and_left_alone(world: World) -> None:
     await world.write(a_story().entries[:5])
     writer = await world.start()

@@ -49,16 +49,18 @@ class RecordFold:
         """How many trades wait for their contract to become known."""
         return sum(map(len, self._waiting.values()))
 
-    def fold(self, entry: int, told: Sequence[facts.Fact], news: RecordBatch) -> None:
-        """Fold one entry; what it changes is put into ``news``."""
-        self.entry = news.through = entry
+    def fold(self, entry: int, told: Sequence[facts.Fact], news: RecordBatch | None = None) -> None:
+        """Fold one entry; what it changes is put into ``news``, where that is of interest."""
+        self.entry = entry
+        if news is not None:
+            news.through = entry
         for number, fact in enumerate(told, start=1):
             if isinstance(fact, facts.ReportApplied):
                 self._reported(fact, news)
             else:
                 self._of(fact, f"{entry}-{number}", news)
 
-    def _of(self, fact: facts.Fact, place: str, news: RecordBatch) -> None:
+    def _of(self, fact: facts.Fact, place: str, news: RecordBatch | None) -> None:
         if isinstance(fact, facts.OrderAccepted | facts.OrderRefused):
             self._begin((fact.intent.account, fact.intent.client_order_id))
         self.register.apply(fact)
@@ -69,10 +71,10 @@ class RecordFold:
         elif isinstance(fact, facts.InstrumentKnown):
             for trade, time_ns in self._waiting.pop(fact.instrument.symbol, []):
                 self._trade(trade, fact.instrument, time_ns, news)
-        if isinstance(fact, facts.OrderRefused | facts.RiskWarned | facts.StateSet | facts.LimitsSet):
+        if news is not None and isinstance(fact, facts.OrderRefused | facts.RiskWarned | facts.StateSet | facts.LimitsSet):
             self._put_event(fact, place, news)
 
-    def _reported(self, fact: facts.ReportApplied, news: RecordBatch) -> None:
+    def _reported(self, fact: facts.ReportApplied, news: RecordBatch | None) -> None:
         report = fact.report
         if isinstance(report, OrderReport):
             self._begin((report.order.intent.account, report.order.client_order_id))
@@ -94,22 +96,28 @@ class RecordFold:
         if key not in self.register.orders:
             self._begun.setdefault(key, self.entry)
 
-    def _trade(self, trade: Trade, instrument: Instrument, time_ns: int, news: RecordBatch) -> None:
+    def _trade(self, trade: Trade, instrument: Instrument, time_ns: int, news: RecordBatch | None) -> None:
         key = (trade.account, trade.client_order_id or trade.order_id)
         order = self.register.orders.get(key)
+        bot = order.intent.bot if order is not None else ""
         if order is None and key not in self._begun:
             self._begun[key] = self.entry
-            row = self._row(key, _order_of(trade, key[1]), time_ns)
-            news.orders[row.key] = msgspec.structs.replace(row, status="unknown")
+            if news is not None:
+                row = self._row(key, _order_of(trade, key[1]), time_ns)
+                news.orders[row.key] = row
         # Whoever has taken the order's row away must not keep its fills from being kept.
         self._put_order(key, time_ns, news)
-        bot = order.intent.bot if order is not None else ""
-        order_key: OrderKey = (*key, self._begun[key])
+        if news is not None:
+            self._put_execution(trade, instrument, (*key, self._begun[key]), bot, news)
+        for outcome in self.results.on_trade(trade, bot, instrument):
+            self._put_result(outcome, time_ns, news)
+
+    def _put_execution(self, trade: Trade, instrument: Instrument, order: OrderKey, bot: str, news: RecordBatch) -> None:
         row_id = execution_uuid(trade)
         news.executions[row_id] = ExecutionRow(
             entry=self.entry,
             id=row_id,
-            order=order_key,
+            order=order,
             account=trade.account,
             bot=bot,
             symbol=trade.symbol,
@@ -123,18 +131,16 @@ class RecordFold:
             fee=Decimal(trade.fee),
             filled_at=trade.time_ns,
         )
-        for outcome in self.results.on_trade(trade, bot, instrument):
-            self._put_result(outcome, time_ns, news)
 
-    def _day(self, report: DayReport, time_ns: int, news: RecordBatch) -> None:
+    def _day(self, report: DayReport, time_ns: int, news: RecordBatch | None) -> None:
         for outcome in self.results.on_day(report):
             self._put_result(outcome, time_ns, news)
         self.settled_days.append(report.settled_day)
         self._begun = {key: entry for key, entry in self._begun.items() if key in self.register.orders}
 
-    def _put_order(self, key: Key, time_ns: int, news: RecordBatch) -> None:
+    def _put_order(self, key: Key, time_ns: int, news: RecordBatch | None) -> None:
         order = self.register.orders.get(key)
-        if order is not None:
+        if order is not None and news is not None:
             row = self._row(key, order, time_ns)
             known = news.orders.get(row.key)
             news.orders[row.key] = row if known is None else msgspec.structs.replace(row, created_at=known.created_at)
@@ -167,7 +173,9 @@ class RecordFold:
             updated_at=time_ns,
         )
 
-    def _put_result(self, outcome: DayOutcome, time_ns: int, news: RecordBatch) -> None:
+    def _put_result(self, outcome: DayOutcome, time_ns: int, news: RecordBatch | None) -> None:
+        if news is None:
+            return
         holding = self.results.holdings[outcome.owner]
         position = self._position(outcome, holding, time_ns)
         news.positions[outcome.owner] = position
