@@ -11,8 +11,8 @@ demo: $(VENV)/.installed
 
 test: servers redistimeseries $(VENV)/.installed-dev
 	$(MAKE) check
-	$(BIN)/pytest tests/unit tests/property tests/wire tests/test_house.py
-	$(BIN)/pytest tests/conformance
+	$(BIN)/pytest -n 2 --dist loadfile tests/unit tests/property tests/wire tests/test_house.py
+	$(BIN)/pytest -n 3 --dist loadfile tests/conformance
 	$(BIN)/pytest tests/scenario tests/chaos
 
 # The servers that the tests start for themselves, and the vendor's JavaScript client that trades at one of ours.
@@ -60,7 +60,7 @@ check: $(VENV)/.installed-dev
 	$(BIN)/pytest tests/test_house.py
 
 unit: $(VENV)/.installed-dev
-	$(BIN)/pytest tests/unit tests/property tests/wire
+	$(BIN)/pytest -n 2 --dist loadfile tests/unit tests/property tests/wire
 
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix .

@@ -9,7 +9,7 @@ _INTRO = """# Records
 The tables that the roles `market-records` and `order-records` (profile `pit`, where `store` is set) keep in PostgreSQL or
 SQLite. Columns marked ● are the bot platform document's, with its types, defaults and checks: its statements work unchanged.
 All others are the house's own, and may be left out by whoever inserts a row. A table that exists already is taken with its
-rows and gets the columns it lacks. See [the how-to](../how-to/query-records.md), and [ADR 22](../adr/0022-records.md) for the
+rows and gets the columns it lacks. See [the how-to](../how-to/query-records.md), and [ADR 23](../adr/0023-records.md) for the
 UUIDs and how `ticks` is kept by days.
 """
 _KINDS = {

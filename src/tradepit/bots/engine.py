@@ -106,6 +106,10 @@ class TqBrokerClient:
         """What is known of an order; a split one is found under its own id as well as its children under theirs."""
         return await self._rows.order(order_id)
 
+    async def orders(self) -> Sequence[OrderRecord]:
+        """All orders of the portfolio that are on record, by id."""
+        return await self._rows.orders(self._portfolio_id)
+
     async def events(self, order_id: str) -> Sequence[OrderEvent]:
         """What happened to an order, in order. A request that was refused before it was an order leaves its event only."""
         return await self._rows.events(order_id)

@@ -14,7 +14,8 @@ class BotRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """One bot: ``bot`` is ``file.py``, ``file.py:Class`` or ``package.module:Class``, ``params`` are its parameters.
 
     ``symbols`` are the contracts it sees, none for all. ``seed`` is that of its dice. ``mount`` is a folder with ``config.json``
-    (parameters, which go before ``params``) and ``broker.json`` (secrets), read at each start of the bot.
+    (parameters, which go before ``params``) and ``broker.json`` (secrets), read at each start of the bot, or ``vault:path`` for
+    secrets alone.
     """
 
     bot: str
@@ -31,10 +32,12 @@ class RunnerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     after which a call counts as stuck, ``keep_s`` between two memories kept, ``ask_s`` after which an order without an answer is
     asked for again, ``resend_s`` up to which it is sent again with its own id; after that it is only asked for.
 
-    ``orders``: as ``intents`` on the bot platform's topics, each waited for ``intent_s`` at a time, or by ``rpc`` at order
-    management's door; ``auto``: as intents where the profile has a trade executor.
+    ``orders``: as ``intents`` on the bot platform's topics, each waited for ``intent_s`` at a time; by ``rpc`` at order management's
+    door; on the queues of a broker connect, whose ``config.yaml`` is ``engine``; ``auto``: as intents where the profile has a trade
+    executor.
 
-    ``warm_up`` fills the windows from the market recorder's files. ``host`` is about a bot's own life.
+    ``warm_up`` fills the windows before the first tick: from the Data API at ``data_api`` (``http://host:port``) where one is named,
+    and what that does not have from the market recorder's files. ``host`` is about a bot's own life.
     """
 
     graceful_s: Annotated[float, msgspec.Meta(gt=0, le=8)] = 5.0
@@ -42,7 +45,9 @@ class RunnerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     keep_s: Seconds = 5.0
     ask_s: Seconds = 1.0
     resend_s: Seconds = 10.0
-    orders: Literal["auto", "intents", "rpc"] = "auto"
+    orders: Literal["auto", "intents", "rpc", "engine"] = "auto"
     intent_s: Seconds = 5.0
+    engine: str = ""
     warm_up: bool = True
+    data_api: str = ""
     host: HostSettings = HostSettings()
