@@ -2,10 +2,10 @@
 
 import msgspec
 
+from tradepit.profiles.records import ROLES as RECORD_ROLES
 from tradepit.profiles.role import Role
 from tradepit.profiles.simulator import ROLES as SIMULATOR_ROLES
 from tradepit.wire import platform
-from tradepit.wire import record_tables as records
 from tradepit.wire import simulator as wire
 
 # The leader and the workers keep processes of their own, because killing one of them is part of the show.
@@ -28,26 +28,8 @@ _EXECUTOR = Role(
     serves=("bots",),
     publishes=(platform.ORDER_EVENTS, platform.RISK_ALERTS, platform.DEAD_INTENTS),
 )
-_RECORDS = (
-    Role(
-        name=records.MARKET_RECORDS,
-        replicas=1,
-        process="records",
-        purpose="every tick as a row of `ticks`, and bars of seconds and minutes",
-        consumes=(wire.MARKET_TICK,),
-        with_store=True,
-    ),
-    Role(
-        name=records.ORDER_RECORDS,
-        replicas=1,
-        process="records",
-        purpose="orders, fills, positions, results, settlements and risk's word as rows",
-        consumes=(wire.RISK_ALERTS,),
-        with_store=True,
-    ),
-)
 ROLES = (
     *(msgspec.structs.replace(role, process=_SHARED.get(role.name, role.process)) for role in SIMULATOR_ROLES),
     _EXECUTOR,
-    *_RECORDS,
+    *RECORD_ROLES,
 )

@@ -32,11 +32,13 @@ class SqlMarketRecords:
 
     def __init__(self, url: str, *, migrates: bool = True, timeout_s: float = 5.0) -> None:
         self._database = MigratedDatabase(url, RECORD_STEPS, migrates=migrates, timeout_s=timeout_s)
-        self._days = TickDays()
+        self._days, self._looked = TickDays(), False
 
     async def connect(self) -> None:
         await self._database.connect()
-        await self._database.read(self._days.look)
+        if not self._looked:
+            await self._database.read(self._days.look)
+            self._looked = True
 
     async def schema(self) -> SchemaStatus:
         return await self._database.schema()

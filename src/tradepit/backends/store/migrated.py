@@ -14,9 +14,12 @@ class MigratedDatabase(Database):
     def __init__(self, url: str, steps: Steps, *, migrates: bool = True, timeout_s: float = 5.0) -> None:
         super().__init__(url, timeout_s=timeout_s)
         self._steps, self._migrates = steps, migrates
+        self._connected = False
 
     async def connect(self) -> None:
-        """Idempotent. Raises Unavailable, and ConfigError when the tables are of another revision and may not be migrated."""
+        """Looks once. Raises Unavailable, and ConfigError when the tables are of another revision and may not be migrated."""
+        if self._connected:
+            return
         status = await self.schema()
         if not status.up_to_date:
             if not self._migrates:
@@ -28,6 +31,12 @@ class MigratedDatabase(Database):
                 )
             await self.migrate()
         await self.read(lambda connection: connection.run_sync(self._steps.check))
+        self._connected = True
+
+    async def close(self) -> None:
+        """Close all connections. Idempotent."""
+        self._connected = False
+        await super().close()
 
     async def schema(self) -> SchemaStatus:
         """Which revision the tables are of. Works before ``connect``; changes nothing."""
