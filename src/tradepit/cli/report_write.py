@@ -8,7 +8,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Literal
 
-from tradepit.cli.output import print_fields, print_table
 from tradepit.cli.report_sheets import Kind, Sheet, Value
 from tradepit.trading.model.errors import BadRequest, Unavailable
 from tradepit.wire.simulator_codec import encode
@@ -27,13 +26,6 @@ def check_form(form: Form, out: Path | None) -> None:
 
 def write(sheet: Sheet, form: Form, out: Path | None) -> None:
     """Write the sheet. A file replaces a former one only when it is complete. Raises Unavailable when it cannot be written."""
-    if out is None and form == "table":
-        names, rows = _table(sheet)
-        if sheet.upright:
-            print_fields(sheet.title, dict(zip(names, rows[0], strict=True)))
-        else:
-            print_table(sheet.title, names, rows)
-        return
     data = _parquet(sheet) if form == "parquet" else _text(sheet, form).encode()
     if out is None:
         sys.stdout.write(data.decode())
@@ -56,15 +48,25 @@ def _text(sheet: Sheet, form: Form) -> str:
         return encode([dict(zip(names, row, strict=True)) for row in sheet.rows]).decode() + "\n"
     if form == "csv":
         return _csv(sheet)
-    names, rows = _table(sheet)
-    widths = [max(len(word) for word in words) for words in zip(names, *rows, strict=True)]
-    lines = ("  ".join(word.ljust(width) for word, width in zip(row, widths, strict=True)).rstrip() for row in (names, *rows))
-    return "\n".join(lines) + "\n"
+    return _table(sheet)
 
 
-def _table(sheet: Sheet) -> tuple[list[str], list[list[str]]]:
-    shown = [number for number, column in enumerate(sheet.columns) if not column.aside]
-    return [sheet.columns[number].name for number in shown], [[_shown(row[number]) for number in shown] for row in sheet.rows]
+def _table(sheet: Sheet) -> str:
+    """Plain text, as wide as it must be: an amount that is cut off is another amount."""
+    shown = [(number, column) for number, column in enumerate(sheet.columns) if not column.aside]
+    lines = [[column.name for _, column in shown], *([_shown(row[number]) for number, _ in shown] for row in sheet.rows)]
+    to_the_right = [column.kind != "text" for _, column in shown]
+    if sheet.upright:
+        lines, to_the_right = [list(words) for words in zip(*lines, strict=True)], [False, True]
+    widths = [max(map(len, words)) for words in zip(*lines, strict=True)]
+    rows = (
+        "  ".join(
+            word.rjust(width) if right else word.ljust(width)
+            for word, width, right in zip(line, widths, to_the_right, strict=True)
+        )
+        for line in lines
+    )
+    return "\n".join([sheet.title, "", *(row.rstrip() for row in rows)]) + "\n"
 
 
 def _csv(sheet: Sheet) -> str:

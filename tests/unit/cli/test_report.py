@@ -91,6 +91,8 @@ def test_a_settlement_as_the_ledger_made_it(tradepit: Tradepit, capsys: Printed)
     assert {name: value for name, value in row.items() if name != "positions"} == {
         name: value for name, value in msgspec.structs.asdict(STATEMENT).items() if name != "positions"
     }
+    assert tradepit(*words, str(DAY)) == 0
+    assert "\nclosing         1010510.85\n" in capsys.readouterr().out
     assert tradepit(*words, str(NEXT_DAY)) == 2
     assert f"known={DAY}" in capsys.readouterr().err
 
@@ -98,7 +100,20 @@ def test_a_settlement_as_the_ledger_made_it(tradepit: Tradepit, capsys: Printed)
 @pytest.mark.usefixtures("store")
 def test_fills_in_every_form(tradepit: Tradepit, tmp_path: Path, capsys: Printed) -> None:
     assert tradepit("report", "executions") == 0
-    assert "3908" in capsys.readouterr().out
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[2].split() == [
+        "trading_day",
+        "filled_at",
+        "account",
+        "bot",
+        "client_order_id",
+        "symbol",
+        "side",
+        "qty",
+        "price",
+        "fee",
+    ]
+    assert [Decimal(word) for word in shown[5].split()[-3:]] == [3, 3908, Decimal("12.35")]
     for form in ("table", "csv", "json", "parquet"):
         assert tradepit("report", "executions", "--format", form, "--out", str(tmp_path / form)) == 0
     frame = pl.read_parquet(tmp_path / "parquet")
@@ -110,7 +125,7 @@ def test_fills_in_every_form(tradepit: Tradepit, tmp_path: Path, capsys: Printed
     assert [Decimal(row["price"]) for row in rows][2] == Decimal(3908)
     assert [row["fee"] for row in told] == [12.35] * 5
     assert told[0]["order_id"] == INTENT_UUID.lower()
-    assert len((tmp_path / "table").read_text().splitlines()) == 6
+    assert len((tmp_path / "table").read_text().splitlines()) == 8
     assert sorted(path.name for path in tmp_path.iterdir() if path.name.startswith(".")) == []
 
 
