@@ -9,6 +9,7 @@ from random import Random
 
 import msgspec
 import pytest
+from sqlalchemy import make_url
 from tests.record_world import RecordWorld
 from tests.tick_records import DAY, TEN_NS, a_tick
 
@@ -191,3 +192,21 @@ async def test_an_instant_that_no_row_can_hold_is_refused(world: RecordWorld, ti
     with pytest.raises(BadRequest):
         await records.keep([a_tick(), tick])
     assert await records.latest("IF2501") is None
+
+
+async def test_a_member_that_may_make_no_tables_keeps_ticks_all_the_same(world: RecordWorld) -> None:
+    if not world.on_postgres:
+        return
+    await (await world.join()).keep([a_tick()])
+    await world.sql(
+        "CREATE ROLE writer LOGIN PASSWORD 'writer'",
+        "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO writer",
+    )
+    modest = SqlMarketRecords(make_url(world.url).set(username="writer", password="writer").render_as_string(hide_password=False))
+    world.members.append(modest)
+    await modest.connect()
+    for day in (0, 20, 40):
+        await modest.keep([a_tick(day * 86_400_000, traded=day)])
+    rows = await world.sql("SELECT tableoid::regclass::text, count(*) FROM ticks GROUP BY 1 ORDER BY 1")
+    assert rows == [("ticks_d20250106", 1), ("ticks_rest", 2)]
+    await world.sql("DROP OWNED BY writer", "DROP ROLE writer")

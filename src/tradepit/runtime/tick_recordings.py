@@ -1,6 +1,7 @@
 """What the market recorder has written of a contract between two instants: from its Parquet segments, as records."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
@@ -21,7 +22,7 @@ _COLUMNS = (
 def recorded_ticks(root: Path, symbol: str, after_ns: int, until_ns: int, most: int) -> list[TickRecord]:
     """Ticks of ``symbol`` after one instant up to another (UTC ns) from all recorders' folders under ``root``, the oldest ``most``.
 
-    A segment that cannot be read is passed over: what is in it may be in another recorder's.
+    A segment or a row that cannot be read is passed over: what is in it may be in another recorder's.
     """
     after, until = (_EPOCH + timedelta(microseconds=time_ns // 1_000) for time_ns in (after_ns, until_ns))
     found: dict[int, TickRecord] = {}
@@ -42,9 +43,10 @@ def _read(path: Path, after: datetime, until: datetime, most: int) -> Iterator[T
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError):
         return
     for row in rows.iter_rows(named=True):
-        tick = _tick(row)
-        if tick is not None:
-            yield tick
+        with suppress(TypeError, ValueError):
+            tick = _tick(row)
+            if tick is not None:
+                yield tick
 
 
 def _tick(row: dict[str, Any]) -> TickRecord | None:

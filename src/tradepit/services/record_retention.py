@@ -30,6 +30,7 @@ class RecordRetention:
     def __init__(self, kept: list[Kept], clock: Clock, newest_ns: Callable[[], int]) -> None:
         self._kept, self._clock, self._newest_ns = [each for each in kept if each.days > 0], clock, newest_ns
         self._dropped = 0
+        self._problem = ""
 
     async def start(self, fold: Callable[[], RecordFold]) -> None:
         """What the journal says does not matter."""
@@ -38,7 +39,7 @@ class RecordRetention:
         """Nothing is held."""
 
     def figures(self) -> Figures:
-        return {"dropped_by_age": self._dropped}
+        return {"dropped_by_age": self._dropped, "retention_problem": self._problem}
 
     async def run(self) -> None:
         while self._kept:
@@ -47,11 +48,13 @@ class RecordRetention:
 
     async def drop(self) -> None:
         """Drop all that is too old now. What cannot be dropped now is dropped later."""
-        now_ns = self._newest_ns()
+        now_ns, problem = self._newest_ns(), ""
         for kept in self._kept:
             try:
                 while now_ns and (gone := await kept.drop_before(now_ns - int(kept.days * _DAY_NS))):
                     self._dropped += gone
                     await self._clock.sleep(_PAUSE_S)
             except TradepitError as error:
-                logger.debug("old rows of {} wait: {}", kept.table, error)
+                problem = f"{kept.table}: {error}"[:200]
+                logger.warning("old rows of {} wait: {}", kept.table, error)
+        self._problem = problem

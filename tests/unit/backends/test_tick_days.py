@@ -3,6 +3,8 @@
 ``make timescale`` asks a real one.
 """
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -36,6 +38,10 @@ class StandIn:
     def __init__(self, **answers: list[tuple[Any, ...]]) -> None:
         self.answers = answers
         self.said: list[str] = []
+
+    @asynccontextmanager
+    async def begin_nested(self) -> AsyncIterator[None]:
+        yield
 
     async def execute(self, statement: Any, parameters: Any = None) -> Found:
         text = str(statement)

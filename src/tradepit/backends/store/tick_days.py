@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 from typing import Literal
 
 import sqlalchemy as sa
+from loguru import logger
+from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tradepit.backends.store.record_tables import moment_of, ns_of
@@ -12,6 +14,7 @@ from tradepit.backends.store.record_tables import moment_of, ns_of
 DAY_NS = 86_400_000_000_000
 _AHEAD = 2
 _PREFIX = "ticks_d"
+_NOT_ALLOWED = "42501"
 Keeping = Literal["plain", "partitions", "hypertable"]
 _LOOK = sa.text("SELECT relkind FROM pg_class WHERE oid = to_regclass('ticks')")
 _HYPERTABLE = sa.text("SELECT 1 FROM timescaledb_information.hypertables WHERE hypertable_name = 'ticks'")
@@ -65,10 +68,21 @@ class TickDays:
         missing = sorted(day for day in days if _name_of(day) not in self._made)
         if not missing:
             return
+        try:
+            async with connection.begin_nested():
+                await self._make(connection, missing)
+        except ProgrammingError as error:
+            if getattr(error.orig, "sqlstate", "") != _NOT_ALLOWED:
+                raise
+            # Whoever may write rows and make no tables keeps them outside of the days.
+            logger.warning("partitions of ticks cannot be made: {}", error.orig)
+            self._made |= {_name_of(day) for day in missing}
+
+    async def _make(self, connection: AsyncConnection, days: list[int]) -> None:
         # Others may be making the same ones; whoever comes second finds them.
         await connection.execute(sa.text("LOCK TABLE ticks IN SHARE UPDATE EXCLUSIVE MODE"))
         self._made = set(await _parts(connection))
-        for day in missing:
+        for day in days:
             if _name_of(day) not in self._made:
                 await _make(connection, day)
 

@@ -15,14 +15,20 @@ from tradepit.trading.records.tick_record import TickRecord
 Spans = Mapping[str, tuple[int, int]]
 """By symbol two instants (UTC ns)."""
 Bound = sa.ColumnElement[Any]
-Query = Callable[[Bound, Bound, Bound], sa.Select[Any]]
-"""A select by a span's symbol and its two instants."""
+Query = Callable[[Bound, Bound, Bound, Bound], sa.Select[Any]]
+"""A select by a span's symbol, its two instants, and one that lies further back than any trading day's beginning."""
+# A trading day begins at most on a Friday evening and ends on a Monday. Further back nothing is looked for, in however many parts.
+_LONGEST_DAY_NS = 4 * 86_400_000_000_000
 _SECOND_NS = LENGTHS_NS["1s"]
-_SPAN = (sa.column("symbol", sa.Text()), sa.column("start", TICKS.c.ts.type), sa.column("end", TICKS.c.ts.type))
+_INSTANT = TICKS.c.ts.type
+_SPAN = (sa.column("symbol", sa.Text()), *(sa.column(name, _INSTANT) for name in ("start", "end", "since")))
 
 
 async def find_around(connection: AsyncConnection, spans: Spans) -> dict[str, tuple[list[TickRecord], TickRecord | None]]:
-    """For spans (both ends included), what is known of their whole seconds and of that of the next tick, and the tick before."""
+    """For spans (both ends included), what is known of their whole seconds and of that of the next tick, and the tick before.
+
+    One before may be missing where it is of a former trading day.
+    """
     following = {tick.symbol: tick.time_ns for tick in await _find(connection, spans, _following)}
     wider = {
         symbol: (start_of(first_ns, "1s"), start_of(following.get(symbol, last_ns), "1s") + _SECOND_NS)
@@ -41,18 +47,19 @@ async def find_bars(connection: AsyncConnection, length: BarLength, spans: Spans
     return sorted(map(bar_of, rows), key=lambda bar: (bar.symbol, bar.start_ns))
 
 
-def _following(symbol: Bound, start: Bound, end: Bound) -> sa.Select[Any]:
-    del start
+def _following(symbol: Bound, start: Bound, end: Bound, since: Bound) -> sa.Select[Any]:
+    del start, since
     return sa.select(TICKS).where(TICKS.c.symbol == symbol, TICKS.c.ts > end).order_by(TICKS.c.ts).limit(1)
 
 
-def _former(symbol: Bound, start: Bound, end: Bound) -> sa.Select[Any]:
+def _former(symbol: Bound, start: Bound, end: Bound, since: Bound) -> sa.Select[Any]:
     del end
-    return sa.select(TICKS).where(TICKS.c.symbol == symbol, TICKS.c.ts < start).order_by(TICKS.c.ts.desc()).limit(1)
+    within = (TICKS.c.symbol == symbol, TICKS.c.ts < start, TICKS.c.ts >= since)
+    return sa.select(TICKS).where(*within).order_by(TICKS.c.ts.desc()).limit(1)
 
 
 def _within(table: sa.Table) -> Query:
-    return lambda symbol, start, end: sa.select(table).where(table.c.symbol == symbol, table.c.ts >= start, table.c.ts < end)
+    return lambda symbol, start, end, _: sa.select(table).where(table.c.symbol == symbol, table.c.ts >= start, table.c.ts < end)
 
 
 async def _find(connection: AsyncConnection, spans: Spans, query: Query) -> list[TickRecord]:
@@ -61,17 +68,18 @@ async def _find(connection: AsyncConnection, spans: Spans, query: Query) -> list
 
 async def _rows(connection: AsyncConnection, spans: Spans, query: Query) -> Sequence[sa.Row[Any]]:
     """The rows that ``query`` finds for each span."""
+    told = [
+        {"symbol": symbol, "start": start_ns, "end": end_ns, "since": start_ns - _LONGEST_DAY_NS}
+        for symbol, (start_ns, end_ns) in spans.items()
+    ]
     if connection.dialect.name != "postgresql":
         one = query(*(sa.bindparam(column.name, type_=column.type) for column in _SPAN))
-        rows: list[sa.Row[Any]] = []
-        for symbol, (start_ns, end_ns) in spans.items():
-            rows += (await connection.execute(one, {"symbol": symbol, "start": start_ns, "end": end_ns})).all()
-        return rows
+        return [row for span in told for row in (await connection.execute(one, span)).all()]
     arrays = [sa.bindparam(column.name, type_=ARRAY(column.type)) for column in _SPAN]
     span = sa.func.unnest(*arrays).table_valued(*_SPAN, name="span").render_derived()
     each = query(*span.c).correlate(span).lateral("each")
-    told = {"symbol": list(spans), "start": [span[0] for span in spans.values()], "end": [span[1] for span in spans.values()]}
-    return (await connection.execute(sa.select(*each.c).select_from(span).join(each, sa.true()), told)).all()
+    every = sa.select(*each.c).select_from(span).join(each, sa.true())
+    return (await connection.execute(every, {name: [one[name] for one in told] for name in told[0]})).all() if told else []
 
 
 def _time_of(tick: TickRecord) -> int:
