@@ -83,7 +83,8 @@ async def test_a_story_becomes_rows(world: RecordWorld) -> None:
     results = [(row.trading_day, row.bot, row.realized, row.mark_to_market, row.net, row.lots) for row in await records.pnl(ALL)]
     assert results == [
         (DAY, "", 0, d("2640"), d("2627.65"), 2), (DAY, BOT_UUID, 0, d("5040"), d("5027.65"), -3),
-        (DAY, "b1", 0, d("2880"), d("2855.30"), 4), (NEXT_DAY, "b1", d("1920"), None, None, 0),
+        (DAY, "b1", 0, d("2880"), d("2855.30"), 4), (NEXT_DAY, "", 0, None, None, 2), (NEXT_DAY, BOT_UUID, 0, None, None, -3),
+        (NEXT_DAY, "b1", d("1920"), None, None, 0),
     ]  # fmt: skip
     assert [(row.scope, msgspec.json.decode(row.limits), row.who) for row in await records.limits()] == [
         ("bot:b1", {"order_size": {"max_lots": 3}}, "ann")
@@ -216,7 +217,7 @@ async def test_choices(world: RecordWorld) -> None:
     assert len(await records.executions(Choice(account="A1", bot="b1"))) == 3
     assert len(await records.executions(Choice(bot="", symbol="IF2501"))) == 1
     assert await records.executions(Choice(account="A2")) == []
-    assert len(await records.pnl(Choice(first_day=NEXT_DAY))) == 1
+    assert len(await records.pnl(Choice(first_day=NEXT_DAY))) == 3
     assert len(await records.pnl(Choice(last_day=DAY))) == 3
     page = await records.orders(ALL, limit=2)
     rest = await records.orders(ALL, after=page[-1][0])

@@ -58,8 +58,8 @@ def test_all_bots_of_an_account_make_what_its_statement_says(seed: int) -> None:
                 fee = ledger.apply_trade(trade).fee
             except VenueRefused:
                 continue
-            told = msgspec.structs.replace(trade, fee=str(fee))
-            list(results.on_trade(told, random.choice(BOTS), contracts[trade.symbol]))
+            paid = msgspec.structs.replace(trade, fee=str(fee))
+            list(results.on_trade(paid, random.choice(BOTS), contracts[trade.symbol]))
         prices = {symbol: Decimal(random.randint(19_000, 20_000)) / 5 for symbol in listed}
         statements = ledger.settle(following, prices)
         report = DayReport(
@@ -69,8 +69,18 @@ def test_all_bots_of_an_account_make_what_its_statement_says(seed: int) -> None:
             settled_day=day,
             settlement_prices={k: str(v) for k, v in prices.items()},
         )
-        outcomes = list(results.on_day(report))
+        told = list(results.on_day(report))
+        outcomes = [outcome for outcome in told if outcome.trading_day == day]
         found += outcomes
+        # Whoever holds lots begins the new day with them, and with nothing made.
+        begun = {outcome.owner: outcome for outcome in told if outcome.trading_day == following}
+        assert len(begun) + len(outcomes) == len(told)
+        assert {owner: outcome.lots for owner, outcome in begun.items()} == {
+            each.owner: each.lots for each in outcomes if each.lots
+        }
+        assert not any(
+            outcome.realized or outcome.fees or outcome.fills or outcome.mark_to_market is not None for outcome in begun.values()
+        )
         for statement in statements:
             mine = [outcome for outcome in outcomes if outcome.owner[0] == statement.account]
             assert (
@@ -83,7 +93,6 @@ def test_all_bots_of_an_account_make_what_its_statement_says(seed: int) -> None:
                 held[position.symbol] += position.lots if position.side is Side.BUY else -position.lots
             for symbol in contracts:
                 assert sum(outcome.lots for outcome in mine if outcome.owner[2] == symbol) == held[symbol]
-        assert not {outcome.owner for outcome in outcomes if outcome.trading_day != day}
     assert results.trading_day == 20250121
     assert not any(holding.life.lots for owner, holding in results.holdings.items() if owner[2] == "IF2501")
     # What all days made is what the lots have made since they were opened, at the last settlement.
@@ -102,9 +111,10 @@ def test_a_trade_told_after_its_day_was_settled_counts_on_that_day() -> None:
     for results, before in ((told_in_time, (first, second)), (told_late, (first,))):
         for trade in before:
             list(results.on_trade(trade, "b1", listed))
-    [outcome] = told_in_time.on_day(report)
+    outcome, begun = told_in_time.on_day(report)
     list(told_late.on_day(report))
-    [late] = told_late.on_trade(second, "b1", listed)
+    late, running = told_late.on_trade(second, "b1", listed)
+    assert running == begun
     assert (late.trading_day, late.net, late.fees, late.volume, late.fills, late.lots) == (
         DAYS[0], outcome.net, outcome.fees, outcome.volume, outcome.fills, outcome.lots,
     )  # fmt: skip
@@ -118,7 +128,8 @@ def test_without_a_settlement_price_the_result_counts_on_the_day_of_closing() ->
     opening = a_trade(Random(1), 1, "A1", DAYS[0], "IF2501", side=Side.BUY, volume_lots=2, price_ticks=PRICE)
     closing = a_trade(Random(1), 2, "A1", DAYS[1], "IF2501", side=Side.SELL, volume_lots=2, price_ticks=PRICE + 10)
     list(results.on_trade(opening, "b1", listed))
-    ended, running = results.on_trade(closing, "b1", listed)
+    ended, begun, running = results.on_trade(closing, "b1", listed)
+    assert (begun.trading_day, begun.lots, begun.realized) == (DAYS[1], 2, Decimal(0))
     assert (ended.trading_day, ended.net, ended.lots) == (DAYS[0], Decimal(0), 2)
     assert (running.trading_day, running.realized, running.mark_to_market, running.net) == (DAYS[1], Decimal(1200), None, None)
     assert (

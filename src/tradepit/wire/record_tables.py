@@ -190,7 +190,8 @@ PNL = RecordTable(
         _UPDATED,
         _ENTRY,
     ),
-    "What each bot made on each trading day in each contract; all rows of an account and day are the account's result.",
+    "What each bot made on each trading day in each contract, one row also for lots that only lie there; all rows of an account and"
+    " day are the account's result. Lots of a running day have made `lots * price * multiplier - day_cost` so far.",
 )
 
 SETTLEMENTS = RecordTable(

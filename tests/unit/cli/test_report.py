@@ -70,12 +70,12 @@ def test_results_by_bot_account_and_day(tradepit: Tradepit, capsys: Printed) -> 
         assert tradepit("report", "pnl", "--by", by, "--format", "json") == 0
         told[by] = json.loads(capsys.readouterr().out, parse_float=Decimal)
     assert [(row["bot"], row["net"], row["settled"]) for row in told["bot"]] == [
-        ("", Decimal("2627.65"), "yes"), ("11111111-2222-3333-4444-555555555555", Decimal("5027.65"), "yes"),
+        ("", Decimal("7187.65"), "no"), ("11111111-2222-3333-4444-555555555555", Decimal("-1812.35"), "no"),
         ("b1", Decimal("4762.95"), "no"),
     ]  # fmt: skip
-    assert [(row["account"], row["net"]) for row in told["account"]] == [("A1", Decimal("12418.25"))]
+    assert [(row["account"], row["net"]) for row in told["account"]] == [("A1", Decimal("10138.25"))]
     assert [(row["trading_day"], row["net"], row["volume"]) for row in told["day"]] == [
-        (DAY, Decimal("10510.60"), 9), (NEXT_DAY, Decimal("1907.65"), 4),
+        (DAY, Decimal("10510.60"), 9), (NEXT_DAY, Decimal("-372.35"), 4),
     ]  # fmt: skip
     assert tradepit("report", "pnl", "--bot", "b1", "--from", str(NEXT_DAY), "--format", "csv") == 0
     assert list(csv.reader(capsys.readouterr().out.splitlines()))[1] == [

@@ -17,8 +17,8 @@ def test_of_what_was_gathered_the_last_state_counts() -> None:
     order = news.orders["A1", INTENT_UUID, 2]
     assert (order.status, order.filled_qty, order.left_qty, order.entry) == ("cancelled", 4, 0, 11)
     assert (order.created_at, order.updated_at) == (START_NS + 1_000_000_000, START_NS + 10_000_000_000)
-    assert [len(news.orders), len(news.executions), len(news.positions), len(news.pnl)] == [5, 5, 3, 4]
-    assert (list(news.limits), len(news.events), news.rows) == (["bot:b1"], 4, 22)
+    assert [len(news.orders), len(news.executions), len(news.positions), len(news.pnl)] == [5, 5, 3, 6]
+    assert (list(news.limits), len(news.events), news.rows) == (["bot:b1"], 4, 24)
     assert fold.settled_days == [DAY]
     assert {key[0] for key in news.pnl} == {DAY, NEXT_DAY}
 

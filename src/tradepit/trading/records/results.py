@@ -65,15 +65,15 @@ class DailyResults:
         self.holdings: dict[Owner, Holding] = {}
         self._settled_day = 0
         self._settled: dict[Owner, DayOutcome] = {}
-        self._worth: dict[str, Decimal] = {}
+        self._prices: Mapping[str, str] = {}
 
     def on_trade(self, trade: Trade, bot: str, instrument: Instrument) -> Iterator[DayOutcome]:
         """Fold a trade, told once; how its day stands after it. One of a new day ends the former one, as far as that was not told."""
         if 0 < self.trading_day < trade.trading_day:
             yield from self._end_day(self.trading_day, trade.trading_day, {})
-        yield self._count(trade, bot, instrument)
+        yield from self._count(trade, bot, instrument)
 
-    def _count(self, trade: Trade, bot: str, instrument: Instrument) -> DayOutcome:
+    def _count(self, trade: Trade, bot: str, instrument: Instrument) -> Iterator[DayOutcome]:
         owner = (trade.account, bot, trade.symbol)
         holding = self.holdings.get(owner)
         if holding is None:
@@ -84,33 +84,36 @@ class DailyResults:
         holding.life.fees += fee
         if not self.trading_day:
             self.trading_day = trade.trading_day
-        late_worth = self._worth.get(trade.symbol) if trade.trading_day == self._settled_day else None
-        if late_worth is not None:
-            holding.day.add(lots, late_worth)
-            return self._tell_late(owner, lots * (late_worth - worth), fee, trade.volume_lots)
-        holding.day.add(lots, worth)
-        holding.day.fees += fee
-        holding.volume += trade.volume_lots
-        holding.fills += 1
-        return self._running(owner, holding)
+        price = self._prices.get(trade.symbol) if trade.trading_day == self._settled_day else None
+        if price is not None:
+            settled_worth = Decimal(price) * instrument.product.multiplier
+            holding.day.add(lots, settled_worth)
+            yield self._tell_late(owner, lots * (settled_worth - worth), fee, trade.volume_lots)
+        else:
+            holding.day.add(lots, worth)
+            holding.day.fees += fee
+            holding.volume += trade.volume_lots
+            holding.fills += 1
+        yield self._running(owner, holding)
 
     def on_day(self, report: DayReport) -> Iterator[DayOutcome]:
-        """A day was settled: the result of each holding that has one, then the new day begins. Nothing for a day known already."""
+        """A day was settled: the result of each holding that has one, then what each begins the new day with. Nothing for a day
+        known already.
+        """
         if report.trading_day > self.trading_day:
             yield from self._end_day(self.trading_day or report.settled_day, report.trading_day, report.settlement_prices)
 
     def _end_day(self, settled: int, following: int, prices: Mapping[str, str]) -> Iterator[DayOutcome]:
-        self._settled, self._worth, self._settled_day = {}, {}, settled
+        self._settled, self._prices, self._settled_day, self.trading_day = {}, prices, settled, following
         for owner, holding in sorted(self.holdings.items()):
             price = prices.get(owner[2])
             worth = None if price is None else Decimal(price) * holding.instrument.product.multiplier
-            if worth is not None:
-                self._worth[owner[2]] = worth
             if holding.stirs:
                 outcome = self._settled[owner] = _settle(owner, holding, worth, settled)
                 yield outcome
             _begin_day(holding)
-        self.trading_day = following
+            if holding.day.lots:
+                yield self._running(owner, holding)
 
     def _running(self, owner: Owner, holding: Holding) -> DayOutcome:
         return DayOutcome(
