@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
 from tradepit.ports.market_records import KeptTicks, MarketTable, StreamPlace
-from tradepit.ports.trading_records import Told
+from tradepit.ports.trading_records import KeptFold, Told
 from tradepit.trading.ledger.statement import SettlementStatement
 from tradepit.trading.model.errors import JournalConflict, TradepitError, Unavailable
 from tradepit.trading.records.rows import RecordBatch, RiskEventRow
@@ -44,6 +44,7 @@ class FakeTradingRecords(_Away):
         self.progress = Told()
         self.batches: list[RecordBatch] = []
         self.forgotten = 0
+        self.folds: list[KeptFold] = []
         self.statements: dict[tuple[str, int], SettlementStatement] = {}
         self.events: dict[str, RiskEventRow] = {}
 
@@ -67,7 +68,15 @@ class FakeTradingRecords(_Away):
     async def forget(self) -> None:
         self.check()
         self.forgotten += 1
-        self.progress, self.batches = Told(), []
+        self.progress, self.batches, self.folds = Told(), [], []
+
+    async def keep_fold(self, fold: KeptFold) -> None:
+        self.check()
+        self.folds.append(fold)
+
+    async def fold(self) -> KeptFold | None:
+        self.check()
+        return self.folds[-1] if self.folds else None
 
     async def keep_statements(self, statements: Sequence[SettlementStatement], time_ns: int) -> None:
         self.check()

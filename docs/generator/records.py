@@ -25,8 +25,8 @@ _KINDS = {
 }
 _DEFAULTS = {"now": "now()", "new_id": "gen_random_uuid()", "zero": "0", "new": "'new'", "false": "false"}
 _SQLITE = """On SQLite a `uuid` is a text of 36 characters, an instant the text `YYYY-MM-DD HH:MM:SS.ffffff` in UTC, and a number has
-fifteen exact digits. `record_progress` (how far the journal was told) and `tick_places` (up to where each contract's stream is
-whole) are the writers' own.
+fifteen exact digits. `record_progress` (how far the journal was told), `record_folds` (what was known then) and `tick_places` (up
+to where each contract's stream is whole) are the writers' own.
 """
 
 

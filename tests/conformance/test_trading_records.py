@@ -14,7 +14,7 @@ from tests.record_story import BOT_UUID, INTENT_UUID, NEXT_DAY, Story, a_story, 
 from tests.record_world import RecordWorld
 
 from tradepit.backends.store.trading import SqlTradingRecords
-from tradepit.ports.trading_records import Choice, Told
+from tradepit.ports.trading_records import Choice, KeptFold, Told
 from tradepit.trading.ledger.statement import SettlementStatement
 from tradepit.trading.model.errors import JournalConflict
 from tradepit.trading.model.position import Position
@@ -241,6 +241,17 @@ async def test_statements_are_kept_to_the_cent(world: RecordWorld) -> None:
     assert (await records.statement("A2", DAY), await records.statement_days("A1")) == (None, [DAY, NEXT_DAY])
     await records.forget()
     assert await records.statement_days("A1") == [DAY, NEXT_DAY]
+
+
+async def test_what_a_writer_knew_is_kept_until_the_rows_are_forgotten(world: RecordWorld) -> None:
+    records = await join(world)
+    assert await records.fold() is None
+    for entry in (3, 7):
+        kept = KeptFold(told=Told(entry=entry, mark=f"m{entry}", origin="o1"), body=bytes(range(256)) * entry)
+        await records.keep_fold(kept)
+        assert await records.fold() == kept
+    await records.forget()
+    assert await records.fold() is None
 
 
 async def test_alerts_are_kept_once(world: RecordWorld) -> None:

@@ -33,7 +33,7 @@ def postgres() -> Iterator[PostgresServer]:
 async def house(tmp_path: Path, postgres: PostgresServer) -> AsyncIterator[HouseUnderTest]:
     url = await postgres.create_database()
     settings = msgspec.structs.replace(
-        settings_of("A1", "B1", profile="pit"), store=url, records=RecordSettings(flush_s=0.1, look_s=0.5)
+        settings_of("A1", "B1", profile="pit"), store=url, records=RecordSettings(flush_s=0.1, look_s=0.5, fold_entries=40)
     )
     async with HouseUnderTest(tmp_path, settings, only=ROLES) as house:
         await house.ready()

@@ -23,6 +23,13 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     origin: str = ""
 
 
+class KeptFold(msgspec.Struct, frozen=True, kw_only=True):
+    """What a writer knew at a place in its journal, so that the next need not read all before it."""
+
+    told: Told
+    body: bytes
+
+
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
     """Which rows are asked for: what is empty or 0 chooses all. Days are YYYYMMDD, both inclusive."""
 
@@ -53,6 +60,12 @@ class TradingRecords(Tables, Protocol):
 
         Raises JournalConflict when the records do not reach to where the news begin, or are of another journal: nothing is kept.
         """
+
+    async def keep_fold(self, fold: KeptFold) -> None:
+        """Keep what a writer knows, in place of the former."""
+
+    async def fold(self) -> KeptFold | None:
+        """What was kept so last, None when nothing was."""
 
     async def keep_statements(self, statements: Sequence[SettlementStatement], time_ns: int) -> None:
         """Keep daily statements; one told again replaces the former. ``time_ns`` is when they were told."""

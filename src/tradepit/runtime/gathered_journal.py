@@ -13,13 +13,13 @@ _AGAIN_S, _MAX_AGAIN_S = 0.05, 1.0
 
 
 class GatheredJournal:
-    """Follows from the beginning while it is entered; at most ``ahead`` entries are read before they are asked for."""
+    """Follows behind entry ``after`` while it is entered; at most ``ahead`` entries are read before they are asked for."""
 
-    def __init__(self, journal: Journal, clock: Clock, *, ahead: int = 1_000) -> None:
+    def __init__(self, journal: Journal, clock: Clock, *, after: int = 0, ahead: int = 1_000) -> None:
         self._journal, self._clock = journal, clock
         self._read: asyncio.Queue[Entry | TradepitError] = asyncio.Queue(ahead)
         self._reader: asyncio.Task[None] | None = None
-        self._last = 0
+        self._last = after
         self.problem = ""
 
     async def __aenter__(self) -> Self:

@@ -9,7 +9,7 @@ from loguru import logger
 
 from tradepit.ports.clock import Clock
 from tradepit.ports.journal import Entry, Journal
-from tradepit.ports.trading_records import Told, TradingRecords
+from tradepit.ports.trading_records import KeptFold, Told, TradingRecords
 from tradepit.runtime.gathered_journal import GatheredJournal
 from tradepit.runtime.service import Health
 from tradepit.runtime.tasks import TaskGroup
@@ -17,6 +17,7 @@ from tradepit.services.record_settings import RecordSettings
 from tradepit.services.record_sidelines import Sideline
 from tradepit.trading.model.errors import ConfigError, JournalConflict, JournalCorrupted, TradepitError, Unavailable
 from tradepit.trading.orders import events as facts
+from tradepit.trading.records.fold_snapshot import restore, seal, take
 from tradepit.trading.records.record_fold import RecordFold
 from tradepit.trading.records.rows import RecordBatch
 from tradepit.wire.record_tables import ORDER_RECORDS
@@ -28,7 +29,8 @@ _GROUP = 500
 
 
 class OrderRecords:
-    """The journal is read from its beginning at each start (what is held is made of all trades); what was told is not told again.
+    """What is held is made of all trades: at its start it reads the journal from where it last kept what it knew of it; what was told
+    is not told again.
 
     Rows are written in one transaction with the place in the journal that tells them. Whoever empties them, or puts back an older
     copy of the database, has them told again; a journal that is not theirs is refused. While the database is away, entries wait in
@@ -50,7 +52,7 @@ class OrderRecords:
         self._sidelines = tuple(sidelines)
         self._tasks, self._on_failure = TaskGroup(instance, self._failed), on_failure
         self._told = Told()
-        self._newest = 0
+        self._newest = self._kept = self._days = 0
         self._waits_s = _AGAIN_S
         self.fold = RecordFold()
         self.rows = self.batches = self.rebuilds = 0
@@ -120,8 +122,8 @@ class OrderRecords:
         self._newest = (await self._journal.last())[0]
         if self._newest < told.entry:
             await self._begin_anew("the journal has lost entries that were told", told)
-        self.fold, self._told = RecordFold(), Told()
-        async with GatheredJournal(self._journal, self._clock) as journal:
+        self.fold, self._told = await self._begin(told)
+        async with GatheredJournal(self._journal, self._clock, after=self._told.entry) as journal:
             while self._told.entry < told.entry:
                 await self._fold_again(await journal.next(min(_GROUP, told.entry - self._told.entry)), told)
             logger.info("{}: told up to entry {} of {}", self._instance, told.entry, self._newest)
@@ -131,6 +133,7 @@ class OrderRecords:
                 if entries:
                     self._newest = max(self._newest, entries[-1].sequence)
                     await self._keep(self._fold(entries))
+                    await self._keep_fold()
                 self.problem = journal.problem or ("" if entries else await self._look())
 
     async def _look(self) -> str:
@@ -142,6 +145,46 @@ class OrderRecords:
         if there.entry < self._told.entry:
             raise JournalConflict("somebody has taken rows away", told=self._told.entry, found=there.entry)
         return ""
+
+    async def _begin(self, told: Told) -> tuple[RecordFold, Told]:
+        """The fold to go on from: the one that was kept, if it is of the journal that is there, else an empty one."""
+        kept = await self._records.fold()
+        self._kept, self._days = 0, 0
+        if kept is None or kept.told.origin != told.origin or not 0 < kept.told.entry <= told.entry:
+            return RecordFold(), Told()
+        if not await self._has(kept.told):
+            logger.warning("{}: what was kept is of other entries than those that are there", self._instance)
+            return RecordFold(), Told()
+        try:
+            fold = await asyncio.to_thread(restore, kept.body)
+        except JournalCorrupted as error:
+            logger.warning("{}: the journal is read in full: {}", self._instance, error)
+            return RecordFold(), Told()
+        self._kept, self._days = fold.entry, len(fold.settled_days)
+        return fold, kept.told
+
+    async def _has(self, told: Told) -> bool:
+        """True when the journal's entry is the one that was told."""
+        async for entry in self._journal.read(told.entry - 1):
+            return entry.sequence == told.entry and _mark_of(entry) == told.mark
+        return False
+
+    async def _keep_fold(self) -> None:
+        """Keep what is known, at each new trading day and whenever as much has come as it is long. Failing that, more is read again."""
+        fold = self.fold
+        due = fold.entry - self._kept >= max(self._settings.fold_entries, len(fold.register.orders))
+        if not due and len(fold.settled_days) == self._days:
+            return
+        self._kept, self._days = fold.entry, len(fold.settled_days)
+        pieces = []
+        for piece in take(fold):
+            pieces.append(piece)
+            await asyncio.sleep(0)
+        body = await asyncio.to_thread(seal, pieces)
+        try:
+            await self._records.keep_fold(KeptFold(told=self._told, body=body))
+        except TradepitError as error:
+            logger.warning("{}: what is known at entry {} is not kept: {}", self._instance, fold.entry, error)
 
     async def _begin_anew(self, why: str, told: Told) -> None:
         await self._records.forget()

@@ -7,9 +7,11 @@ import msgspec
 import pytest
 from tests.order_path import an_intent
 from tests.record_fakes import FakeTradingRecords, until
-from tests.record_story import Entry, Story, a_story
+from tests.record_story import Entry as Told
+from tests.record_story import Story, a_story
 
 from tradepit.backends.journal.memory import MemoryJournal, MemoryJournalStore
+from tradepit.ports.journal import Entry
 from tradepit.runtime.clock import SystemClock
 from tradepit.services.order_records import OrderRecords
 from tradepit.services.record_settings import RecordSettings
@@ -28,7 +30,7 @@ class World:
         self.records: Any = FakeTradingRecords()
         self.writers: list[OrderRecords] = []
 
-    async def write(self, entries: Sequence[Entry], epoch: int = 1) -> None:
+    async def write(self, entries: Sequence[Told], epoch: int = 1) -> None:
         journal = MemoryJournal(self.store)
         await journal.open()
         for facts in entries:
@@ -135,6 +137,50 @@ async def test_records_that_somebody_empties_are_told_again_though_nothing_new_c
     await world.records.forget()
     await world.told()
     assert (world.records.orders, writer.rebuilds) == (STORY, 1)
+
+
+async def test_a_start_reads_on_from_what_was_kept(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    story = a_story()
+    await world.write(story.entries[:14])
+    first = await world.start(flush_rows=3, fold_entries=4)
+    await world.told()
+    await first.stop()
+    # Kept at the new day, and whenever enough had come.
+    places = [kept.told.entry for kept in world.records.folds]
+    assert len(places) > 2
+    assert places[-1] >= 13
+    read: list[int] = []
+    follow = MemoryJournal.follow
+
+    def watched(journal: MemoryJournal, after: int = 0) -> AsyncIterator[Entry]:
+        read.append(after)
+        return follow(journal, after)
+
+    monkeypatch.setattr(MemoryJournal, "follow", watched)
+    await world.write(story.entries[14:])
+    second = await world.start(flush_rows=3)
+    await world.told()
+    assert read == [places[-1]]
+    assert world.records.orders == STORY
+    assert world.records.batches[-1].positions["A1", "b1", "IF2501"].lots == 0
+    assert second.fold.settled_days == first.fold.settled_days
+
+
+@pytest.mark.parametrize("harm", ["body", "mark", "place", "origin"])
+async def test_what_was_kept_is_not_believed_when_it_is_not_of_the_journal(world: World, harm: str) -> None:
+    story = a_story()
+    await world.write(story.entries[:14])
+    first = await world.start(flush_rows=3, fold_entries=4)
+    await world.told()
+    await first.stop()
+    kept = world.records.folds[-1]
+    harms: dict[str, dict[str, Any]] = {"mark": {"mark": "x"}, "place": {"entry": 99}, "origin": {"origin": "x"}, "body": {}}
+    body = b"nothing" if harm == "body" else kept.body
+    world.records.folds.append(msgspec.structs.replace(kept, body=body, told=msgspec.structs.replace(kept.told, **harms[harm])))
+    await world.write(story.entries[14:])
+    await world.start()
+    await world.told()
+    assert (world.records.orders, world.records.forgotten) == (STORY, 0)
 
 
 async def test_records_of_another_journal_are_refused_and_left_alone(world: World) -> None:

@@ -99,6 +99,15 @@ PROGRESS = sa.Table(
     sa.Column("mark", sa.Text(), nullable=False),
     sa.Column("origin", sa.Text(), nullable=False),
 )
+FOLDS = sa.Table(
+    "record_folds",
+    RECORDS,
+    sa.Column("source", sa.Text(), primary_key=True),
+    sa.Column("place", sa.BigInteger(), nullable=False),
+    sa.Column("mark", sa.Text(), nullable=False),
+    sa.Column("origin", sa.Text(), nullable=False),
+    sa.Column("body", sa.LargeBinary(), nullable=False),
+)
 PLACES = sa.Table(
     "tick_places",
     RECORDS,

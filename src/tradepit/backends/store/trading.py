@@ -11,6 +11,7 @@ from tradepit.backends.store.put_rows import insert_into, put_rows
 from tradepit.backends.store.record_steps import RECORD_STEPS
 from tradepit.backends.store.record_tables import (
     EXECUTIONS,
+    FOLDS,
     ORDERS,
     PNL,
     POSITIONS,
@@ -35,7 +36,7 @@ from tradepit.backends.store.trading_rows import (
     statement_row,
 )
 from tradepit.ports.store import SchemaStatus
-from tradepit.ports.trading_records import Choice, Told, TradingTable
+from tradepit.ports.trading_records import Choice, KeptFold, Told, TradingTable
 from tradepit.trading.ledger.statement import SettlementStatement
 from tradepit.trading.model.errors import JournalConflict
 from tradepit.trading.records.row_ids import bot_uuid
@@ -78,6 +79,23 @@ class SqlTradingRecords:
 
         await self._database.write(work)
 
+    async def keep_fold(self, fold: KeptFold) -> None:
+        told = {
+            "source": _SOURCE,
+            "place": fold.told.entry,
+            "mark": fold.told.mark,
+            "origin": fold.told.origin,
+            "body": fold.body,
+        }
+        await self._database.write(lambda connection: put_rows(connection, FOLDS, [told]))
+
+    async def fold(self) -> KeptFold | None:
+        found = await self._find(sa.select(FOLDS).where(FOLDS.c.source == _SOURCE))
+        if not found:
+            return None
+        row = found[0]
+        return KeptFold(told=Told(entry=row["place"], mark=row["mark"], origin=row["origin"]), body=bytes(row["body"]))
+
     async def keep_statements(self, statements: Sequence[SettlementStatement], time_ns: int) -> None:
         rows = [statement_row(statement, time_ns) for statement in statements]
         await self._database.write(lambda connection: put_rows(connection, SETTLEMENTS, rows))
@@ -97,7 +115,8 @@ class SqlTradingRecords:
         async def work(connection: AsyncConnection) -> None:
             for table in (EXECUTIONS, ORDERS, POSITIONS, PNL, RISK_LIMITS, RISK_EVENTS):
                 await connection.execute(sa.delete(table).where(table.c.entry.is_not(None)))
-            await connection.execute(sa.delete(PROGRESS).where(PROGRESS.c.source == _SOURCE))
+            for table in (PROGRESS, FOLDS):
+                await connection.execute(sa.delete(table).where(table.c.source == _SOURCE))
 
         await self._database.write(work, timeout_s=_FORGET_S)
 

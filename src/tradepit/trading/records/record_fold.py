@@ -33,7 +33,8 @@ _STATE_SEVERITIES = {TradingState.ACTIVE: "INFO", TradingState.REDUCING: "WARNIN
 class RecordFold:
     """The same entries give the same rows, whenever they are folded. ``entry`` is the last one folded.
 
-    Trades in contracts that are not known yet wait for them. Days settled meanwhile are in ``settled_days``, oldest first.
+    Trades in contracts that are not known yet wait for them (``unknown``). ``begun`` is the entry that told each order first. Days
+    settled meanwhile are in ``settled_days``, oldest first.
     """
 
     def __init__(self) -> None:
@@ -41,13 +42,13 @@ class RecordFold:
         self.register = OrderRegister()
         self.results = DailyResults()
         self.settled_days: list[int] = []
-        self._begun: dict[Key, int] = {}
-        self._waiting: dict[str, list[tuple[Trade, int]]] = {}
+        self.begun: dict[Key, int] = {}
+        self.unknown: dict[str, list[tuple[Trade, int]]] = {}
 
     @property
     def waiting(self) -> int:
         """How many trades wait for their contract to become known."""
-        return sum(map(len, self._waiting.values()))
+        return sum(map(len, self.unknown.values()))
 
     def fold(self, entry: int, told: Sequence[facts.Fact], news: RecordBatch | None = None) -> None:
         """Fold one entry; what it changes is put into ``news``, where that is of interest."""
@@ -69,7 +70,7 @@ class RecordFold:
         elif isinstance(fact, facts.OrderSending | facts.OrderUnknown):
             self._put_order((fact.account, fact.client_order_id), fact.time_ns, news)
         elif isinstance(fact, facts.InstrumentKnown):
-            for trade, time_ns in self._waiting.pop(fact.instrument.symbol, []):
+            for trade, time_ns in self.unknown.pop(fact.instrument.symbol, []):
                 self._trade(trade, fact.instrument, time_ns, news)
         if news is not None and isinstance(fact, facts.OrderRefused | facts.RiskWarned | facts.StateSet | facts.LimitsSet):
             self._put_event(fact, place, news)
@@ -85,7 +86,7 @@ class RecordFold:
         elif isinstance(report, TradeReport):
             instrument = self.register.instruments.get(report.trade.symbol)
             if instrument is None:
-                self._waiting.setdefault(report.trade.symbol, []).append((report.trade, fact.time_ns))
+                self.unknown.setdefault(report.trade.symbol, []).append((report.trade, fact.time_ns))
             else:
                 self._trade(report.trade, instrument, fact.time_ns, news)
         else:
@@ -94,21 +95,21 @@ class RecordFold:
     def _begin(self, key: Key) -> None:
         """An order is told of: under an id that is not remembered any more it is another one."""
         if key not in self.register.orders:
-            self._begun.setdefault(key, self.entry)
+            self.begun.setdefault(key, self.entry)
 
     def _trade(self, trade: Trade, instrument: Instrument, time_ns: int, news: RecordBatch | None) -> None:
         key = (trade.account, trade.client_order_id or trade.order_id)
         order = self.register.orders.get(key)
         bot = order.intent.bot if order is not None else ""
-        if order is None and key not in self._begun:
-            self._begun[key] = self.entry
+        if order is None and key not in self.begun:
+            self.begun[key] = self.entry
             if news is not None:
                 row = self._row(key, _order_of(trade, key[1]), time_ns)
                 news.orders[row.key] = row
         # Whoever has taken the order's row away must not keep its fills from being kept.
         self._put_order(key, time_ns, news)
         if news is not None:
-            self._put_execution(trade, instrument, (*key, self._begun[key]), bot, news)
+            self._put_execution(trade, instrument, (*key, self.begun[key]), bot, news)
         for outcome in self.results.on_trade(trade, bot, instrument):
             self._put_result(outcome, time_ns, news)
 
@@ -136,7 +137,7 @@ class RecordFold:
         for outcome in self.results.on_day(report):
             self._put_result(outcome, time_ns, news)
         self.settled_days.append(report.settled_day)
-        self._begun = {key: entry for key, entry in self._begun.items() if key in self.register.orders}
+        self.begun = {key: entry for key, entry in self.begun.items() if key in self.register.orders}
 
     def _put_order(self, key: Key, time_ns: int, news: RecordBatch | None) -> None:
         order = self.register.orders.get(key)
@@ -153,7 +154,7 @@ class RecordFold:
             entry=self.entry,
             account=key[0],
             client_order_id=key[1],
-            accepted_entry=self._begun.get(key, self.entry),
+            accepted_entry=self.begun.get(key, self.entry),
             bot=intent.bot,
             symbol=intent.symbol,
             exchange=intent.exchange.value,
@@ -263,7 +264,7 @@ class RecordFold:
             limit_value=fact.limit,
             value=fact.value,
             message=fact.message,
-            order=(*key, self._begun.get(key, self.entry)),
+            order=(*key, self.begun.get(key, self.entry)),
         )
 
 

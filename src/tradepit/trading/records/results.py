@@ -53,6 +53,16 @@ class DayOutcome(msgspec.Struct, frozen=True, kw_only=True):
         return None if self.mark_to_market is None else self.realized + self.mark_to_market - self.fees
 
 
+class ResultsState(msgspec.Struct, frozen=True, kw_only=True):
+    """All that is known of results, as values."""
+
+    trading_day: int
+    holdings: list[tuple[Owner, Holding]]
+    settled_day: int
+    settled: list[DayOutcome]
+    prices: dict[str, str]
+
+
 class DailyResults:
     """By owner. A day's result is what its trades and the lots carried over made against the day's settlement price.
 
@@ -66,6 +76,25 @@ class DailyResults:
         self._settled_day = 0
         self._settled: dict[Owner, DayOutcome] = {}
         self._prices: Mapping[str, str] = {}
+
+    def to_state(self) -> ResultsState:
+        """What ``from_state`` needs; to be read at once, for it changes."""
+        return ResultsState(
+            trading_day=self.trading_day,
+            holdings=list(self.holdings.items()),
+            settled_day=self._settled_day,
+            settled=list(self._settled.values()),
+            prices=dict(self._prices),
+        )
+
+    @classmethod
+    def from_state(cls, state: ResultsState) -> "DailyResults":
+        """Results that go on like those the state was taken of."""
+        results = cls()
+        results.trading_day, results.holdings = state.trading_day, dict(state.holdings)
+        results._settled_day, results._prices = state.settled_day, state.prices
+        results._settled = {outcome.owner: outcome for outcome in state.settled}
+        return results
 
     def on_trade(self, trade: Trade, bot: str, instrument: Instrument) -> Iterator[DayOutcome]:
         """Fold a trade, told once; how its day stands after it. One of a new day ends the former one, as far as that was not told."""

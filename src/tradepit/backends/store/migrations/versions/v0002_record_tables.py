@@ -40,6 +40,14 @@ def upgrade() -> None:
         sa.Column("origin", sa.Text(), nullable=False),
     )
     op.create_table(
+        "record_folds",
+        sa.Column("source", sa.Text(), primary_key=True),
+        sa.Column("place", sa.BigInteger(), nullable=False),
+        sa.Column("mark", sa.Text(), nullable=False),
+        sa.Column("origin", sa.Text(), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+    )
+    op.create_table(
         "tick_places",
         sa.Column("symbol", sa.Text(), primary_key=True),
         sa.Column("run", sa.Text(), nullable=False),
