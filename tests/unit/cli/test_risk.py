@@ -123,6 +123,8 @@ def test_a_halt_is_kept_when_nobody_answers(desk: Desk, capsys: Printed) -> None
     [wish] = HaltBox(desk.folder / ".tradepit" / "halts").pending()
     assert (wish.scope, wish.state, wish.who, wish.reason, wish.key) == ("global", "HALTED", "me", "x", "k1")
     desk.away = False
+    assert desk.run("show") == 0
+    assert "halts that wait" in capsys.readouterr().out
     assert desk.run("resume", "global", "--reason", "x") == 3
     assert "HALT_PENDING" in capsys.readouterr().err
     assert desk.run("halt", "global", "--reason", "x", "--who", "me", "--wait-ms", "50", "--key", "k1") == 0
