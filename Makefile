@@ -1,5 +1,5 @@
 # Two commands set everything up: `make demo` (see it move) and `make test` (everything CI runs). Neither needs a compiler;
-# the tests need a RabbitMQ server, which `make servers` installs as root on Debian, and else says so.
+# the tests need RabbitMQ, and Java for Apache Kafka, which `make servers` installs as root on Debian, and else says so.
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin

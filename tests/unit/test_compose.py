@@ -24,7 +24,7 @@ from tradepit.backends.lease.memory import MemoryLease
 from tradepit.backends.store.sql import SqlStore
 from tradepit.bots.live.settings import BotRow
 from tradepit.compose.bots import secrets_of
-from tradepit.compose.contracts import channels_of
+from tradepit.compose.contracts import channels_of, platform_channels_of
 from tradepit.compose.roles import house_day, instances_of, make_service, opening_commands
 from tradepit.compose.wiring import Wiring, starts_at_ns, tqsdk_link
 from tradepit.config import (
@@ -74,11 +74,25 @@ def wiring(tmp_path: Path, **changes: object) -> Wiring:
 
 
 def test_the_bus_is_chosen_by_its_url_and_a_wrong_one_keeps_its_password(tmp_path: Path) -> None:
-    for url in ("nats://127.0.0.1:1", "amqp://user:secret@127.0.0.1:1/", "amqps://user:secret@127.0.0.1:1/"):
+    urls = ("nats://127.0.0.1:1", "amqp://user:secret@127.0.0.1:1/", "amqps://user:secret@127.0.0.1:1/", "kafka://a:1,b:2")
+    for url in urls:
         assert isinstance(wiring(tmp_path, bus=url).bus(), ColocatedBus)
-    with pytest.raises(ConfigError) as caught:
-        wiring(tmp_path, bus="kafka://user:secret@127.0.0.1:1").bus()
-    assert "secret" not in str(caught.value)
+    for url in ("pulsar://user:secret@127.0.0.1:1", "kafka://user:secret@127.0.0.1"):
+        with pytest.raises(ConfigError) as caught:
+            wiring(tmp_path, bus=url).bus()
+        assert "secret" not in str(caught.value)
+
+
+def test_the_platforms_topics_are_on_the_houses_bus_or_on_one_of_their_own(tmp_path: Path) -> None:
+    together, apart = wiring(tmp_path, profile="platform"), wiring(tmp_path, profile="platform", platform_bus="kafka://a:1")
+    assert together.platform_bus() is together.bus()
+    assert together.more_buses == ()
+    assert apart.platform_bus() is apart.platform_bus() is not apart.bus()
+    assert apart.more_buses == (apart.platform_bus(),)
+    platforms = {"orders.intent.account.*.*", "orders.dead_intents", "ssi_ps"}
+    assert platforms <= {channel.subject for channel in platform_channels_of(apart.settings)}
+    assert platforms <= {channel.subject for channel in channels_of(together.settings)}
+    assert not platforms & {channel.subject for channel in channels_of(apart.settings)}
 
 
 async def test_memory_backends_of_one_wiring_share_what_they_keep(tmp_path: Path) -> None:
@@ -133,10 +147,11 @@ def test_backends_nobody_has_are_refused(tmp_path: Path, setting: dict[str, str]
         ask(wiring(tmp_path, **setting))  # type: ignore[operator]  # a table of lambdas
 
 
-def test_what_lives_on_nats_is_refused_beside_a_bus_on_rabbitmq(tmp_path: Path) -> None:
-    made = wiring(tmp_path, bus="amqp://user:secret@127.0.0.1:1/", journal="jetstream", lease="nats", cache="nats")
+@pytest.mark.parametrize("bus", ["amqp://user:secret@127.0.0.1:1/", "kafka://user:secret@127.0.0.1:1"])
+def test_what_lives_on_nats_is_refused_beside_a_bus_elsewhere(tmp_path: Path, bus: str) -> None:
+    made = wiring(tmp_path, bus=bus, journal="jetstream", lease="nats", cache="nats")
     for ask in (lambda: made.journal("orders"), lambda: made.lease("a"), made.cache):
-        with pytest.raises(ConfigError, match="RabbitMQ") as told:
+        with pytest.raises(ConfigError, match="not NATS") as told:
             ask()
         assert "secret" not in str(told.value)
 

@@ -72,6 +72,7 @@ class House:
         self._settings = msgspec.structs.replace(
             self._settings, bus=self.server.url, data_dir=str(self.folder), exchange=exchange
         )
+        self.settings_path.touch(mode=0o600)  # addresses of servers may have passwords in them
         self.settings_path.write_text(dump(self._settings), encoding="utf-8")
         for member in self.members.values():
             if member.expected:

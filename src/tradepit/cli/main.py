@@ -33,6 +33,9 @@ Json = Annotated[bool, Parameter(name="--json", negative="", help="One JSON docu
 def run(*roles: str, profile: str = "", config: Config = None) -> int:
     """Run role instances in this process until SIGTERM, for example ``trading-gateway-1 market-data-1``.
 
+    Without ROLE, ``--profile platform`` (or ``pit``, ``simulator``, or a ``--config`` that names one) runs the whole house: the
+    processes that ``tradepit roles`` lists, and a NATS server of their own. What dies is started again.
+
     ``--config`` may be a broker connect's ``config.yaml``; its flat shape names a profile of one process and needs no ROLE.
     ``--profile tq_flat`` (or ``tq``) without ``--config`` takes the ``config.yaml`` of this folder. Roles of the profile
     ``powerscreen`` choose it, and also listen to the bot platform's own environment (``PRODUCER_*``, ``CONSUMER_*``).
@@ -45,7 +48,7 @@ def run(*roles: str, profile: str = "", config: Config = None) -> int:
     settings, secrets = settings_and_secrets(config)
     if is_powerscreen(roles):
         settings = with_environment(settings, roles, os.environ)
-    return run_roles(in_profile(settings, profile), roles, secrets)
+    return run_roles(in_profile(settings, profile), roles, secrets, whole=bool(profile or config))
 
 
 @app.command

@@ -8,7 +8,7 @@ import msgspec
 
 from tradepit.compose.broker_connect import ROLES as BROKER_CONNECT_ROLES
 from tradepit.compose.broker_connect import make_tq_service, parts_of
-from tradepit.compose.contracts import channels_of
+from tradepit.compose.contracts import platform_channels_of
 from tradepit.compose.wiring import Wiring, extra
 from tradepit.config import Settings
 from tradepit.ports.bus import Channel
@@ -199,7 +199,7 @@ def _market_cache(wiring: Wiring, instance: str, number: int, on_failure: OnFail
         wiring.series(),
         wiring.cache(),
         wiring.clock,
-        wiring.exchange_clock(),
+        wiring.exchange_clock() if wiring.settings.exchange.time == "clock" else None,
         wiring.settings.market_cache,
         instance,
         on_failure,
@@ -281,7 +281,12 @@ def _powerscreen_producer(wiring: Wiring, instance: str, number: int, on_failure
 
     settings = wiring.settings
     return PowerScreenProducer(
-        wiring.bus(), wiring.clock, channels_of(settings), settings.powerscreen, instance, on_failure=on_failure
+        wiring.platform_bus(),
+        wiring.clock,
+        platform_channels_of(settings),
+        settings.powerscreen,
+        instance,
+        on_failure=on_failure,
     )
 
 
@@ -290,7 +295,7 @@ def _powerscreen_consumer(wiring: Wiring, instance: str, number: int, on_failure
     with extra("protobuf"):
         from tradepit.services.snapshot_projection import SnapshotProjection  # noqa: PLC0415 - an extra
 
-    told, bus = wiring.settings.powerscreen, wiring.bus()
+    told, bus = wiring.settings.powerscreen, wiring.platform_bus()
     return QueueWorker(
         powerscreen.CONSUMER,
         instance,
@@ -308,7 +313,7 @@ def _trade_executor(wiring: Wiring, instance: str, number: int, on_failure: OnFa
     from tradepit.services.order_events import OrderEvents  # noqa: PLC0415 - likewise
     from tradepit.services.trade_executor import TradeExecutor, account_of  # noqa: PLC0415 - likewise
 
-    bus, retry = wiring.bus(), wiring.settings.orders.retry
+    house, bus, retry = wiring.bus(), wiring.platform_bus(), wiring.settings.orders.retry
     # Many orders in one request take their time: asking again before that would make it longer.
     patient = msgspec.structs.replace(retry, attempt_timeout_s=max(_PATIENCE_S, retry.attempt_timeout_s))
     events = OrderEvents(wiring.journal("orders"), bus, wiring.clock)
@@ -318,13 +323,20 @@ def _trade_executor(wiring: Wiring, instance: str, number: int, on_failure: OnFa
         bus=bus,
         route=_route(platform.ORDER_INTENTS, platform.TRADE_EXECUTOR),
         dead_letters=DeadLetters(bus, _route(platform.DEAD_INTENTS, platform.DEAD_INTENTS.subject)),
-        work=TradeExecutor(bus, wiring.clock, OrderClient(bus, wiring.clock, policy=patient), events, instance),
+        work=TradeExecutor(house, wiring.clock, OrderClient(house, wiring.clock, policy=patient), events, instance),
         clock=wiring.clock,
         hands=_INTENTS_IN_HAND,
         lane_of=account_of,
         lanes=_ACCOUNTS_AT_ONCE,
         most=MOST_TOGETHER,
     )
+
+
+def _alert_relay(wiring: Wiring, instance: str, number: int, on_failure: OnFailure) -> Service:
+    del number, on_failure
+    from tradepit.services.alert_relay import AlertRelay  # noqa: PLC0415 - only its own process needs it
+
+    return AlertRelay(wiring.bus(), wiring.platform_bus(), wiring.clock, instance)
 
 
 def _route(channel: Channel, queue: str) -> QueueRoute:
@@ -347,6 +359,7 @@ _MAKERS: dict[str, Callable[[Wiring, str, int, OnFailure], Service]] = {
     data_api.MARKET_CACHE: _market_cache,
     data_api.DATA_API: _data_api,
     platform.TRADE_EXECUTOR: _trade_executor,
+    platform.ALERT_RELAY: _alert_relay,
     powerscreen.PRODUCER: _powerscreen_producer,
     powerscreen.CONSUMER: _powerscreen_consumer,
     wire.BOT_RUNNER: _bot_runner,
