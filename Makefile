@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test servers redistimeseries crashpoints split-flows risk-oracle connect-kills check unit format docs proto bench clean
+.PHONY: demo test servers redistimeseries crashpoints split-flows risk-oracle connect-kills timescale check unit format docs proto bench clean
 
 demo: $(VENV)/.installed
 	$(BIN)/tradepit demo
@@ -47,6 +47,10 @@ risk-oracle: $(VENV)/.installed-dev
 connect-kills: servers $(VENV)/.installed-dev
 	CONNECT_KILLS_SECONDS=$${CONNECT_KILLS_SECONDS:-120} CONNECT_KILLS_SEEDS=$${CONNECT_KILLS_SEEDS:-1,2,3} \
 		$(BIN)/pytest -s tests/chaos/test_broker_connect_kills.py
+
+# The records on a real TimescaleDB, which no package on PyPI brings: TIMESCALE_BIN is the folder of a PostgreSQL's programs that has it.
+timescale: $(VENV)/.installed-dev
+	$(BIN)/pytest tests/timescale
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .

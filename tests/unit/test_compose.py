@@ -21,8 +21,11 @@ from tradepit.backends.cache.redis_timeline import RedisTimeline
 from tradepit.backends.journal.file import FileJournal
 from tradepit.backends.journal.memory import MemoryJournal
 from tradepit.backends.lease.memory import MemoryLease
+from tradepit.backends.store.market import SqlMarketRecords
 from tradepit.backends.store.sql import SqlStore
+from tradepit.backends.store.trading import SqlTradingRecords
 from tradepit.bots.live.settings import BotRow
+from tradepit.cli.house import House
 from tradepit.compose.bots import secrets_of
 from tradepit.compose.contracts import channels_of, platform_channels_of
 from tradepit.compose.roles import house_day, instances_of, make_service, opening_commands
@@ -349,6 +352,28 @@ async def test_a_bot_runner_of_the_settings_rows_and_where_a_bots_secrets_are(
     (tmp_path / "broker.json").write_text('{"password": "from the mount"}')
     assert secrets_of(made, "").read("broker")["password"] == "from the environment"
     assert secrets_of(made, str(tmp_path)).read("broker")["password"] == "from the mount"
+
+
+async def test_records_are_in_the_store_and_their_tables_those_that_the_profile_needs(tmp_path: Path) -> None:
+    made = wiring(tmp_path, store=f"sqlite+aiosqlite:///{tmp_path / 'rows.db'}")
+    assert isinstance(made.market_records(), SqlMarketRecords)
+    assert isinstance(made.trading_records(), SqlTradingRecords)
+    assert (await made.tables().schema()).missing == ("0001", "0002")
+    connect = wiring(tmp_path, profile="tq", store=f"sqlite+aiosqlite:///{tmp_path / 'rows.db'}")
+    assert (await connect.tables().schema()).missing == ("0001",)
+    with pytest.raises(ConfigError, match="store migrate"):
+        await made.trading_records(migrates=False).connect()
+    for ask in (wiring(tmp_path).market_records, wiring(tmp_path).trading_records, wiring(tmp_path).tables):
+        with pytest.raises(ConfigError, match="no store"):
+            ask()
+
+
+def test_a_house_starts_the_writers_of_records_where_there_is_a_store(tmp_path: Path) -> None:
+    without, with_store = (
+        House(Settings(profile="pit", store=store), tmp_path / f"s{store[:1]}") for store in ("", "sqlite:///x")
+    )
+    assert set(with_store.members) - set(without.members) == {"records"}
+    assert with_store.members["records"].instances == ("market-records-1", "order-records-1")
 
 
 async def test_a_secret_that_is_said_to_be_in_vault_is_looked_for_nowhere_else(

@@ -15,6 +15,7 @@ from tradepit.cli.bot_commands import bot
 from tradepit.cli.exits import Exit
 from tradepit.cli.house_settings import settings_and_secrets, settings_of
 from tradepit.cli.output import fail
+from tradepit.cli.report import report
 from tradepit.cli.risk_commands import risk
 from tradepit.config import load
 from tradepit.trading.model.errors import TradepitError
@@ -23,6 +24,7 @@ app = App(name="tradepit", help="A futures trading house in one package.", versi
 app.command(roles_command.roles)
 app.command(roles_command.contracts)
 app.command(bot)
+app.command(report)
 app.command(risk)
 
 Config = Annotated[Path | None, Parameter(name=["--config", "-c"], help="Settings file (YAML).")]
@@ -280,8 +282,11 @@ def parity(folder: Path = Path(".tradepit/demo"), *, json: Json = False) -> int:
 
 
 @app.command
-def store(action: Literal["status", "migrate"], *, config: Config = None, json: Json = False) -> int:
-    """Tell which revision the store's tables are of (exit 1 when they are not the newest), or bring them up to date."""
+def store(action: Literal["status", "migrate", "rebuild"], *, config: Config = None, json: Json = False) -> int:
+    """Tell which revision the store's tables are of (exit 1 when they are not the newest), or bring them up to date.
+
+    ``rebuild`` empties the rows of orders and all that follows from them: order-records tells them again, from the journal's beginning.
+    """
     from tradepit.cli.store import run_store  # noqa: PLC0415 - each command loads only what it needs
 
     return run_store(settings_of(config), action, json=json)

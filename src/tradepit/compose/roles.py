@@ -34,7 +34,7 @@ from tradepit.trading.calendar.trading_calendar import load_calendar
 from tradepit.trading.matching.commands import Command, ListInstrument, OpenAccount
 from tradepit.trading.model.errors import ConfigError
 from tradepit.trading.risk.rules import load_rules
-from tradepit.wire import data_api, platform, powerscreen
+from tradepit.wire import data_api, platform, powerscreen, record_tables
 from tradepit.wire import simulator as wire
 from tradepit.wire.queues import QueueRoute
 
@@ -332,6 +332,25 @@ def _trade_executor(wiring: Wiring, instance: str, number: int, on_failure: OnFa
     )
 
 
+def _market_records(wiring: Wiring, instance: str, number: int, on_failure: OnFailure) -> Service:
+    del number
+    from tradepit.services.market_records import MarketRecordsWriter  # noqa: PLC0415 - only its own process needs it
+    from tradepit.services.record_gaps import RecordingFetch  # noqa: PLC0415 - likewise
+
+    bus, settings = wiring.bus(), wiring.settings
+    fetch = RecordingFetch(bus, settings.folder / "recordings")
+    return MarketRecordsWriter(
+        wiring.market_records(), bus, wiring.clock, settings.records, instance, fetch, on_failure=on_failure
+    )
+
+
+def _order_records(wiring: Wiring, instance: str, number: int, on_failure: OnFailure) -> Service:
+    del number
+    from tradepit.compose.records import make_order_records  # noqa: PLC0415 - only its own process needs it
+
+    return make_order_records(wiring, instance, on_failure)
+
+
 def _alert_relay(wiring: Wiring, instance: str, number: int, on_failure: OnFailure) -> Service:
     del number, on_failure
     from tradepit.services.alert_relay import AlertRelay  # noqa: PLC0415 - only its own process needs it
@@ -359,6 +378,8 @@ _MAKERS: dict[str, Callable[[Wiring, str, int, OnFailure], Service]] = {
     data_api.MARKET_CACHE: _market_cache,
     data_api.DATA_API: _data_api,
     platform.TRADE_EXECUTOR: _trade_executor,
+    record_tables.MARKET_RECORDS: _market_records,
+    record_tables.ORDER_RECORDS: _order_records,
     platform.ALERT_RELAY: _alert_relay,
     powerscreen.PRODUCER: _powerscreen_producer,
     powerscreen.CONSUMER: _powerscreen_consumer,

@@ -22,7 +22,7 @@ from tradepit.backends.journal.jetstream import JetstreamJournal
 from tradepit.backends.journal.memory import MemoryJournal, MemoryJournalStore
 from tradepit.backends.lease.memory import MemoryLease, MemoryLeaseStore
 from tradepit.backends.lease.nats import NatsLease
-from tradepit.compose.contracts import POWERSCREEN, channels_of, platform_channels_of, routes_of
+from tradepit.compose.contracts import BROKER_CONNECT, POWERSCREEN, channels_of, platform_channels_of, routes_of
 from tradepit.compose.tqsdk_login import check_login_settings, login_of
 from tradepit.config import Settings
 from tradepit.ports.broker import Broker
@@ -31,9 +31,11 @@ from tradepit.ports.cache import Cache
 from tradepit.ports.clock import Clock
 from tradepit.ports.journal import Journal
 from tradepit.ports.lease import Lease
+from tradepit.ports.market_records import MarketRecords
 from tradepit.ports.series import SeriesCache
-from tradepit.ports.store import Store
+from tradepit.ports.store import Store, Tables
 from tradepit.ports.timeline import Timeline
+from tradepit.ports.trading_records import TradingRecords
 from tradepit.profiles import tq as profile_tq
 from tradepit.runtime.clock import ShiftedClock, SystemClock
 from tradepit.runtime.halt_box import HaltBox
@@ -195,11 +197,33 @@ class Wiring:
 
     def store(self) -> Store:
         """The store of the order tables. Its owner connects and closes it."""
-        if not self.settings.store:
-            raise ConfigError("no store is set: store must be sqlite+aiosqlite:///file or postgresql+asyncpg://…")
         with extra("sql"):
             from tradepit.backends.store.sql import SqlStore  # noqa: PLC0415 - an extra
-        return SqlStore(self.settings.store, migrates=self.settings.migrate_store)
+        return SqlStore(self._store_url(), migrates=self.settings.migrate_store)
+
+    def tables(self) -> Tables:
+        """The store's tables as this profile needs them: the broker connect's, or those of records. Raises ConfigError."""
+        return self.store() if self.settings.profile in BROKER_CONNECT else self.market_records()
+
+    def market_records(self, *, migrates: bool = True) -> MarketRecords:
+        """The records of ticks and bars in the store. Their owner connects and closes them. Raises ConfigError.
+
+        ``migrates``: whoever connects may bring the tables up to date, if the settings say so.
+        """
+        with extra("sql"):
+            from tradepit.backends.store.market import SqlMarketRecords  # noqa: PLC0415 - an extra
+        return SqlMarketRecords(self._store_url(), migrates=migrates and self.settings.migrate_store)
+
+    def trading_records(self, *, migrates: bool = True) -> TradingRecords:
+        """The records of orders and all that follows from them in the store. As above."""
+        with extra("sql"):
+            from tradepit.backends.store.trading import SqlTradingRecords  # noqa: PLC0415 - an extra
+        return SqlTradingRecords(self._store_url(), migrates=migrates and self.settings.migrate_store)
+
+    def _store_url(self) -> str:
+        if not self.settings.store:
+            raise ConfigError("no store is set: store must be sqlite+aiosqlite:///file or postgresql+asyncpg://…")
+        return self.settings.store
 
     @property
     def secrets(self) -> Mapping[str, str]:
