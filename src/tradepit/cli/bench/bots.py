@@ -203,7 +203,9 @@ class _Run:
             await asyncio.sleep(max(_LOOK_S, self._bots / 500))
         # Topics come to be with their first message: that is not what is measured.
         deadline_ns = self._clock.monotonic_ns() + int(_WARM_UP_S * 1e9)
-        while len(self._heard_of) < self._bots and self._clock.monotonic_ns() < deadline_ns:
+        while len(self._heard_of) < self._bots:
+            if self._clock.monotonic_ns() > deadline_ns:
+                return
             await asyncio.sleep(_LOOK_S)
 
     async def _until_answered(self) -> None:
