@@ -13,9 +13,18 @@ from tradepit.runtime.host import Host
 from tradepit.runtime.logs import set_up
 from tradepit.trading.model.errors import ConfigError
 
+HOUSES = frozenset({"pit", "simulator", "platform"})
 
-def run_roles(settings: Settings, names: Sequence[str], secrets: Mapping[str, str]) -> int:
-    """``names`` are instances (``order-management-2``) or roles (all of their instances); none: all of a profile of one process."""
+
+def run_roles(settings: Settings, names: Sequence[str], secrets: Mapping[str, str], *, whole: bool = False) -> int:
+    """``names`` are instances (``order-management-2``) or roles (all of their instances); none: all of a profile.
+
+    ``whole``: where the profile has several processes and no role is named, start them all, with a NATS server of their own.
+    """
+    if whole and not names and settings.profile in HOUSES:
+        from tradepit.cli.run_house import run_house  # noqa: PLC0415 - kept out of the processes that it starts
+
+        return run_house(settings)
     names = names or _all_of(settings)
     process = "+".join(names)[:40]
     set_up(process, level=settings.log.level, folder=settings.folder / "logs" if settings.log.files else None)
@@ -46,4 +55,5 @@ async def _run(settings: Settings, names: Sequence[str], process: str, secrets: 
     host = Host(wiring.bus(), wiring.cache(), wiring.clock)
     for instance in instances:
         host.add(make_service(wiring, instance, host.fail))
+    host.connect_too(wiring.more_buses)
     return int(Exit.OK) if await host.run(wiring.follow_time) == 0 else int(Exit.FINDINGS)
