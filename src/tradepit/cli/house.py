@@ -116,7 +116,7 @@ class House:
 
     def _processes(self) -> dict[str, tuple[str, ...]]:
         grouped: dict[str, list[str]] = {}
-        for role in roles_of(self._settings.profile):
+        for role in roles_of(self._settings.profile, self._settings.broker):
             if role.name not in self._without and (role.name in self._also or not role.on_request):
                 for number, instance in enumerate(role.instances(), start=1):
                     grouped.setdefault(role.process_of(number), []).append(instance)

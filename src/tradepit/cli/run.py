@@ -32,7 +32,7 @@ def in_profile(settings: Settings, profile: str) -> Settings:
 
 
 def _all_of(settings: Settings) -> list[str]:
-    roles = roles_of(settings.profile)
+    roles = roles_of(settings.profile, settings.broker)
     if len({role.process for role in roles}) > 1:
         raise ConfigError(f"name at least one role; `tradepit roles {settings.profile}` lists them", profile=settings.profile)
     return [role.name for role in roles]

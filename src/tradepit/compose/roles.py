@@ -10,7 +10,7 @@ from tradepit.compose.contracts import channels_of
 from tradepit.compose.wiring import Wiring, extra
 from tradepit.config import Settings
 from tradepit.ports.bus import Channel
-from tradepit.profiles.catalogue import roles_of
+from tradepit.profiles.catalogue import SIMULATED, roles_of
 from tradepit.runtime.clock import ManualClock
 from tradepit.runtime.exchange_desk import ExchangeDesk
 from tradepit.runtime.generated_feed import GeneratedFeed
@@ -39,7 +39,7 @@ OnFailure = Callable[[BaseException], None]
 
 def instances_of(settings: Settings, names: Sequence[str]) -> list[str]:
     """Instance ids for role names and instance ids. Raises ConfigError."""
-    roles = {role.name: role for role in roles_of(settings.profile)}
+    roles = {role.name: role for role in roles_of(settings.profile, settings.broker)}
     chosen: list[str] = []
     for name in names:
         if name in roles:
@@ -84,6 +84,8 @@ def house_day(wiring: Wiring) -> date:
 def _gateway(wiring: Wiring, instance: str, number: int, on_failure: OnFailure) -> Service:
     del number
     exchange = wiring.settings.exchange
+    if wiring.settings.broker != SIMULATED:
+        return _broker_gateway(wiring, instance, on_failure)
     return TradingGateway(
         bus=wiring.bus(),
         commands=wiring.journal("commands"),
@@ -94,6 +96,23 @@ def _gateway(wiring: Wiring, instance: str, number: int, on_failure: OnFailure) 
         instance=instance,
         settings=exchange.gateway,
         opening=opening_commands(wiring),
+        on_failure=on_failure,
+    )
+
+
+def _broker_gateway(wiring: Wiring, instance: str, on_failure: OnFailure) -> Service:
+    from tradepit.services.broker_gateway import BrokerGateway  # noqa: PLC0415 - only a house with a real broker needs it
+
+    return BrokerGateway(
+        broker=wiring.broker(),
+        market=wiring.market(),
+        bus=wiring.bus(),
+        clock=wiring.clock,
+        exchange_clock=wiring.exchange_clock(),
+        calendar=load_calendar(),
+        venue=wiring.settings.broker,
+        instance=instance,
+        run_id=new_id("R"),
         on_failure=on_failure,
     )
 

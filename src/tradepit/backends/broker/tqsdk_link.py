@@ -22,9 +22,13 @@ from tradepit.backends.broker.tqsdk_frames import (
     News,
     Ready,
     Request,
+    Ticks,
     ToldQuote,
+    ToldTick,
+    Watch,
 )
 from tradepit.backends.broker.tqsdk_login_mark import check_login
+from tradepit.backends.broker.tqsdk_newest import NewestTicks
 from tradepit.backends.broker.tqsdk_terms import amount
 from tradepit.ports.clock import Clock
 from tradepit.ports.journal import Journal
@@ -92,6 +96,7 @@ class TqsdkLink:
         self._answers: dict[int, asyncio.Future[Answer]] = {}
         self._waiting: dict[Key, list[asyncio.Future[Order]]] = {}
         self._unanswered: dict[Key, int] = {}
+        self._newest = NewestTicks()
 
     @property
     def book(self) -> TqsdkBook:
@@ -159,6 +164,15 @@ class TqsdkLink:
         """Reports above ``after``, from the journal, for ever."""
         async for report in self._reports.follow(after):
             yield report
+
+    async def ticks(self) -> AsyncIterator[ToldTick]:
+        """Each contract's newest market whenever it has changed, for ever, from whichever process tells it."""
+        with self._newest.reader() as reader:
+            if self.ready and self._child is not None:
+                self._child.send(Watch())
+            while True:
+                for told in await reader.take():
+                    yield told
 
     async def await_ready(self, timeout_s: float) -> None:
         """Wait for a connection with its snapshot. Raises Unavailable."""
@@ -302,6 +316,8 @@ class TqsdkLink:
             answer = self._answers.get(frame.number)
             if answer is not None and not answer.done():
                 answer.set_result(frame)
+        elif isinstance(frame, Ticks):
+            self._newest.put(frame.ticks)
         elif isinstance(frame, News):
             await self._learn(frame)
         elif isinstance(frame, LoggedIn):
@@ -309,13 +325,18 @@ class TqsdkLink:
             await self._begin_day(frame.trading_day)
             self.trading_day = frame.trading_day
         elif isinstance(frame, Ready):
-            if frame.anew:
-                await self._forget()
-            self._was_ready = True
-            self._ready.set()
-            logger.info("tqsdk: logged in, trading day {}", self.trading_day)
+            await self._begin(frame)
         elif isinstance(frame, Failed):
             logger.warning("tqsdk: {}", frame.message)
+
+    async def _begin(self, ready: Ready) -> None:
+        if ready.anew:
+            await self._forget()
+        self._was_ready = True
+        self._ready.set()
+        if self._newest.read and self._child is not None:
+            self._child.send(Watch())
+        logger.info("tqsdk: logged in, trading day {}", self.trading_day)
 
     async def _learn(self, news: News) -> None:
         async with self._reports.writing:

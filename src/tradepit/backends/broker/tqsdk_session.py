@@ -25,6 +25,7 @@ from tradepit.backends.broker.tqsdk_frames import (
     ToldOrder,
     ToldTrade,
     Trace,
+    Watch,
 )
 from tradepit.backends.broker.tqsdk_inbox import Inbox
 from tradepit.backends.broker.tqsdk_reading import (
@@ -41,6 +42,7 @@ from tradepit.backends.broker.tqsdk_reading import (
     read_trade,
     weekday_evening,
 )
+from tradepit.backends.broker.tqsdk_ticks import TickTeller
 from tradepit.backends.broker.tqsdk_wire_log import WireLog
 from tradepit.ports.clock import Clock
 from tradepit.trading.model.errors import InstrumentNotFound, Unavailable
@@ -86,6 +88,7 @@ class Session:
         )
         notices = tqsdk.TqNotify(api)
         self._contracts = Contracts(api, self._clock)
+        self._ticks = TickTeller(self._contracts.known, self._inbox.tell, self._clock)
         for symbol, code in self._contracts.learn([*self._login.symbols, *self._concerned()]).items():
             self._refuse(symbol, code)
         notices.get_notifies()
@@ -99,13 +102,14 @@ class Session:
         api.create_task(self._serve())
         beaten_ns = 0
         while True:
-            changed = api.wait_update(deadline=self._clock.now_ns() / 1e9 + _TURN_S)
+            changed = api.wait_update(deadline=self._clock.now_ns() / 1e9 + min(_TURN_S, self._ticks.due_s))
             if self._trading_day() != self._day:
                 if not self._local:
                     raise LinkLost("a new trading day has begun")
                 self._begin_day()
             if changed:
                 self._look()
+            self._ticks.look(changed=changed)
             for notice in notices.get_notifies():
                 self._hear(notice)
             if self._clock.monotonic_ns() - beaten_ns > _BEAT_NS:
@@ -130,7 +134,9 @@ class Session:
     def _do(self, request: Request) -> None:
         if isinstance(request, Insert | Cancel) and self._local:
             self._api.create_task(self._fetch_answer(self._accounts[request.account]))
-        if isinstance(request, Insert):
+        if isinstance(request, Watch):
+            self._ticks.begin()
+        elif isinstance(request, Insert):
             refused = self._insert(request)
             self._inbox.tell(Answer(number=request.number, refused=refused))
         elif isinstance(request, Cancel):
