@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from tests.bot_process import BotProcess
 from tests.diff_house import MARKET, DiffHouse, diff_settings
-from tests.house_under_test import HouseUnderTest, position_rows, settings_of
+from tests.house_under_test import ORDER_MANAGERS, HouseUnderTest, position_rows, settings_of
 
 from tradepit.config import Settings, TqAccountSettings, TqSettings
 from tradepit.web.diff.addresses import addresses
@@ -20,6 +20,9 @@ from tradepit.bots import BotBase
 
 class Gatherer(BotBase):
     """Buys lot after lot until it holds what it wants."""
+
+    def on_start(self):
+        pass
 
     def on_tick(self, market):
         if market.symbol == "IF2501" and market.quoted and market.position + sum(o.left for o in market.orders) < 8:
@@ -52,7 +55,10 @@ async def test_a_bot_trades_through_tqsdk_and_survives_every_kill(tmp_path: Path
     only = tuple(name for name in MARKET if name != "market-recorder")
     bot, log = tmp_path / "gatherer.py", tmp_path / "bot.log"
     bot.write_text(_BOT)
-    async with DiffHouse(tmp_path / "exchange", diff_settings(), only) as exchange:
+    exchange = DiffHouse(tmp_path / "exchange", diff_settings(), only)
+    for standby in ORDER_MANAGERS[1:]:
+        del exchange.house.members[exchange.house.process_of(standby)]
+    async with exchange:
         await exchange.open_door()
         front = addresses("127.0.0.1", exchange.house.settings.diff.port) | {"HTTPS_PROXY": "http://127.0.0.1:9"}
         for name, value in (front | {"TEST_TQ_WORD": "pw"}).items():
@@ -86,13 +92,13 @@ async def _all_agree(exchange: DiffHouse, house: HouseUnderTest, run: BotProcess
     truth = await exchange.venue_positions("A1")
     tracker = await house.ask("position-tracker-1", "state")
     ours = await house.rpc("rpc.order-management.positions", {"account": "A1"})
-    held = (await run.seen()).get("positions")
+    metrics = (await asyncio.to_thread(run.get, "/metrics"))[1].decode()
     return (
         sum(row[3] for row in truth) == _WANTED
         and await house.venue_positions("A1") == truth
         and position_rows(tracker.get("positions", [])) == truth
-        and [row["volume"] for row in ours.get("positions", [])] == [_WANTED]
-        and held == {"IF2501": _WANTED}
+        and position_rows(ours.get("positions", [])) == truth
+        and f'bot_position_lots{{account_id="A1",bot_id="gatherer",symbol="IF2501"}} {_WANTED}.0' in metrics
     )
 
 
