@@ -22,13 +22,13 @@ class BrokerListings:
         self._known: dict[str, Listing] = {}
         self._phases: dict[str, SessionPhase] = {}
         self._unknown_ns: dict[str, int] = {}
-        self._answered_ns = 0
+        self._answered_ns: int | None = None
         self.problem = "the broker has not answered yet"
 
     @property
     def age_s(self) -> float:
         """Seconds since the broker last answered, -1 before it ever has."""
-        return (self._clock.monotonic_ns() - self._answered_ns) / 1e9 if self._answered_ns else -1.0
+        return -1.0 if self._answered_ns is None else (self._clock.monotonic_ns() - self._answered_ns) / 1e9
 
     def all(self) -> list[Listing]:
         """What was listed when the broker last answered."""

@@ -7,6 +7,7 @@ from tradepit.ports.clock import Clock
 from tradepit.ports.market import BrokerMarket
 from tradepit.runtime.tick_sequence import number_headers
 from tradepit.services.broker_listings import BrokerListings
+from tradepit.services.gateway_door import check_tick
 from tradepit.trading.model.errors import TradepitError, Unavailable
 from tradepit.trading.model.terms import SessionPhase
 from tradepit.trading.model.tick import Tick
@@ -52,8 +53,9 @@ class BrokerQuotes:
     @property
     def age_s(self) -> float:
         """Seconds since the last tick, -1 before the first."""
-        newest_ns = max(self._heard_ns.values(), default=0)
-        return (self._clock.monotonic_ns() - newest_ns) / 1e9 if newest_ns else -1.0
+        if not self._heard_ns:
+            return -1.0
+        return (self._clock.monotonic_ns() - max(self._heard_ns.values())) / 1e9
 
     async def run(self) -> None:
         """Publish for ever."""
@@ -69,6 +71,7 @@ class BrokerQuotes:
 
     async def _tell(self, tick: Tick) -> None:
         symbol = tick.symbol
+        check_tick(tick)
         self._heard_ns[symbol], self._newest[symbol] = self._clock.monotonic_ns(), tick
         listing = await self._listings.find(symbol)
         if listing is None:

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections import deque
+from itertools import islice
 
 from tradepit.ports.broker import Broker
 from tradepit.trading.model.order import Order
 from tradepit.trading.model.report import DayReport, OrderReport, Report
 from tradepit.wire.gateway import encode
 
-KEPT = 20_000
+KEPT = 10_000
 
 
 class BrokerReports:
@@ -48,7 +49,7 @@ class BrokerReports:
         first = self._records[0][0].sequence if self._records else self.last + 1
         if number + 1 >= first:
             begin = number + 1 - first
-            return [self._records[index] for index in range(begin, min(begin + limit, len(self._records)))]
+            return list(islice(self._records, begin, begin + limit))
         found: list[tuple[Report, bytes]] = []
         async for report in self._broker.reports(number):
             found.append((report, encode(report)))

@@ -14,6 +14,7 @@ _SATURDAY = 5
 _WITHDRAWN = "撤"
 _SIDES = (("BUY", "long"), ("SELL", "short"))
 _LEVELS = 5
+_NO_FIGURE = 1e18
 
 
 def items(entity: Mapping[str, Any]) -> list[tuple[str, Any]]:
@@ -36,8 +37,8 @@ def added_since(entity: Any, count: int) -> list[tuple[str, Any]]:  # noqa: ANN4
 
 
 def number(value: Any) -> float:  # noqa: ANN401 - whatever stands in a field
-    """A number, 0 for every way of saying that there is none."""
-    return float(value) if isinstance(value, int | float) and math.isfinite(value) else 0.0
+    """A number, 0 for every way of saying that there is none: CTP's is the largest float."""
+    return float(value) if isinstance(value, int | float) and math.isfinite(value) and abs(value) < _NO_FIGURE else 0.0
 
 
 def is_acknowledged(order: Any) -> bool:  # noqa: ANN401 - TqSDK's own type
