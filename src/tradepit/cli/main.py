@@ -31,7 +31,8 @@ Json = Annotated[bool, Parameter(name="--json", negative="", help="One JSON docu
 def run(*roles: str, profile: str = "", config: Config = None) -> int:
     """Run role instances in this process until SIGTERM, for example ``trading-gateway-1 market-data-1``.
 
-    ``--config`` may be a broker connect's ``config.yaml``; its flat shape names a profile of one process and needs no ROLE.
+    With a real ``broker`` no ROLE runs the whole house, the settings' bots among it. ``--config`` may be a broker connect's
+    ``config.yaml``; its flat shape names a profile of one process and needs no ROLE.
     ``--profile tq_flat`` (or ``tq``) without ``--config`` takes the ``config.yaml`` of this folder. Roles of the profile
     ``powerscreen`` choose it, and also listen to the bot platform's own environment (``PRODUCER_*``, ``CONSUMER_*``).
     """

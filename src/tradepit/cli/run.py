@@ -8,14 +8,15 @@ from tradepit.cli.exits import Exit
 from tradepit.cli.loop import run
 from tradepit.compose.wiring import Wiring
 from tradepit.config import Settings
-from tradepit.profiles.catalogue import roles_of
+from tradepit.profiles.catalogue import SIMULATED, roles_of
 from tradepit.runtime.host import Host
 from tradepit.runtime.logs import set_up
 from tradepit.trading.model.errors import ConfigError
+from tradepit.wire.simulator import BOT_RUNNER, TRADING_GATEWAY
 
 
 def run_roles(settings: Settings, names: Sequence[str], secrets: Mapping[str, str]) -> int:
-    """``names`` are instances (``order-management-2``) or roles (all of their instances); none: all of a profile of one process."""
+    """``names`` are instances (``order-management-2``) or roles (all of their instances); none: all of what can share this process."""
     names = names or _all_of(settings)
     process = "+".join(names)[:40]
     set_up(process, level=settings.log.level, folder=settings.folder / "logs" if settings.log.files else None)
@@ -32,10 +33,13 @@ def in_profile(settings: Settings, profile: str) -> Settings:
 
 
 def _all_of(settings: Settings) -> list[str]:
+    """The roles of a profile of one process, or of a house at a real broker, its bots among them."""
     roles = roles_of(settings.profile, settings.broker)
-    if len({role.process for role in roles}) > 1:
+    at_broker = settings.broker != SIMULATED and any(role.name == TRADING_GATEWAY for role in roles)
+    if not at_broker and len({role.process for role in roles}) > 1:
         raise ConfigError(f"name at least one role; `tradepit roles {settings.profile}` lists them", profile=settings.profile)
-    return [role.name for role in roles]
+    bots = {BOT_RUNNER} if settings.bots.rows else set()
+    return [role.name for role in roles if not role.on_request or role.name in bots]
 
 
 async def _run(settings: Settings, names: Sequence[str], process: str, secrets: Mapping[str, str]) -> int:
