@@ -10,16 +10,18 @@ FOLDER = Path(__file__).resolve().parent
 if str(FOLDER) not in sys.path:
     sys.path.insert(0, str(FOLDER))
 
-from generator import broker_connect, cli, contracts, errors, monitor, platform, risk_rules, roles, settings  # noqa: E402 - needs the line above
+from generator import broker_connect, cli, contracts, data_api, errors, monitor, platform, risk_door, risk_rules, roles, settings  # noqa: E402 - needs the line above
 
 HEADER = "<!-- Generated from the code by docs/generate.py. Change the code, then run `make docs`. -->\n\n"
 PAGES: dict[str, Callable[[], str]] = {
     "broker-connect.md": broker_connect.page,
     "cli.md": cli.page,
     "contracts.md": contracts.page,
+    "data-api.md": data_api.page,
     "errors.md": errors.page,
     "monitor.md": monitor.page,
     "platform.md": platform.page,
+    "risk-door.md": risk_door.page,
     "risk-rules.md": risk_rules.page,
     "roles.md": roles.page,
     "settings.md": settings.page,

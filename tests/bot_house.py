@@ -16,6 +16,7 @@ from tradepit.backends.bus.memory import MemoryBus
 from tradepit.backends.cache.memory import MemoryCache, MemoryCacheStore
 from tradepit.backends.journal.memory import MemoryJournal, MemoryJournalStore
 from tradepit.backends.secrets.env import EnvSecrets
+from tradepit.bots.live.data_client import DataClient
 from tradepit.bots.live.parts import Parts
 from tradepit.bots.live.settings import BotRow, RunnerSettings
 from tradepit.bots.live.warm_up import RecentTicks
@@ -228,6 +229,7 @@ class BotHouse:
         self.journals: dict[str, MemoryJournalStore] = {}
         self.environment: dict[str, str] = {}
         self.recordings: Path | None = None
+        self.data: DataClient | None = None
         self.idle = 0
         self.shown = 0
 
@@ -250,6 +252,7 @@ class BotHouse:
                 journal=lambda name: MemoryJournal(self.journals.setdefault(name, MemoryJournalStore())),
                 room=room or (lambda bot_id: HereRoom()),
                 secrets=lambda mount: EnvSecrets(self.environment, {"broker": "BOT_SECRETS"}),
+                data=self.data,
                 recordings=RecentTicks(self.recordings, load_catalog(), self.clock) if self.recordings else None,
             )
 

@@ -19,6 +19,7 @@ from tradepit.ports.bus import Message
 from tradepit.ports.store import Kept, SchemaStatus
 from tradepit.profiles.role import Role
 from tradepit.runtime.clock import ManualClock, SystemClock
+from tradepit.runtime.halt_box import HaltBox
 from tradepit.runtime.service import Service
 from tradepit.runtime.shared_broker import SharedBroker
 from tradepit.services.gateway_settings import GatewaySettings
@@ -200,6 +201,7 @@ class TqHouse:
         self.dead: list[Message] = []
         self.updates: list[dict[str, Any]] = []
         self.failures: list[BaseException] = []
+        self.halts: HaltBox | None = None
 
     async def start(self) -> None:
         await self.exchange.start()
@@ -256,6 +258,7 @@ class TqHouse:
             make_broker=lambda instance: self.brokers[instance],
             make_journal=lambda instance: MemoryJournal(self.journal),
             make_rows=lambda instance: self.rows,
+            halts=self.halts,
         )
 
     async def stop(self) -> None:

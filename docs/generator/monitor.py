@@ -30,6 +30,8 @@ _SOURCES = {
     "risk-monitor": "services/risk_monitor.py",
     "trading-agents": "services/trading_agents.py",
     "bot-runner": "services/bot_runner.py",
+    "market-cache": "services/market_cache.py",
+    "data-api": "web/data_api.py",
 }
 
 
@@ -45,17 +47,18 @@ def page() -> str:
     parts += [
         "## Metrics",
         _METRICS,
-        _metrics("web/prometheus_page.py"),
+        metrics("web/prometheus_page.py"),
         "## Metrics of bots",
         _BOTS,
-        _metrics("web/bot_page.py"),
+        metrics("web/bot_page.py"),
         "## Figures of the roles",
         _figures(),
     ]
     return "\n\n".join(parts)
 
 
-def _metrics(source: str) -> str:
+def metrics(source: str) -> str:
+    """The metrics that are plain to see in a source."""
     rows = []
     for _, tree in trees(source):
         for call in calls(tree, "GaugeMetricFamily", "CounterMetricFamily", "HistogramMetricFamily"):

@@ -36,19 +36,23 @@ _DOOR = """`POST /api/v1/messages` (`application/json`, at most 1 MiB) answers 2
 message, 400 or 413 with a code for a request at fault, 503 when the bus is away. Only topics of this page and the default one can
 be published to. `GET /healthz` answers 200. Loopback only.
 """
-_EXECUTOR = """Role `trade-executor` (profile `pit`) brings intents to order management one after another, in the order in which they
-came, and acknowledges each once its order is journaled. The same `intent_id`, or the same `sequence` of a bot on an account, is the
-same order; a `sequence` must rise. Each intent has one outcome: an `ack` and then fills, and a `cancel` or a late `rejection` where
-it did not fill; or a `rejection` with a stable code as its `reason` (`DUPLICATE`: another intent had this number). What cannot be
-read, and an id that was used for another order, is buried on `orders.dead_intents` with the headers `x-reason`, `x-detail` and
-`x-queue`. `correlation_id` is the place in the journal that tells the event (entry and number): receivers keep one of each.
+_EXECUTOR = """Role `trade-executor` (profile `pit`) brings intents to order management, those of one account in the order in which
+they came and up to 64 together, 64 accounts at once; each is acknowledged once its order is journaled, and no account waits for
+another's. What an executor that was killed had in hand comes before newer intents (on NATS within five seconds). The same
+`intent_id`, or the same `sequence` of a bot on an account, is the same order; a `sequence` must rise. Each intent has one
+outcome: an `ack` and then fills, and a `cancel` or a late `rejection` where it did not fill; or a `rejection` with a stable code
+as its `reason` (`DUPLICATE`: another intent had this number). What cannot be read, and an id that was used for another order, is
+buried on `orders.dead_intents` with the headers `x-reason`, `x-detail` and `x-queue`. `correlation_id` is the place in the journal
+that tells the event (entry and number): receivers keep one of each.
 
 The annotation `offset` (`OPEN`, `CLOSE`, `CLOSETODAY`, `CLOSEYESTERDAY`) says what an order does to the position; without it it opens,
 or nets where the exchange knows no offsets. `IOC` and `FOK` are immediate; everything else is good for the trading day, `GTC`
 included. `STOP` is refused. An intent does not say when it was made: `expires_at` is how it goes stale.
 
 `rpc.trade-executor.bots` (`{"account": "A1"}`) tells what each bot holds and has made on an account; their sums are the account's.
-The monitor's page for Prometheus has `orders_submitted_total`, `orders_rejected_total{reason}`, `broker_latency_ms` (median of the
+The monitor's page for Prometheus has, of order management, `risk_decisions_total{decision}` (`approved`, `refused`),
+`risk_breaches_total{rule}` and `risk_throttles_total` (orders refused and cancels held back for coming too fast), counted since
+the instance began to lead; of the executor `orders_submitted_total`, `orders_rejected_total{reason}`, `broker_latency_ms` (median of the
 last thousand orders) and `fills_total`, all counted from the journal's beginning.
 """
 _TOPICS: dict[str, Struct] = {

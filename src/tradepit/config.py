@@ -12,7 +12,9 @@ import yaml
 from tradepit.bots.live.settings import BotRow, RunnerSettings
 from tradepit.runtime.order_client import RetryPolicy
 from tradepit.runtime.single_active import LeaseTiming
+from tradepit.runtime.vault_settings import VaultSettings
 from tradepit.services.gateway_settings import GatewaySettings
+from tradepit.services.market_cache_settings import MarketCacheSettings
 from tradepit.services.powerscreen_settings import PowerScreenSettings
 from tradepit.services.tq_settings import TqServiceSettings
 from tradepit.services.trading_agents import AgentRow
@@ -115,6 +117,13 @@ class MonitorSettings(_Settings, frozen=True, kw_only=True):
     port: Annotated[int, msgspec.Meta(ge=0, le=65_535)] = 8800
 
 
+class RiskApiSettings(_Settings, frozen=True, kw_only=True):
+    """The risk door over HTTP, on this machine alone: it has no authentication. Port 0 takes any free one."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, msgspec.Meta(ge=0, le=65_535)] = 8801
+
+
 class DiffSettings(_Settings, frozen=True, kw_only=True):
     """The DIFF front, where an unmodified TqSDK trades. Loopback only unless there are ``users``; port 0 takes any free one.
 
@@ -133,6 +142,13 @@ class DiffSettings(_Settings, frozen=True, kw_only=True):
         amount = self.open_with
         if amount is not None and (not amount.is_finite() or amount < 0 or amount.adjusted() > _MAX_MAGNITUDE):
             raise ValueError("open_with must be an amount")
+
+
+class DataApiSettings(_Settings, frozen=True, kw_only=True):
+    """The Data API's HTTP door. Loopback only unless somebody decides otherwise; port 0 takes any free one."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, msgspec.Meta(ge=0, le=65_535)] = 8080
 
 
 class BotsSettings(_Settings, frozen=True, kw_only=True):
@@ -280,12 +296,16 @@ class Settings(_Settings, frozen=True, kw_only=True):
     orders: OrderSettings = OrderSettings()
     market: MarketSettings = MarketSettings()
     agents: AgentSettings = AgentSettings()
+    market_cache: MarketCacheSettings = MarketCacheSettings()
+    data_api: DataApiSettings = DataApiSettings()
     bots: BotsSettings = BotsSettings()
     monitor: MonitorSettings = MonitorSettings()
+    risk_api: RiskApiSettings = RiskApiSettings()
     diff: DiffSettings = DiffSettings()
     tq: TqSettings = TqSettings()
     powerscreen: PowerScreenSettings = PowerScreenSettings()
     ssi: SsiSettings = SsiSettings()
+    vault: VaultSettings = VaultSettings()
     log: LogSettings = LogSettings()
 
     @property

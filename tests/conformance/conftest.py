@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.servers.openbao import OpenbaoServer
 from tests.servers.postgres import PostgresServer
 from tests.servers.rabbitmq import RabbitmqServer
 from tests.servers.valkey import ValkeyServer, find_timeseries
@@ -43,6 +44,14 @@ def timeseries_server() -> Iterator[ValkeyServer]:
 def own_valkey_server() -> Iterator[ValkeyServer]:
     """A private Valkey for a case that kills or freezes it."""
     with ValkeyServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def openbao_server() -> Iterator[OpenbaoServer]:
+    """A private OpenBao with a key-value engine; a case that kills or seals it leaves it running again."""
+    with OpenbaoServer() as server:
+        server.enable_secrets()
         yield server
 
 

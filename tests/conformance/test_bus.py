@@ -179,7 +179,10 @@ async def test_headers_travel(world: World) -> None:
     await inbox.until(1)
     await bus.publish(world.subject(world.ticks), b"2", headers={"Trace": "t-2"})
     await inbox.until(2)
-    assert [message.headers["Trace"] for message in inbox.messages] == ["t-1", "t-2"]
+    for number, channel in ((3, world.events), (4, world.ticks)):
+        await bus.publish_all([Outgoing(world.subject(channel), b"%d" % number, "", {"Trace": f"t-{number}"})])
+        await inbox.until(number)
+    assert [message.headers["Trace"] for message in inbox.messages] == ["t-1", "t-2", "t-3", "t-4"]
 
 
 @pytest.mark.parametrize("kind", ["events", "ticks"])

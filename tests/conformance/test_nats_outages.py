@@ -352,3 +352,27 @@ async def test_work_goes_on_when_its_shared_consumer_vanished(own_nats_server: N
     await link.ask("$JS.API.CONSUMER.DELETE.TP_orders_algo.desk", b"", timeout_s=2)
     await bus.publish("orders.algo.twap", b"1")
     assert set(await inbox.until(2)) == {b"0", b"1"}
+
+
+async def test_what_a_killed_worker_of_many_hands_held_comes_before_newer_work(
+    own_nats_server: NatsServer, stack: AsyncExitStack
+) -> None:
+    publisher, dying = await join(stack, own_nats_server), await join(stack, own_nats_server)
+    held, over = Collected(DEADLINE_S), asyncio.Event()
+    stack.callback(over.set)
+
+    async def hold(message: Message) -> None:
+        await held(message)
+        await over.wait()
+
+    await dying.subscribe(WORK, hold, group="lanes", max_in_flight=4)
+    for payload in numbers(6):
+        await publisher.publish("orders.algo.twap", payload)
+    await held.until(4)
+    # As kill -9 does: the connection is gone, nothing was given back.
+    await dying._link.close()
+    for payload in numbers(4, 6):
+        await publisher.publish("orders.algo.twap", payload)
+    inbox, alive = Collected(DEADLINE_S), await join(stack, own_nats_server)
+    await alive.subscribe(WORK, inbox, group="lanes", max_in_flight=4)
+    assert await inbox.until(10) == numbers(10)

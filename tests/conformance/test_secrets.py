@@ -1,22 +1,59 @@
 """Every backend of secrets keeps the port's promises, and shows no secret when it refuses."""
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
+from tests.servers.openbao import OpenbaoServer
 
 from tradepit.backends.secrets.env import EnvSecrets
 from tradepit.backends.secrets.file import FileSecrets
+from tradepit.backends.secrets.vault import VaultSecrets
+from tradepit.backends.secrets.vault_link import VaultLink
 from tradepit.ports.secrets import Secrets
+from tradepit.runtime.clock import SystemClock
+from tradepit.runtime.vault_settings import VaultSettings
 from tradepit.trading.model.errors import ConfigError, IdNotValid
 
 Write = Callable[[str], None]
 SECRET = "hunter2-hunter2"
 
 
-@pytest.fixture(params=["env", "file"])
-def kept(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Secrets, Write]:
-    if request.param == "env":
+def in_vault(server: OpenbaoServer, path: str) -> Write:
+    """Writes the secrets at a path; no text takes all of them away. What is no object of texts is put where they should be."""
+
+    def write(text: str) -> None:
+        try:
+            data = json.loads(text)
+        except ValueError:
+            data = {"password": [text]}
+        if not isinstance(data, dict):
+            data = {"password": data}
+        server.client().secrets.kv.v2.create_or_update_secret(path, secret=data)
+
+    return write
+
+
+def vault(server: OpenbaoServer, **more: object) -> VaultLink:
+    settings = msgspec.convert({"url": server.url, "timeout_s": 2.0} | more, VaultSettings)
+    return VaultLink(settings, {"VAULT_TOKEN": server.root}, SystemClock())
+
+
+@pytest.fixture(params=["env", "file", "vault"])
+def kept(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Secrets, Write]]:
+    if request.param == "vault":
+        server: OpenbaoServer = request.getfixturevalue("openbao_server")
+        path, link = f"bots/{tmp_path.name}", vault(server)
+        yield VaultSecrets(link, {"broker": path}), in_vault(server, path)
+        link.close()
+        return
+    yield kept_here(request.param, tmp_path)
+
+
+def kept_here(kind: str, tmp_path: Path) -> tuple[Secrets, Write]:
+    if kind == "env":
         environment: dict[str, str] = {}
         return EnvSecrets(environment, {"broker": "BOT_SECRETS"}), lambda text: environment.update(BOT_SECRETS=text)
 

@@ -15,19 +15,20 @@ from tests.servers.valkey import ValkeyServer
 
 from tradepit.backends.cache.memory_series import MemorySeries, MemorySeriesStore
 from tradepit.backends.cache.redis_series import RedisSeries
-from tradepit.ports.series import MOST_MS, Aggregate, Buckets, Sample, SeriesCache, TimeSeries
+from tradepit.ports.series import MOST_MS, Aggregate, Buckets, Rollup, Sample, SeriesCache, TimeSeries
 from tradepit.trading.model.errors import BadRequest, IdNotValid, Unavailable
 from tradepit.wire.market_series import RETENTION_MS, price_series, volume_series
 
 DATABASES = count(1)
-SERVERS = {"plain": "valkey_server", "module": "timeseries_server"}
+# The module makes rollups by its own rules in database 0 alone.
+SERVERS = {"plain": "valkey_server", "module": "timeseries_server", "rules": "timeseries_server"}
 A = TimeSeries(key="a")
 EXAMPLES = int(os.environ.get("SERIES_EXAMPLES", "25"))
 
 
 def database(request: pytest.FixtureRequest, kind: str) -> str:
     server: ValkeyServer = request.getfixturevalue(SERVERS[kind])
-    url = server.url_of(40 + next(DATABASES) % 24)
+    url = server.url_of(0 if kind == "rules" else 40 + next(DATABASES) % 24)
     with redis.Redis.from_url(url) as client:
         client.flushdb()
     return url
@@ -44,7 +45,7 @@ async def members(request: pytest.FixtureRequest) -> AsyncIterator[tuple[SeriesC
         url = database(request, request.param)
         one = RedisSeries(url)
         await one.connect()
-        assert one.with_module == (request.param == "module")
+        assert one.with_module == (request.param != "plain")
         pair = one, RedisSeries(url)
     for member in pair:
         await member.connect()
@@ -111,6 +112,85 @@ async def test_a_series_reaches_back_as_far_as_its_retention(cache: SeriesCache)
     assert await cache.range("a", 0, MOST_MS) == [Sample(1_101, 4.0), Sample(1_102, 5.0)]
 
 
+async def test_the_first_and_the_newest_of_many(cache: SeriesCache) -> None:
+    await cache.add({A: [Sample(at, float(at)) for at in (5, 1, 4, 2, 3)]})
+    assert await cache.range("a", 2, 9, most=2) == [Sample(2, 2.0), Sample(3, 3.0)]
+    assert await cache.range("a", 2, 9, most=20) == [Sample(at, float(at)) for at in (2, 3, 4, 5)]
+    pairs = Buckets(length_ms=2, aggregate=Aggregate.COUNT)
+    assert await cache.range("a", 0, 9, buckets=pairs, most=2) == [Sample(0, 1.0), Sample(2, 2.0)]
+    assert await cache.newest("a", 2) == [Sample(4, 4.0), Sample(5, 5.0)]
+    assert await cache.newest("a", 2, end_ms=3) == [Sample(2, 2.0), Sample(3, 3.0)]
+    assert await cache.newest("a", 9, end_ms=0) == []
+    assert await cache.newest("b", 1) == []
+    for work in (cache.newest("a", 0), cache.range("a", 0, 1, most=-1), cache.newest("a", 1, end_ms=-1)):
+        with pytest.raises(BadRequest):
+            await work
+
+
+def rolled(retention_ms: int = 0, kept_ms: int = 0) -> TimeSeries:
+    """A series with every kind of rollup, in seconds, and one of two seconds."""
+    rollups = [
+        Rollup(
+            series=TimeSeries(key=f"a:{length}:{aggregate.value}", retention_ms=kept_ms, labels=(("of", "a"),)),
+            buckets=Buckets(length_ms=length, aggregate=aggregate),
+        )
+        for length, aggregate in [*((1_000, each) for each in Aggregate), (2_000, Aggregate.MAX)]
+    ]
+    return TimeSeries(key="a", retention_ms=retention_ms, labels=(("metric", "a"),), rollups=tuple(rollups))
+
+
+async def test_rollups_are_kept_as_samples_are_added(members: tuple[SeriesCache, SeriesCache]) -> None:
+    one, two = members
+    series = rolled()
+    for samples in (
+        [Sample(1_100, 3.0), Sample(1_200, 1.0)],
+        [Sample(1_300, 2.0), Sample(2_900, 7.0)],
+        [Sample(4_000, 5.0)],
+        # Late, and told again with another number.
+        [Sample(1_250, 9.0), Sample(2_900, 6.0), Sample(4_000, 4.0)],
+    ):
+        await one.add({series: samples})
+        for rollup in series.rollups:
+            expected = await two.range("a", 0, MOST_MS, buckets=rollup.buckets)
+            assert await two.range(rollup.series.key, 0, MOST_MS) == expected, rollup.series.key
+            assert await two.newest(rollup.series.key, 1) == expected[-1:]
+    # Another member goes on with them, and what it is told again changes nothing.
+    await two.add({series: [Sample(4_000, 4.0), Sample(4_500, 8.0)]})
+    assert (await one.range("a:1000:max", 0, MOST_MS))[-1] == Sample(4_000, 8.0)
+    assert await one.range("a:2000:max", 0, MOST_MS) == [Sample(0, 9.0), Sample(2_000, 6.0), Sample(4_000, 8.0)]
+    assert min(await one.range_by_label({"of": "a"}, 0, 1_999)) == "a:1000:avg"
+
+
+async def test_a_rollup_reaches_back_by_its_own_retention(cache: SeriesCache) -> None:
+    series = rolled(retention_ms=1_500, kept_ms=4_000)
+    for second in range(1, 9):
+        await cache.add({series: [Sample(1_000 * second, float(second)), Sample(1_000 * second + 500, 0.0)]})
+    assert [sample.at_ms for sample in await cache.range("a", 0, MOST_MS)] == [7_000, 7_500, 8_000, 8_500]
+    # Where a server makes the buckets, the newest is not yet one of the samples from which the retention counts.
+    found = await cache.range("a:1000:max", 4_000, MOST_MS)
+    assert found == [Sample(1_000 * second, float(second)) for second in range(4, 9)]
+    assert await cache.range("a:1000:max", 0, 2_999) == []
+
+
+async def test_a_series_that_is_gone_comes_back_with_its_rollups(cache: SeriesCache) -> None:
+    series = rolled()
+    await cache.add({series: [Sample(1, 1.0)]})
+    for key in ("a", *(rollup.series.key for rollup in series.rollups)):
+        await cache.forget(key)
+    await cache.add({series: [Sample(1_001, 2.0), Sample(1_002, 3.0)]})
+    assert await cache.range("a:1000:sum", 0, MOST_MS) == [Sample(1_000, 5.0)]
+
+
+async def test_a_rollup_that_is_none_is_refused(cache: SeriesCache) -> None:
+    second = Buckets(length_ms=1_000, aggregate=Aggregate.MAX)
+    itself = Rollup(series=TimeSeries(key="a"), buckets=second)
+    nested = Rollup(series=rolled(), buckets=second)
+    empty = Rollup(series=TimeSeries(key="b"), buckets=Buckets(length_ms=0, aggregate=Aggregate.MAX))
+    for rollup in (itself, nested, empty):
+        with pytest.raises(BadRequest):
+            await cache.add({TimeSeries(key="a", rollups=(rollup,)): [Sample(1, 1.0)]})
+
+
 async def test_series_are_found_by_their_labels(cache: SeriesCache) -> None:
     price, volume = price_series("VN30F1M"), volume_series("VN30F1M")
     await cache.add(
@@ -162,6 +242,7 @@ async def test_a_name_that_is_none_is_refused(cache: SeriesCache, name: str) -> 
         cache.add({TimeSeries(key="a", labels=(("x", name),)): [Sample(1, 1.0)]}),
         cache.range(name, 0, 1),
         cache.latest(name),
+        cache.newest(name, 1),
         cache.range_by_label({name: "x"}, 0, 1),
         cache.forget(name),
     ):
@@ -285,3 +366,30 @@ def test_all_backends_answer_the_same(request: pytest.FixtureRequest) -> None:
         play()
         for cache in caches:
             runner.run(cache.close())
+
+
+async def _roll(cache: SeriesCache, told: Sequence[Sequence[Sample]]) -> None:
+    series = rolled()
+    for key in ("a", *(rollup.series.key for rollup in series.rollups)):
+        await cache.forget(key)
+    for adding in told:
+        await cache.add({series: adding})
+        for rollup in series.rollups:
+            expected = await cache.range("a", 0, MOST_MS, buckets=rollup.buckets)
+            assert await cache.range(rollup.series.key, 0, MOST_MS) == expected, rollup.series.key
+
+
+@pytest.mark.parametrize("kind", ["memory", *SERVERS])
+def test_rollups_are_what_their_series_says_in_whatever_order_it_is_told(request: pytest.FixtureRequest, kind: str) -> None:
+    cache: SeriesCache = MemorySeries(MemorySeriesStore()) if kind == "memory" else RedisSeries(database(request, kind))
+    some = st.lists(st.builds(Sample, st.integers(0, 9_000), st.integers(-1_000, 1_000).map(float)), max_size=8)
+    with asyncio.Runner() as runner:
+
+        @given(told=st.lists(some, min_size=1, max_size=5))
+        @settings(max_examples=EXAMPLES, deadline=None)
+        def play(told: Any) -> None:
+            runner.run(_roll(cache, told))
+
+        runner.run(cache.connect())
+        play()
+        runner.run(cache.close())

@@ -207,7 +207,7 @@ def state_of(desk: OrderDesk) -> dict[str, Any]:
         register[name] = {day: list(things) for day, things in register[name].days()}
     for name in ("orders", "working", "in_doubt"):
         register[name] = list(register[name].items())
-    return {**register, "exposure": desk.exposure, "limits": desk.limits.settings}
+    return {**register, "exposure": desk.exposure, "limits": desk.limits.settings, "audit": desk.audit}
 
 
 def digest(desk: OrderDesk) -> str:

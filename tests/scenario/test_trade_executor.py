@@ -159,3 +159,42 @@ async def test_every_intent_has_one_explained_outcome_whoever_is_killed(tmp_path
         assert len(acked) > len(names) / 2
         proof = await house.prove()
         assert proof.clean, proof.findings
+
+
+async def test_many_accounts_at_once_keep_their_order_over_kills(tmp_path: Path) -> None:
+    accounts, per_account = [f"M{number}" for number in range(1, 13)], 60
+    settings = settings_of(*accounts, profile="pit")
+    async with HouseUnderTest(tmp_path, settings, only=ROLES) as house:
+        await house.ready()
+        bots = await Bots(house).listen()
+        acked: dict[str, list[str]] = defaultdict(list)
+
+        async def order_of(message: Any) -> None:
+            told = json.loads(message.data)
+            if "ack" in told:
+                acked[told["account_id"]].append(told["ack"]["intent_id"])
+
+        await house.client.subscribe("orders.event.account.>", cb=order_of)
+        sent: dict[str, list[str]] = defaultdict(list)
+        for number in range(1, per_account + 1):
+            for account in accounts:
+                # Two bots of one account, each with numbers of its own.
+                bot = f"b{number % 2}"
+                name = await bots.send(
+                    intent_id=f"{account}-{number}", account_id=account, bot_id=bot, limit_price=Decimal(4300), sequence=number
+                )
+                sent[account].append(name)
+            if number == per_account // 3:
+                assert house.kill("trade-executor-1")
+                house.house.revive()
+            if number == 2 * per_account // 3:
+                assert house.kill(await house.leader())
+        await house.ready()
+        await bots.until(*(name for names in sent.values() for name in names))
+        await bots.wait(lambda: sum(map(len, acked.values())) >= per_account * len(accounts))
+        # Nothing refused, nothing overtaken, nothing twice: the bots' own numbers would tell.
+        assert acked == sent
+        assert all(bots.kinds(name) == ["ack"] for names in sent.values() for name in names)
+        await house.settled()
+        proof = await house.prove()
+        assert proof.clean, proof.findings

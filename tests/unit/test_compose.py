@@ -39,17 +39,19 @@ from tradepit.config import (
     TqAccountSettings,
     TqSettings,
     dump,
+    overlaid,
 )
 from tradepit.ports.series import Sample
 from tradepit.profiles.catalogue import PROFILES
 from tradepit.runtime.clock import ShiftedClock, SystemClock
 from tradepit.runtime.tick_clock import TickClock
+from tradepit.runtime.vault_settings import VaultSettings
 from tradepit.services.bot_runner import BotRunner
 from tradepit.services.powerscreen_settings import PowerScreenSettings
 from tradepit.services.tq_settings import TqServiceSettings
 from tradepit.services.trading_agents import TradingAgents
 from tradepit.trading.matching.commands import ListInstrument, OpenAccount
-from tradepit.trading.model.errors import CalendarUnknown, ConfigError, TradepitError
+from tradepit.trading.model.errors import CalendarUnknown, ConfigError, TradepitError, Unavailable
 from tradepit.wire.market_series import price_series
 from tradepit.wire.simulator import BROKER_REPORTS
 
@@ -121,7 +123,8 @@ def test_a_file_journal_says_how_durable_it_is(tmp_path: Path) -> None:
         ({"journal": "file?sync=never"}, lambda made: made.journal("orders")),
         ({"lease": "etcd"}, lambda made: made.lease("a")),
         ({"cache": "redis"}, lambda made: made.cache()),
-        ({"cache": "nats"}, lambda made: made.series()),
+        ({"cache": "redis"}, lambda made: made.series()),
+        ({"cache": "nats"}, lambda made: made.timeline()),
         ({"profile": "moon"}, lambda made: instances_of(made.settings, ["trading-gateway"])),
     ],
 )
@@ -331,3 +334,49 @@ async def test_a_bot_runner_of_the_settings_rows_and_where_a_bots_secrets_are(
     (tmp_path / "broker.json").write_text('{"password": "from the mount"}')
     assert secrets_of(made, "").read("broker")["password"] == "from the environment"
     assert secrets_of(made, str(tmp_path)).read("broker")["password"] == "from the mount"
+
+
+async def test_a_secret_that_is_said_to_be_in_vault_is_looked_for_nowhere_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = wiring(tmp_path)
+    monkeypatch.setenv("BOT_SECRETS", '{"password": "vault:bots/mm1#password"}')
+    for mount in ("", "vault:bots/mm1"):
+        with pytest.raises(ConfigError, match=r"no vault\.url"):
+            secrets_of(made, mount).read("broker")
+    with pytest.raises(ConfigError, match=r"no vault\.url"):
+        made.secrets["vault:tq#password"]
+    told = VaultSettings(url="http://127.0.0.1:1", timeout_s=0.5)
+    monkeypatch.setenv("VAULT_TOKEN", "my-secret-token")
+    for mount in ("", "vault:bots/mm1"):
+        with pytest.raises(Unavailable) as caught:
+            secrets_of(wiring(tmp_path, vault=told), mount).read("broker")
+        assert "my-secret-token" not in f"{caught.value} {caught.value.__cause__!r}"
+    with pytest.raises(ConfigError, match="vault:path#field"):
+        secrets_of(wiring(tmp_path, vault=told), "vault:../x").read("broker")
+    monkeypatch.setitem(sys.modules, "tradepit.backends.secrets.vault_link", None)
+    with pytest.raises(ConfigError, match=r"tradepit\[vault\]"):
+        wiring(tmp_path, vault=told).vault()
+
+
+@pytest.mark.parametrize("url", ["http://vault.example:8200", "https://user:secret@vault.example", "vault.example"])
+def test_vault_is_not_spoken_to_in_the_clear(url: str) -> None:
+    with pytest.raises(ConfigError):
+        overlaid(Settings(), {"TRADEPIT_VAULT__URL": url})
+
+
+async def test_who_writes_the_hot_window_and_who_reads_it_share_a_process_or_a_redis(tmp_path: Path) -> None:
+    both = ("market-cache-1", "data-api-1")
+    for cache in ("memory", "nats", "redis://127.0.0.1:1/0"):
+        settings = msgspec.structs.replace(MEMORY, data_dir=str(tmp_path), cache=cache)
+        for instances in (both, ()):
+            made = Wiring(settings, process="test", instances=instances)
+            services = [make_service(made, instance, lambda _: None) for instance in both]
+            assert [service.name for service in services] == ["market-cache", "data-api"]
+        for instance in both:
+            alone = Wiring(settings, process="test", instances=(instance,))
+            if cache.startswith("redis"):
+                assert make_service(alone, instance, lambda _: None).instance == instance
+                continue
+            with pytest.raises(ConfigError, match="one process"):
+                make_service(alone, instance, lambda _: None)

@@ -93,7 +93,8 @@ class Commands(Protocol):
 class RedisTimeSeriesMarketDataClient:
     """Reads RedisTimeSeries keys (TS.GET, TS.RANGE). ``extra_fields`` are further series by the name of their field.
 
-    A snapshot's instant is that of ``value_field``'s series; an extra field is in it when its series has that very instant.
+    On a server without the module it reads the sorted sets that the house's own writer keeps there under the same keys. A
+    snapshot's instant is that of ``value_field``'s series; an extra field is in it when its series has that very instant.
     """
 
     def __init__(
@@ -106,6 +107,7 @@ class RedisTimeSeriesMarketDataClient:
     ) -> None:
         self._redis, self._symbol = redis, symbol
         self._key, self._field, self._extra = series_key, value_field, dict(extra_fields or {})
+        self._plain = False
 
     @classmethod
     def of(cls, redis: Commands, ticker: str) -> "RedisTimeSeriesMarketDataClient":
@@ -114,29 +116,25 @@ class RedisTimeSeriesMarketDataClient:
         return cls(redis, f"{key}:price", ticker, "price", {"volume": f"{key}:volume"})
 
     def fetch(self) -> MarketSnapshot | None:
-        told = self._ask("TS.GET", self._key)
-        if not told:
+        told = self._newest(self._key)
+        if told is None:
             return None
-        time_ms, value = _sample(told)
+        time_ms, value = told
         fields = {self._field: value}
         for name, key in self._extra.items():
-            extra = self._ask("TS.GET", key)
-            if extra and _sample(extra)[0] == time_ms:
-                fields[name] = _sample(extra)[1]
+            extra = self._newest(key)
+            if extra is not None and extra[0] == time_ms:
+                fields[name] = extra[1]
         return MarketSnapshot(symbol=self._symbol, time_ms=time_ms, fields=fields)
 
     def fetch_range(self, start: datetime | int, end: datetime | int, count: int | None = None) -> list[MarketSnapshot]:
         first, last = _interval(start, end, count)
         if first > last:
             return []
-        limit: tuple[Any, ...] = () if count is None else ("COUNT", count)
-        rows = [_sample(row) for row in self._ask("TS.RANGE", self._key, first, last, *limit) or ()]
+        rows = self._range(self._key, first, last, count)
         if not rows:
             return []
-        extra = {
-            name: dict(_sample(row) for row in self._ask("TS.RANGE", key, rows[0][0], rows[-1][0]) or ())
-            for name, key in self._extra.items()
-        }
+        extra = {name: dict(self._range(key, rows[0][0], rows[-1][0])) for name, key in self._extra.items()}
         return [
             MarketSnapshot(
                 symbol=self._symbol,
@@ -146,6 +144,22 @@ class RedisTimeSeriesMarketDataClient:
             for time_ms, value in rows
         ]
 
+    def _newest(self, key: str) -> tuple[int, float] | None:
+        if not self._plain:
+            told = self._ask("TS.GET", key)
+            if not self._plain:
+                return _sample(told) if told else None
+        rows = self._ask("ZREVRANGE", key, 0, 0)
+        return _member(rows[0]) if rows else None
+
+    def _range(self, key: str, first: int, last: int, count: int | None = None) -> list[tuple[int, float]]:
+        if not self._plain:
+            rows = self._ask("TS.RANGE", key, first, last, *(() if count is None else ("COUNT", count)))
+            if not self._plain:
+                return [_sample(row) for row in rows or ()]
+        limit: tuple[Any, ...] = () if count is None else ("LIMIT", 0, count)
+        return [_member(row) for row in self._ask("ZRANGEBYSCORE", key, first, last, *limit)]
+
     def _ask(self, *words: Any) -> Any:  # noqa: ANN401 - as redis-py has it
         try:
             return self._redis.execute_command(*words)
@@ -154,6 +168,9 @@ class RedisTimeSeriesMarketDataClient:
         except TimeoutError as error:
             raise TimedOut(command=words[0]) from error
         except Exception as error:
+            if str(words[0]).startswith("TS.") and "unknown command" in str(error).lower():
+                self._plain = True
+                return None
             # A key that does not exist is an error here, and means that nobody has recorded anything yet.
             if "does not exist" in str(error):
                 return None
@@ -163,6 +180,16 @@ class RedisTimeSeriesMarketDataClient:
 def _sample(told: Sequence[Any]) -> tuple[int, float]:
     time_ms, value = told
     return int(time_ms), float(value)
+
+
+def _member(told: bytes | str) -> tuple[int, float]:
+    """A member of a sorted set: ``instant:number``. Raises Unavailable for another program's."""
+    text = told.decode() if isinstance(told, bytes) else told
+    time_ms, _, value = text.partition(":")
+    try:
+        return int(time_ms), float(value)
+    except ValueError as error:
+        raise Unavailable("the key holds something else", member=text[:64]) from error
 
 
 def _interval(start: datetime | int, end: datetime | int, count: int | None) -> tuple[int, int]:

@@ -51,7 +51,12 @@ def run_bot(
     set_up(f"bot-{row.bot_id}", level=settings.log.level, folder=settings.folder / "logs" if settings.log.files else None)
     # What cannot be right is said before anything is connected.
     check_config(load_bot(file), params_of(os.environ, mount, params))
-    bots = msgspec.structs.replace(settings.bots, port=settings.bots.port if port is None else port)
+    told = settings.bots.runner
+    bots = msgspec.structs.replace(
+        settings.bots,
+        port=settings.bots.port if port is None else port,
+        runner=msgspec.structs.replace(told, data_api=told.data_api or os.environ.get("DATA_API_URL", "")),
+    )
     wiring = Wiring(msgspec.structs.replace(settings, bots=bots), process=f"bot-{row.bot_id}"[:40])
     secrets_of(wiring, row.mount).read("broker")
     runner = run(_run(wiring, row))

@@ -7,14 +7,17 @@ import msgspec
 
 from tradepit import __version__
 from tradepit.cli import doctor_broker as broker
+from tradepit.cli import doctor_data as data
 from tradepit.cli import doctor_disk as disk
 from tradepit.cli import doctor_machine as machine
 from tradepit.cli import doctor_ssi as ssi
 from tradepit.cli import doctor_stores as stores
 from tradepit.cli import doctor_surroundings as surroundings
+from tradepit.cli import doctor_vault as vault
 from tradepit.cli.exits import Exit
 from tradepit.cli.finding import Finding, Outcome
 from tradepit.cli.output import print_json, print_table
+from tradepit.compose.wiring import Wiring
 from tradepit.config import Settings
 from tradepit.trading.model.errors import TradepitError
 
@@ -34,6 +37,9 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("bus", surroundings.check_bus),
     ("store", stores.check_store),
     ("cache", stores.check_cache),
+    ("hot window", data.check_hot_window),
+    ("data api", data.check_data_api),
+    ("vault", vault.check_vault),
     ("tqsdk", broker.check_tqsdk),
     ("login", lambda settings: broker.check_login(settings, os.environ)),
     ("ssi", ssi.check_ssi),
@@ -57,7 +63,7 @@ def run_doctor(settings: Settings, secrets: Mapping[str, str] | None = None, *, 
 
     ``secrets`` are passwords that are in no environment, by the names the settings give them.
     """
-    known = {**os.environ, **(secrets or {})}
+    known = Wiring(settings, process="doctor", secrets=secrets).secrets
     report = examine(settings, [(name, check if name != "login" else _login(known)) for name, check in CHECKS])
     if json:
         print_json(report)

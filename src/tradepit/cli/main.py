@@ -15,6 +15,7 @@ from tradepit.cli.bot_commands import bot
 from tradepit.cli.exits import Exit
 from tradepit.cli.house_settings import settings_and_secrets, settings_of
 from tradepit.cli.output import fail
+from tradepit.cli.risk_commands import risk
 from tradepit.config import load
 from tradepit.trading.model.errors import TradepitError
 
@@ -22,6 +23,7 @@ app = App(name="tradepit", help="A futures trading house in one package.", versi
 app.command(roles_command.roles)
 app.command(roles_command.contracts)
 app.command(bot)
+app.command(risk)
 
 Config = Annotated[Path | None, Parameter(name=["--config", "-c"], help="Settings file (YAML).")]
 Json = Annotated[bool, Parameter(name="--json", negative="", help="One JSON document instead of tables.")]
@@ -176,7 +178,7 @@ def diff_env(*, config: Config = None, json: Json = False) -> int:
 
 @app.command
 def bench(
-    what: Literal["match", "backtest", "risk", "order", "events", "failover", "bots", "scale", "tq", "all"] = "all",
+    what: Literal["match", "backtest", "risk", "order", "events", "failover", "bots", "scale", "data", "tq", "all"] = "all",
     *,
     kills: int = 50,
     load: float | None = None,
@@ -187,7 +189,7 @@ def bench(
     accounts: int = 20,
     json: Json = False,
 ) -> int:
-    """Measure matching, backtests, the risk review, the order path, events, failover, bots or the broker connect, most beside a peer.
+    """Measure matching, backtests, the risk review, the order path, events, failover, bots, Data API or broker connect, most beside a peer.
 
     ``all`` leaves out ``tq``, which needs RabbitMQ, Valkey or Redis, and PostgreSQL installed. LOAD is orders a second: 100 for
     ``failover``, 50 for ``tq``, one for each of the BOTS on ACCOUNTS of ``bots`` unless told; ``scale`` goes from 1 to 1,000

@@ -5,13 +5,15 @@ from pathlib import Path
 
 from tradepit.backends.secrets.env import EnvSecrets
 from tradepit.backends.secrets.file import FileSecrets
+from tradepit.backends.secrets.referred import ReferredSecrets
+from tradepit.bots.live.data_client import DataClient
 from tradepit.bots.live.intent_taker import IntentTaker
 from tradepit.bots.live.parts import Outcomes, Parts
 from tradepit.bots.live.settings import BotRow
 from tradepit.bots.live.thread import BotThread
 from tradepit.bots.live.warm_up import RecentTicks
 from tradepit.compose.engine_link import EngineLink
-from tradepit.compose.wiring import Wiring
+from tradepit.compose.wiring import Wiring, extra
 from tradepit.config import Settings
 from tradepit.ports.secrets import Secrets
 from tradepit.profiles.catalogue import roles_of
@@ -19,6 +21,7 @@ from tradepit.runtime.exchange_desk import ExchangeDesk
 from tradepit.runtime.ids import new_id
 from tradepit.runtime.order_taker import OrderTaker
 from tradepit.runtime.report_feed import ReportFeed
+from tradepit.runtime.secret_references import PREFIX, read_reference
 from tradepit.services.bot_runner import BotRunner
 from tradepit.trading.calendar.catalog import load_catalog
 from tradepit.trading.model.report import Report
@@ -63,6 +66,7 @@ def make_bot_runner(
             journal=wiring.journal,
             room=lambda bot_id: BotThread(f"bot-{bot_id}"),
             secrets=lambda mount: secrets_of(wiring, mount),
+            data=DataClient(settings.runner.data_api, catalog.calendar) if settings.runner.data_api else None,
             recordings=recordings,
             intents=intents,
         )
@@ -85,5 +89,13 @@ def _orders_by(settings: Settings) -> str:
 
 
 def secrets_of(wiring: Wiring, mount: str) -> Secrets:
-    """Where a bot's secrets are: in the files of its mount, or, without one, in the environment."""
-    return FileSecrets(Path(mount)) if mount else EnvSecrets(wiring.secrets, {"broker": SECRETS_VARIABLE})
+    """Where a bot's secrets are: in the files of its mount or, for ``vault:path``, there; without one in the environment.
+
+    Each may be a reference to Vault itself. Raises ConfigError.
+    """
+    if mount.startswith(PREFIX):
+        with extra("vault"):
+            from tradepit.backends.secrets.vault import VaultSecrets  # noqa: PLC0415 - an extra
+        return VaultSecrets(wiring.vault(), {"broker": read_reference(mount).path})
+    kept = FileSecrets(Path(mount)) if mount else EnvSecrets(wiring.secrets, {"broker": SECRETS_VARIABLE})
+    return ReferredSecrets(kept, wiring.resolve)

@@ -15,6 +15,7 @@ from tradepit.ports.journal import Journal
 from tradepit.ports.store import Store
 from tradepit.profiles import tq as profile_tq
 from tradepit.profiles import tq_flat as profile_flat
+from tradepit.runtime.halt_box import HaltBox
 from tradepit.runtime.service import Service
 from tradepit.runtime.shared_broker import SharedBroker
 from tradepit.services.account_look import AccountLook
@@ -32,6 +33,7 @@ from tradepit.services.tq_settings import TqServiceSettings
 from tradepit.trading.model.errors import ConfigError
 from tradepit.trading.risk.freshness import Freshness
 from tradepit.trading.risk.rule import Rule
+from tradepit.trading.risk.trading_state import TradingState
 from tradepit.trading.risk.upstream import ReviewedUpstream
 from tradepit.wire import tq, tq_flat
 from tradepit.wire.queues import QueueRoute
@@ -58,7 +60,8 @@ class TqParts(msgspec.Struct, frozen=True, kw_only=True):
     make_broker: Callable[[str], Broker]
     make_journal: Callable[[str], Journal]
     make_rows: Callable[[str], Store]
-    rules: tuple[Rule, ...] = (ReviewedUpstream(),)
+    rules: tuple[Rule, ...] = (TradingState(), ReviewedUpstream())
+    halts: HaltBox | None = None
 
 
 _PARTS: WeakKeyDictionary[Wiring, TqParts] = WeakKeyDictionary()
@@ -86,6 +89,7 @@ def _make_parts(wiring: Wiring) -> TqParts:
         make_broker=lambda _: broker.share(),
         make_journal=wiring.journal,
         make_rows=lambda _: wiring.store(),
+        halts=wiring.halts(),
     )
 
 
@@ -115,6 +119,7 @@ def _intake(parts: TqParts, role: str, instance: str, on_failure: OnFailure, *, 
         instance=instance,
         cancels=cancels,
         on_failure=on_failure,
+        halts=parts.halts,
     )
     return _worker(parts, role, instance, parts.contract.submit, work)
 

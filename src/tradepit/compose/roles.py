@@ -17,6 +17,7 @@ from tradepit.runtime.generated_feed import GeneratedFeed
 from tradepit.runtime.ids import new_id
 from tradepit.runtime.service import Service
 from tradepit.runtime.tick_feed import TickFeed
+from tradepit.services.bot_orders import MOST_TOGETHER
 from tradepit.services.dead_letters import DeadLetters
 from tradepit.services.market_data import MarketDataService, MarketDataSettings
 from tradepit.services.order_algos import AlgoDesk
@@ -30,11 +31,12 @@ from tradepit.trading.calendar.trading_calendar import load_calendar
 from tradepit.trading.matching.commands import Command, ListInstrument, OpenAccount
 from tradepit.trading.model.errors import ConfigError
 from tradepit.trading.risk.rules import load_rules
-from tradepit.wire import platform, powerscreen
+from tradepit.wire import data_api, platform, powerscreen
 from tradepit.wire import simulator as wire
 from tradepit.wire.queues import QueueRoute
 
 OnFailure = Callable[[BaseException], None]
+_INTENTS_IN_HAND, _ACCOUNTS_AT_ONCE = 2_000, 64
 
 
 def instances_of(settings: Settings, names: Sequence[str]) -> list[str]:
@@ -137,6 +139,7 @@ def _order_management(wiring: Wiring, instance: str, number: int, on_failure: On
         make_algos=lambda leader: AlgoDesk(
             leader, bus, wiring.exchange_clock(), calendar=calendar, default_account=orders.default_account
         ),
+        halts=wiring.halts(),
     )
 
 
@@ -200,6 +203,52 @@ def _monitor_api(wiring: Wiring, instance: str, number: int, on_failure: OnFailu
 
     monitor = wiring.settings.monitor
     return MonitorApi(wiring.bus(), wiring.clock, host=monitor.host, port=monitor.port, instance=instance)
+
+
+def _market_cache(wiring: Wiring, instance: str, number: int, on_failure: OnFailure) -> Service:
+    del number
+    from tradepit.services.market_cache import MarketCache  # noqa: PLC0415 - only its own process needs it
+
+    _check_series_shared(wiring)
+    return MarketCache(
+        wiring.bus(),
+        wiring.series(),
+        wiring.cache(),
+        wiring.clock,
+        wiring.exchange_clock(),
+        wiring.settings.market_cache,
+        instance,
+        on_failure,
+    )
+
+
+def _data_api(wiring: Wiring, instance: str, number: int, on_failure: OnFailure) -> Service:
+    del number, on_failure
+    from tradepit.compose.data_api import make_data_api  # noqa: PLC0415 - a web server is heavy
+
+    _check_series_shared(wiring)
+    return make_data_api(wiring, instance)
+
+
+def _check_series_shared(wiring: Wiring) -> None:
+    """Without Redis the hot window is in one process's memory: who writes it and who reads it must live there together."""
+    on_redis = wiring.settings.cache.startswith(("redis:", "rediss:"))
+    here = {instance.rpartition("-")[0] for instance in wiring.instances}
+    if not on_redis and here and not {data_api.MARKET_CACHE, data_api.DATA_API} <= here:
+        raise ConfigError(
+            f"without Redis the hot window is in memory: run {data_api.MARKET_CACHE} and {data_api.DATA_API} in one process",
+            cache=wiring.settings.cache,
+        )
+
+
+def _risk_api(wiring: Wiring, instance: str, number: int, on_failure: OnFailure) -> Service:
+    del number, on_failure
+    from tradepit.runtime.risk_client import RiskClient  # noqa: PLC0415 - only its own process needs it
+    from tradepit.web.risk_api import RiskApi  # noqa: PLC0415 - a web server is heavy
+
+    door = wiring.settings.risk_api
+    client = RiskClient(wiring.bus(), wiring.halts(), wiring.clock)
+    return RiskApi(client, host=door.host, port=door.port, instance=instance)
 
 
 def _diff_front(wiring: Wiring, instance: str, number: int, on_failure: OnFailure) -> Service:
@@ -271,14 +320,13 @@ def _powerscreen_consumer(wiring: Wiring, instance: str, number: int, on_failure
 
 def _trade_executor(wiring: Wiring, instance: str, number: int, on_failure: OnFailure) -> Service:
     del number, on_failure
-    from tradepit.services.dead_letters import DeadLetters  # noqa: PLC0415 - only its own process needs it
+    from tradepit.services.group_worker import GroupWorker  # noqa: PLC0415 - only its own process needs it
     from tradepit.services.order_events import OrderEvents  # noqa: PLC0415 - likewise
-    from tradepit.services.queue_worker import QueueWorker  # noqa: PLC0415 - likewise
-    from tradepit.services.trade_executor import TradeExecutor  # noqa: PLC0415 - likewise
+    from tradepit.services.trade_executor import TradeExecutor, account_of  # noqa: PLC0415 - likewise
 
     bus = wiring.bus()
     events = OrderEvents(wiring.journal("orders"), bus, wiring.clock)
-    return QueueWorker(
+    return GroupWorker(
         platform.TRADE_EXECUTOR,
         instance,
         bus=bus,
@@ -286,6 +334,10 @@ def _trade_executor(wiring: Wiring, instance: str, number: int, on_failure: OnFa
         dead_letters=DeadLetters(bus, _route(platform.DEAD_INTENTS, platform.DEAD_INTENTS.subject)),
         work=TradeExecutor(bus, wiring.clock, wiring.client(bus), events, instance),
         clock=wiring.clock,
+        hands=_INTENTS_IN_HAND,
+        lane_of=account_of,
+        lanes=_ACCOUNTS_AT_ONCE,
+        most=MOST_TOGETHER,
     )
 
 
@@ -303,8 +355,11 @@ _MAKERS: dict[str, Callable[[Wiring, str, int, OnFailure], Service]] = {
     wire.EXECUTION_ALGO: _execution_algo,
     wire.MARKET_RECORDER: _market_recorder,
     wire.MONITOR_API: _monitor_api,
+    wire.RISK_API: _risk_api,
     wire.TRADING_AGENTS: _trading_agents,
     wire.DIFF_FRONT: _diff_front,
+    data_api.MARKET_CACHE: _market_cache,
+    data_api.DATA_API: _data_api,
     platform.TRADE_EXECUTOR: _trade_executor,
     powerscreen.PRODUCER: _powerscreen_producer,
     powerscreen.CONSUMER: _powerscreen_consumer,

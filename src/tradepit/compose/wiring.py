@@ -38,7 +38,9 @@ from tradepit.ports.store import Store
 from tradepit.ports.timeline import Timeline
 from tradepit.profiles import tq as profile_tq
 from tradepit.runtime.clock import ShiftedClock, SystemClock
+from tradepit.runtime.halt_box import HaltBox
 from tradepit.runtime.order_client import OrderClient
+from tradepit.runtime.secret_references import ReferredEnvironment, SecretReference
 from tradepit.runtime.tick_clock import TickClock
 from tradepit.runtime.urls import without_secret
 from tradepit.trading.calendar.catalog import load_catalog
@@ -48,6 +50,7 @@ from tradepit.wire import tq as wire_tq
 
 if TYPE_CHECKING:
     from tradepit.backends.broker.ssi_link import SsiLink
+    from tradepit.backends.secrets.vault_link import VaultLink
 
 JOURNALS = ("orders", "commands", "events")
 _SEND_NOTHING = frozenset(role.name for role in (*profile_tq.MONITORS, *profile_tq.HANDLERS)) | {wire_tq.ORDER_CANCELLER}
@@ -69,6 +72,7 @@ class Wiring:
         self._cache: Cache | None = None
         self._tqsdk: TqsdkLink | None = None
         self._ssi: SsiLink | None = None
+        self._vault: VaultLink | None = None
         self._tick_clock = TickClock()
         self._memory_journals: dict[str, MemoryJournalStore] = {}
         self._memory_leases = MemoryLeaseStore()
@@ -113,6 +117,10 @@ class Wiring:
             return FileJournal(self.settings.folder / "journals" / name, sync="os" if again else sync)
         raise ConfigError("journal must be file, file?sync=os, jetstream or memory", journal=self.settings.journal)
 
+    def halts(self) -> HaltBox:
+        """The folder in which halts wait for whoever leads order management on this data folder."""
+        return HaltBox(self.settings.folder / "halts")
+
     def lease(self, name: str) -> Lease:
         """The lease called ``name``."""
         if self.settings.lease == "memory":
@@ -139,14 +147,17 @@ class Wiring:
         raise ConfigError("cache must be nats, memory or redis://host:port/database", cache=without_secret(self.settings.cache))
 
     def series(self) -> SeriesCache:
-        """Time series where the cache is: in memory, or on Redis. Its owner connects and closes it. Raises ConfigError."""
-        if self.settings.cache == "memory":
+        """Time series where the cache is: in memory, or on Redis. Its owner connects and closes it. Raises ConfigError.
+
+        NATS has none: beside a cache there they are in this process's memory, for the services that live here together.
+        """
+        if self.settings.cache in ("memory", "nats"):
             return MemorySeries(self._memory_series)
         if self.settings.cache.startswith(("redis:", "rediss:")):
             with extra("redis"):
                 from tradepit.backends.cache.redis_series import RedisSeries  # noqa: PLC0415 - an extra
             return RedisSeries(self.settings.cache)
-        raise ConfigError("time series need a cache in memory or on redis://host:port/database", cache=self.settings.cache)
+        raise ConfigError("cache must be nats, memory or redis://host:port/database", cache=without_secret(self.settings.cache))
 
     def timeline(self) -> Timeline:
         """Timelines where the cache is: in memory, or on Redis. Its owner connects and closes it. Raises ConfigError."""
@@ -174,8 +185,22 @@ class Wiring:
 
     @property
     def secrets(self) -> Mapping[str, str]:
-        """Where passwords are read from by the names the settings give them."""
-        return {**os.environ, **self._secrets}
+        """Where passwords are read from by the names the settings give them, and what they refer to as ``vault:path#field``."""
+        return ReferredEnvironment({**os.environ, **self._secrets}, self.resolve)
+
+    def resolve(self, reference: SecretReference) -> str:
+        """What is kept there. Raises ConfigError, Unavailable."""
+        return self.vault().resolve(reference)
+
+    def vault(self) -> "VaultLink":
+        """The process's way to the secrets' server. Raises ConfigError where none is set."""
+        if self._vault is None:
+            if not self.settings.vault.url:
+                raise ConfigError("a secret is said to be in Vault, and no vault.url is set")
+            with extra("vault"):
+                from tradepit.backends.secrets.vault_link import VaultLink  # noqa: PLC0415 - an extra
+            self._vault = VaultLink(self.settings.vault, {**os.environ, **self._secrets}, self.clock)
+        return self._vault
 
     def broker(self) -> Broker:
         """Where order management sends orders. Brokers of one process that go through TqSDK share its process."""

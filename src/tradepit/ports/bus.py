@@ -46,6 +46,7 @@ class Outgoing(msgspec.Struct, frozen=True, gc=False):
     subject: str
     payload: bytes
     message_id: str = ""
+    headers: Mapping[str, str] | None = None
 
 
 Handler = Callable[[Message], Awaitable[None]]

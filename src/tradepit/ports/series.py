@@ -20,12 +20,13 @@ class Sample(msgspec.Struct, frozen=True, array_like=True):
 class TimeSeries(msgspec.Struct, frozen=True, kw_only=True):
     """A series: its key, how far back it reaches from its newest sample (ms; 0: for ever), and labels it is found by.
 
-    Keys are ``[A-Za-z0-9_.:=-]+``, names and values of labels ``[A-Za-z0-9_.-]+``.
+    Keys are ``[A-Za-z0-9_.:=-]+``, names and values of labels ``[A-Za-z0-9_.-]+``. ``rollups`` are series of its buckets.
     """
 
     key: str
     retention_ms: int = 0
     labels: tuple[tuple[str, str], ...] = ()
+    rollups: tuple["Rollup", ...] = ()
 
 
 class Aggregate(Enum):
@@ -47,6 +48,17 @@ class Buckets(msgspec.Struct, frozen=True, kw_only=True):
     aggregate: Aggregate
 
 
+class Rollup(msgspec.Struct, frozen=True, kw_only=True):
+    """A series that holds the buckets of another, each at its beginning, the newest as far as it has come. It has no rollups itself.
+
+    It is kept while samples are added to the other, and by its own retention: what was there before is not in it, and a bucket that
+    reaches further back than the other's samples stays as it was.
+    """
+
+    series: TimeSeries
+    buckets: Buckets
+
+
 class SeriesCache(Protocol):
     """Samples of one instant in one series: the last one told counts. Everything may be done again.
 
@@ -62,8 +74,14 @@ class SeriesCache(Protocol):
     async def add(self, told: Mapping[TimeSeries, Sequence[Sample]]) -> None:
         """Add samples to series, which are made where missing. In any order; of one instant the later in the sequence counts."""
 
-    async def range(self, key: str, start_ms: int, end_ms: int, *, buckets: Buckets | None = None) -> list[Sample]:
-        """What a series holds from ``start_ms`` to ``end_ms``, both included, by instant; nothing of one that is not there."""
+    async def range(self, key: str, start_ms: int, end_ms: int, *, buckets: Buckets | None = None, most: int = 0) -> list[Sample]:
+        """What a series holds from ``start_ms`` to ``end_ms``, both included, by instant; nothing of one that is not there.
+
+        At most the ``most`` first (0: all).
+        """
+
+    async def newest(self, key: str, most: int, *, end_ms: int = MOST_MS) -> list[Sample]:
+        """The ``most`` (at least 1) newest samples up to ``end_ms``, it included, by instant."""
 
     async def latest(self, key: str) -> Sample | None:
         """The newest sample, None where there is none."""

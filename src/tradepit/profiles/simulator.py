@@ -1,12 +1,14 @@
 """Profile ``simulator``: the trading simulator's roles, each instance in a process of its own, as in a cluster."""
 
 from tradepit.profiles.role import Role
+from tradepit.wire import data_api
 from tradepit.wire import simulator as wire
 
 _ORDER_METHODS = (
     "buy",
     "sell",
     "place",
+    "place_all",
     "cancel",
     "algo_order",
     "orders",
@@ -16,6 +18,7 @@ _ORDER_METHODS = (
     "set_limits",
     "get_limits",
     "evaluate",
+    "audit",
     "status",
 )
 _GATEWAY_METHODS = (
@@ -123,11 +126,33 @@ ROLES = (
         consumes=(wire.HEARTBEAT,),
     ),
     Role(
+        name=wire.RISK_API,
+        replicas=1,
+        process="risk-door",
+        purpose="limits, kill switch and audit over HTTP; halts hold even while nobody else answers",
+        on_request=True,
+    ),
+    Role(
         name=wire.DIFF_FRONT,
         replicas=1,
         process="diff",
         purpose="the exchange in TqSDK's own protocol, so that an unmodified TqSDK trades here",
         consumes=(wire.BROKER_REPORTS, wire.MARKET_DEPTH, wire.MARKET_TICK),
+        on_request=True,
+    ),
+    Role(
+        name=data_api.MARKET_CACHE,
+        replicas=1,
+        process="data",
+        purpose="every tick into the cache's hot window, with bars of seconds and minutes",
+        consumes=(wire.MARKET_DEPTH, wire.MARKET_PHASE, wire.MARKET_TICK),
+        on_request=True,
+    ),
+    Role(
+        name=data_api.DATA_API,
+        replicas=1,
+        process="data",
+        purpose="the market over HTTP: snapshots, ticks of the hot window, bars",
         on_request=True,
     ),
     Role(

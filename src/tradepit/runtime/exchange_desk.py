@@ -37,7 +37,14 @@ class ExchangeDesk:
 
     async def instruments(self) -> wire.InstrumentsReply:
         """All listed contracts with their previous settlement, and the exchange's trading day."""
-        return await self._ask("instruments", None, wire.InstrumentsReply)
+        reply = await self._ask("instruments", wire.QueryInstruments(), wire.InstrumentsReply)
+        while len(reply.instruments) < reply.total:
+            rest = wire.QueryInstruments(offset=len(reply.instruments))
+            page = await self._ask("instruments", rest, wire.InstrumentsReply)
+            if not page.instruments:
+                break
+            reply = msgspec.structs.replace(page, instruments=[*reply.instruments, *page.instruments])
+        return reply
 
     async def listed(self, symbol: str) -> Listed:
         """Today's listing of a contract; Unavailable too when it is not listed, for it may be yet."""

@@ -25,7 +25,9 @@ class IntentLog:
         self._write({"event": "asked", "client_order_id": client_order_id, "time_ns": time_ns, "request": request})
 
     def answered(self, client_order_id: str, reply: dict[str, Any], time_ns: int) -> None:
-        """The final answer: the reply, or ``{"error": code}``; after OUTCOME_UNKNOWN the order's fate is not known here."""
+        """The final answer: the reply, or ``{"error": code}``. After OUTCOME_UNKNOWN, and after a reply whose ``status`` is
+        ``acknowledged`` or ``published``, the order's fate is not known here.
+        """
         self._write({"event": "answered", "client_order_id": client_order_id, "time_ns": time_ns, "reply": reply})
 
     def close(self) -> None:

@@ -6,6 +6,7 @@ import re
 import secrets
 from collections import deque
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import msgspec
 from loguru import logger
@@ -86,7 +87,7 @@ class WorkQueue:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
 
-    async def _ensure(self) -> None:
+    async def _ensure(self) -> dict[str, Any]:
         config = {
             "durable_name": self._consumer,
             "deliver_policy": "all",
@@ -96,13 +97,15 @@ class WorkQueue:
             "max_ack_pending": 10_000,
             "filter_subject": self._subject,
         }
-        await create_consumer(self._link, self._stream, self._consumer, config)
+        return await create_consumer(self._link, self._stream, self._consumer, config)
 
     def _give_up_pull(self) -> None:
         self._wanted = 0
         self._free.set()
 
     async def _pull_for_ever(self) -> None:
+        with contextlib.suppress(TradepitError):
+            await self._await_the_dead()
         wait = _RETRY_S
         loop = asyncio.get_running_loop()
         while not self._stopping:
@@ -124,6 +127,15 @@ class WorkQueue:
                 self._wanted = 0
                 await asyncio.sleep(wait)
                 wait = min(wait * 2, _MAX_RETRY_S)
+
+    async def _await_the_dead(self) -> None:
+        """What a killed worker of many hands still holds comes free when its time is over, and then comes first. To take newer
+        messages before that would turn the order round, by as many as it held.
+        """
+        told = await self._ensure()
+        if self._limit > 1 and told.get("num_ack_pending") and not told.get("num_waiting"):
+            logger.info("worker {}: {} messages are still in a former one's hands", self._consumer, told["num_ack_pending"])
+            await asyncio.sleep(self._ack_wait_s + _RETRY_S)
 
     async def _make_again(self) -> None:
         try:

@@ -126,4 +126,5 @@ class OrderCancels:
         rules = desk.limits.rules_for(intent)
         wait_ns = review_cancel(intent.account, desk.exposure, rules, self._clock.now_ns(), bot=intent.bot)
         if wait_ns:
+            desk.tally.throttles += 1
             await self._clock.sleep(wait_ns / 1e9)

@@ -1,25 +1,24 @@
-"""The doors of order management for risk people: trading states with a checklist, limits of scopes, dry evaluation of an order."""
+"""The doors of order management for risk people: trading states, limits of scopes, their audit, dry evaluation of an order."""
 
 from collections.abc import Awaitable, Callable, Iterator
+from itertools import islice
+from typing import Any
 
 import msgspec
 
 from tradepit.ports.clock import Clock
-from tradepit.services.flattening import Flattening
+from tradepit.services.kill_switch import MAX_REASON, KillSwitch, kind_of
 from tradepit.services.order_leader import OrderLeader
-from tradepit.trading.model.errors import BadRequest
+from tradepit.trading.model.errors import BadRequest, DuplicateId, RevisionConflict
 from tradepit.trading.model.ids import check_id
-from tradepit.trading.model.order import Order, OrderIntent
-from tradepit.trading.model.terms import Side, TradingState
+from tradepit.trading.model.order import OrderIntent
+from tradepit.trading.model.terms import Side
+from tradepit.trading.orders.audit import AuditRow
 from tradepit.wire import order_controls as wire
 from tradepit.wire.simulator import OrderRequest, StateRequest
 from tradepit.wire.simulator_codec import decode, to_iso
 
-_KINDS = ("account", "bot", "symbol", "reference")
-_FLATTENED = ("global", "account", "symbol")
-_LOOK_S = 0.01
-_LONGEST_MS = 10_000
-_MAX_REASON = 200
+_MOST_ROWS = 1_000
 MakeIntent = Callable[[OrderRequest, Side, OrderLeader], Awaitable[OrderIntent]]
 
 
@@ -28,68 +27,63 @@ class OrderControls:
 
     def __init__(self, leader: Callable[[], OrderLeader], make_intent: MakeIntent, clock: Clock) -> None:
         self._leader, self._make_intent, self._clock = leader, make_intent, clock
+        self._switch = KillSwitch(clock)
         self.methods: dict[str, Callable[[bytes], Awaitable[object]]] = {
             "set_state": self._set_state,
             "set_limits": self._set_limits,
             "get_limits": self._get_limits,
             "evaluate": self._evaluate,
+            "audit": self._audit,
         }
 
     async def _set_state(self, payload: bytes) -> object:
-        leader = self._leader()
-        request = decode(payload, StateRequest)
-        kind = _kind_of(request.scope)
-        try:
-            state = TradingState(request.state)
-        except ValueError as error:
-            raise BadRequest("state must be ACTIVE, REDUCING or HALTED") from error
-        if request.flatten and (state is not TradingState.HALTED or kind not in _FLATTENED):
-            raise BadRequest("flatten goes with HALTED, and with global, account: and symbol: scopes")
-        if not 0 <= request.wait_ms <= _LONGEST_MS:
-            raise BadRequest("wait_ms is out of range", limit=_LONGEST_MS)
-        until_ns = self._clock.monotonic_ns() + request.wait_ms * 1_000_000
-        hit = await leader.set_state(request.scope, state, request.who[:64], request.reason[:_MAX_REASON])
-        await self._wait(until_ns, lambda: not _still_working(leader, hit))
-        flattening = Flattening(leader, request.scope)
-        if request.flatten:
-            await flattening.begin()
-            await self._wait(until_ns, lambda: flattening.done)
-        left = _still_working(leader, hit)
-        checklist = wire.KillChecklist(
-            state_set=leader.desk.exposure.states.get(request.scope, TradingState.ACTIVE) is state,
-            orders_found=len(hit),
-            cancelled=len(hit) - len(left),
-            still_working=left,
-            closing_orders=flattening.sent,
-            flatten_refused=flattening.refused,
-            positions_left=[
-                wire.HeldData(account=account, symbol=symbol, long=long, short=short)
-                for account, symbol, long, short in flattening.positions()
-            ],
-        )
-        return wire.StateReply(scope=request.scope, state=state.value, cancelling=len(hit), checklist=checklist)
-
-    async def _wait(self, until_ns: int, done: Callable[[], bool]) -> None:
-        while not done() and self._clock.monotonic_ns() < until_ns:
-            await self._clock.sleep(_LOOK_S)
+        return await self._switch.throw(self._leader(), decode(payload, StateRequest))
 
     async def _set_limits(self, payload: bytes) -> object:
         leader = self._leader()
         request = decode(payload, wire.LimitsRequest)
-        _kind_of(request.scope)
+        kind_of(request.scope)
         if not request.who or not request.reason:
             raise BadRequest("who and reason must be told: they are kept with the limits")
-        await leader.set_limits(request.scope, request.limits, request.who[:64], request.reason[:_MAX_REASON])
-        [told] = self._told(leader, request.scope)
-        return {"success": True, "scopes": [told]}
+        if request.key:
+            check_id(request.key, "key")
+        known = leader.desk.audit.find(request.key)
+        if known is None:
+            await self._change(leader, request)
+        elif (known.action, known.scope) != ("set_limits", request.scope):
+            raise DuplicateId(key=request.key)
+        else:
+            await leader.write()
+        return {"success": True, "scopes": list(self._told(leader, request.scope))}
+
+    @staticmethod
+    async def _change(leader: OrderLeader, request: wire.LimitsRequest) -> None:
+        revision = leader.desk.limits.revision_of(request.scope)
+        if request.revision is not None and request.revision != revision:
+            raise RevisionConflict(scope=request.scope, revision=revision, told=request.revision)
+        await leader.set_limits(request.scope, request.limits, request.who[:64], request.reason[:MAX_REASON], request.key)
 
     async def _get_limits(self, payload: bytes) -> object:
         leader = self._leader()
         request = decode(payload, wire.LimitsQuery)
         if request.scope:
-            _kind_of(request.scope)
+            kind_of(request.scope)
         rules = {rule.name: msgspec.to_builtins(rule) for rule in leader.desk.limits.configured}
-        return {"success": True, "configured": rules, "scopes": list(self._told(leader, request.scope))}
+        states = {scope: state.value for scope, state in sorted(leader.desk.exposure.states.items())}
+        scopes = list(self._told(leader, request.scope))
+        return wire.LimitsReply(configured=rules, scopes=scopes, states=states)
+
+    async def _audit(self, payload: bytes) -> object:
+        leader = self._leader()
+        request = decode(payload, wire.AuditQuery)
+        if request.scope:
+            kind_of(request.scope)
+        if not (0 < request.limit <= _MOST_ROWS and request.after >= 0):
+            raise BadRequest("limit or after is out of range", limit=_MOST_ROWS)
+        trail = leader.desk.audit
+        chosen = list(islice(trail.after(request.after, request.scope), request.limit))
+        rows = [wire.AuditData(datetime=to_iso(row.time_ns), **_fields_of(row)) for row in chosen]
+        return wire.AuditReply(rows=rows, total=trail.total)
 
     @staticmethod
     def _told(leader: OrderLeader, scope: str) -> Iterator[wire.ScopeLimits]:
@@ -107,6 +101,7 @@ class OrderControls:
                 reason=setting.reason,
                 datetime=to_iso(setting.time_ns),
                 readable=leader.desk.limits.is_readable(name),
+                revision=setting.revision,
             )
 
     async def _evaluate(self, payload: bytes) -> object:
@@ -135,17 +130,5 @@ class OrderControls:
         )
 
 
-def _kind_of(scope: str) -> str:
-    """The kind of a scope. Raises BadRequest and IdNotValid for what is none."""
-    kind, _, name = scope.partition(":")
-    if scope != "global" and (kind not in _KINDS or not name):
-        raise BadRequest("scope must be global, account:<id>, bot:<id>, symbol:<code> or reference:<id>")
-    if name:
-        check_id(name, "scope")
-    return kind
-
-
-def _still_working(leader: OrderLeader, orders: list[Order]) -> list[str]:
-    register = leader.desk.register
-    keys = [(order.intent.account, order.client_order_id) for order in orders]
-    return [key[1] for key in keys if key in register.working]
+def _fields_of(row: AuditRow) -> dict[str, Any]:
+    return {name: value for name, value in msgspec.structs.asdict(row).items() if name != "time_ns"}

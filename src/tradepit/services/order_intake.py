@@ -11,8 +11,11 @@ from tradepit.ports.bus import Bus, Message
 from tradepit.ports.clock import Clock
 from tradepit.ports.journal import Journal
 from tradepit.runtime.eager import Started
+from tradepit.runtime.halt_box import HaltBox
 from tradepit.runtime.tasks import TaskGroup
 from tradepit.services.close_splitter import CloseSplitter
+from tradepit.services.halt_watch import HaltWatch
+from tradepit.services.order_leader import OrderLeader
 from tradepit.services.order_news import OrderNews
 from tradepit.services.order_term import OrderTerm, TellingLeader
 from tradepit.services.queue_worker import Figures
@@ -60,6 +63,7 @@ class OrderIntake:
         instance: str,
         cancels: bool,
         on_failure: Callable[[BaseException], None],
+        halts: HaltBox | None = None,
     ) -> None:
         self._bus, self._updates, self._broker, self._clock = bus, updates, broker, clock
         self._settings, self._cancels, self._on_failure = settings, cancels, on_failure
@@ -69,12 +73,18 @@ class OrderIntake:
         self._splitter: CloseSplitter | None = None
         self._news: OrderNews | None = None
         self._problem = ""
+        # The broker's account holds what was bought elsewhere too: nothing is closed here on what this journal knows.
+        self._halts = HaltWatch(halts, self._acting, clock, flattens=False) if halts is not None else None
         self._unanswered: set[asyncio.Task[Order]] = set()
         self.passed_over = self.refused = 0
 
     async def open(self) -> None:
         await self._broker.connect()
-        self._leader = await self._term.begin(self._meet)
+        leader = await self._term.begin(self._meet)
+        if self._halts is not None:
+            await self._halts.fence(leader)
+            self._tasks.spawn(self._halts.run(), "halts")
+        self._leader = leader
         if self._news is not None:
             self._news.tell_all()
             self._tasks.spawn(self._news.run(), "news")
@@ -133,6 +143,11 @@ class OrderIntake:
         order = self._news.on_fact(fact)
         if order is not None:
             self._splitter.follow(order)
+
+    def _acting(self) -> OrderLeader:
+        if self._leader is None:
+            raise NotActive
+        return self._leader
 
     async def _submit(self, request: Submit) -> "asyncio.Task[Order] | None":
         """Have an order in hand; what is left of it, unless it is answered already."""

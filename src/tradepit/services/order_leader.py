@@ -194,13 +194,13 @@ class OrderLeader:
         """
         return await self._cancels.cancel(account, client_order_id)
 
-    async def set_state(self, scope: str, state: TradingState, who: str, reason: str) -> list[Order]:
+    async def set_state(self, scope: str, state: TradingState, who: str, reason: str, key: str = "") -> list[Order]:
         """Put a scope into a trading state; HALTED also cancels every working order in it. Returns the orders being cancelled.
 
         State and cancels are journaled as one entry: whoever leads after this one goes on cancelling.
         """
         register = self.desk.register
-        fact = facts.StateSet(time_ns=self._clock.now_ns(), scope=scope, state=state, who=who, reason=reason)
+        fact = facts.StateSet(time_ns=self._clock.now_ns(), scope=scope, state=state, who=who, reason=reason, key=key)
         hit = [order for order in register.working.values() if _in_scope(order.intent, scope)]
         if state is not TradingState.HALTED:
             hit = []
@@ -210,10 +210,13 @@ class OrderLeader:
             self._tasks.spawn(self._cancels.carry_out(order), "halt-cancel")
         return hit
 
-    async def set_limits(self, scope: str, changes: Mapping[str, Mapping[str, Any] | None], who: str, reason: str) -> None:
+    async def set_limits(
+        self, scope: str, changes: Mapping[str, Mapping[str, Any] | None], who: str, reason: str, key: str = ""
+    ) -> None:
         """Set risk limits of a scope (``LimitBook.changed``); the next order is judged by them. Raises BadRequest, NotActive."""
         limits = self.desk.limits.changed(scope, changes)
-        await self.write(facts.LimitsSet(time_ns=self._clock.now_ns(), scope=scope, limits=limits, who=who, reason=reason))
+        now_ns = self._clock.now_ns()
+        await self.write(facts.LimitsSet(time_ns=now_ns, scope=scope, limits=limits, who=who, reason=reason, key=key))
 
     async def admit(self, account: str) -> None:
         """Know an account: its equity is asked of the broker once, and journaled. Raises VenueRefused for unknown accounts."""

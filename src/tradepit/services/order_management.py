@@ -11,10 +11,12 @@ from tradepit.ports.bus import Bus, Message, Subscription
 from tradepit.ports.clock import Clock
 from tradepit.ports.journal import Entry, Journal
 from tradepit.ports.lease import Lease
+from tradepit.runtime.halt_box import HaltBox
 from tradepit.runtime.journal_writer import JournalWriter
 from tradepit.runtime.service import Health
 from tradepit.runtime.single_active import LeaseTiming, SingleActive
 from tradepit.runtime.tasks import TaskGroup
+from tradepit.services.halt_watch import HaltWatch
 from tradepit.services.order_algos import AlgoDesk
 from tradepit.services.order_leader import OrderLeader
 from tradepit.services.order_rpc import OrderDoors, refuse_not_active
@@ -66,6 +68,7 @@ class OrderManagementService:
         default_account: str = "A1",
         snapshot_facts: int = SNAPSHOT_FACTS,
         make_algos: Callable[[OrderLeader], AlgoDesk],
+        halts: HaltBox | None = None,
     ) -> None:
         self.instance = instance
         self._bus, self._journal, self._broker, self._clock = bus, journal, broker, clock
@@ -87,6 +90,7 @@ class OrderManagementService:
         self._doors = OrderDoors(
             self._active_leader, self._active_algos, broker, self._status, clock, default_account=default_account
         )
+        self._halts = HaltWatch(halts, self._active_leader, clock) if halts is not None else None
         self._failure = ""
         self.took_over_ms = 0.0
 
@@ -104,6 +108,8 @@ class OrderManagementService:
         self._always.append(await self._bus.subscribe(MARKET_TICK, self._on_tick))
         self._always.append(await self._bus.subscribe(MARKET_PHASE, self._on_phase))
         self._tasks.spawn(self._election.run(), "election")
+        if self._halts is not None:
+            self._tasks.spawn(self._halts.run(), "halts")
 
     async def stop(self) -> None:
         """Finish what is in hand, hand the lease over at once, keep a snapshot of what was led, leave."""
@@ -142,6 +148,7 @@ class OrderManagementService:
             "journal_backlog": self._writer.backlog if self._writer is not None else 0,
             "snapshot_entry": self._snapshots.kept,
             "report_sequence": self._leader.through if self._leader is not None else register.report_sequence,
+            **self._desk.tally.figures(),
         }
         if self._failure:
             return Health(status="UNHEALTHY", ready=False, reason=self._failure, figures=figures)
@@ -161,6 +168,8 @@ class OrderManagementService:
         self._leader = leader
         await leader.start()
         broker_ns = self._clock.monotonic_ns()
+        if self._halts is not None:
+            await self._halts.fence(leader)
         self._algos = self._make_algos(leader)
         # No queue group: a paused former leader still counts as a member of it and would swallow its share of the requests.
         opening = asyncio.get_running_loop().create_task(self._bus.serve(rpc_subject(self.name, "*"), self._doors.answer))

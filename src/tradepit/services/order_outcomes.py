@@ -67,6 +67,8 @@ class OrderOutcomes:
             yield from self._state(fact)
         elif isinstance(fact, facts.RiskWarned):
             yield wire.alert_topic(fact.account), words.warning_of(fact)
+        elif isinstance(fact, facts.OrderRemarked):
+            yield wire.alert_topic(fact.account), words.remark_of(fact)
 
     def _state(self, fact: facts.StateSet) -> Iterator[Told]:
         kind, _, name = fact.scope.partition(":")
@@ -128,7 +130,8 @@ class OrderOutcomes:
             )
         elif order.status is OrderStatus.CANCELLED:
             yield from _event(order, words.cancelled(order, asked_by or wire.Initiator.BROKER))
-        elif order.status is OrderStatus.EXPIRED:
+        elif order.status is OrderStatus.EXPIRED or order.traded_lots < order.intent.volume_lots:
+            # Filled with less than was asked for: the exchange has lessened it (self-trade policy).
             yield from _event(order, words.cancelled(order, wire.Initiator.SYSTEM))
 
 

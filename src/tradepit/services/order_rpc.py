@@ -11,6 +11,7 @@ from tradepit.ports.bus import Message
 from tradepit.ports.clock import Clock
 from tradepit.runtime.ids import new_id
 from tradepit.runtime.latency import LatencyMeter
+from tradepit.services.bot_orders import BotOrders
 from tradepit.services.order_controls import OrderControls
 from tradepit.services.order_leader import OrderLeader
 from tradepit.trading.model.errors import (
@@ -18,18 +19,14 @@ from tradepit.trading.model.errors import (
     InternalError,
     NotActive,
     OrderNotFound,
-    OutcomeUnknown,
     PriceNotValid,
-    RiskRefused,
     TradepitError,
     Unavailable,
     VenueRefused,
 )
 from tradepit.trading.model.ids import check_id
 from tradepit.trading.model.order import Order, OrderIntent
-from tradepit.trading.model.product import CloseRule
 from tradepit.trading.model.terms import Offset, OrderStatus, OrderType, Side
-from tradepit.wire.order_controls import PlaceReply, PlaceRequest
 from tradepit.wire.simulator import (
     ORDER_MANAGEMENT,
     AlgoOrder,
@@ -43,7 +40,7 @@ from tradepit.wire.simulator_codec import decode, encode, encode_error, lots_of,
 Method = Callable[[bytes], Awaitable[object]]
 _MAX_REFERENCE = 256
 _MAX_ORDERS = 500
-_ORDER_SUBJECTS = frozenset(rpc_subject(ORDER_MANAGEMENT, method) for method in ("buy", "sell", "place"))
+_ORDER_SUBJECTS = frozenset(rpc_subject(ORDER_MANAGEMENT, method) for method in ("buy", "sell", "place", "place_all"))
 _BUSY = encode_error(Unavailable("too many orders are on their way; nothing was done"))
 
 
@@ -73,12 +70,12 @@ class OrderDoors:
         self.methods: dict[str, Method] = {
             "buy": lambda payload: self._order(payload, Side.BUY),
             "sell": lambda payload: self._order(payload, Side.SELL),
-            "place": self._place,
             "cancel": self._cancel,
             "algo_order": self._algo_order,
             "orders": self._orders,
             "positions": self._positions,
             "account": self._account,
+            **BotOrders(leader, self._intent, clock, self.latency).methods,
             **OrderControls(leader, self._intent, clock).methods,
             "status": self._tell_status,
         }
@@ -137,37 +134,6 @@ class OrderDoors:
             "order_status": order.status.value,
             "traded": order.traded_lots,
         }
-
-    async def _place(self, payload: bytes) -> object:
-        leader = self._leader()
-        request = decode(payload, PlaceRequest)
-        try:
-            side = Side(request.side)
-        except ValueError as error:
-            raise BadRequest("side must be BUY or SELL") from error
-        if not (0 <= request.sequence < 2**63 and 0 <= request.expires < 2**63):
-            raise BadRequest("sequence or expires is out of range")
-        check_id(request.client_order_id, "client_order_id")
-        if not request.offset:
-            nets = (await leader.instrument(request.symbol)).product.close_rule is CloseRule.NET
-            request = msgspec.structs.replace(request, offset=(Offset.NET if nets else Offset.OPEN).value)
-        intent = msgspec.structs.replace(
-            await self._intent(request, side, leader),
-            bot=check_id(request.bot, "bot"),
-            sequence=request.sequence,
-            expires_ns=request.expires,
-        )
-        began_ns = self._clock.monotonic_ns()
-        try:
-            order = await leader.submit(intent)
-        except (RiskRefused, OutcomeUnknown):
-            # Journaled all the same; an order that is not known was not, and is to be asked for again.
-            known = leader.desk.known(intent)
-            if known is None:
-                raise
-            order = known
-        self.latency.add(self._clock.monotonic_ns() - began_ns)
-        return PlaceReply(client_order_id=order.client_order_id, status=order.status.value, reason=order.reason)
 
     async def _intent(self, request: OrderRequest, side: Side, leader: OrderLeader) -> OrderIntent:
         check_id(request.symbol, "symbol")

@@ -1,16 +1,21 @@
-"""Trade Executor: intents of bots to order management, one after another, and what became of them back on the bots' topics."""
+"""Trade Executor: intents of bots to order management, in order for each account, and what became of them back to the bots."""
 
+import asyncio
+from collections.abc import Sequence
+
+import msgspec
 from loguru import logger
 
 from tradepit.ports.bus import Bus, Message
 from tradepit.ports.clock import Clock
-from tradepit.runtime.order_client import OrderClient, Refused
+from tradepit.runtime.order_client import OrderClient
 from tradepit.runtime.tasks import TaskGroup
 from tradepit.services.bot_doors import BotDoors
 from tradepit.services.order_events import OrderEvents
 from tradepit.services.queue_worker import Figures
-from tradepit.trading.model.errors import BadRequest, ConfigError, DuplicateId
+from tradepit.trading.model.errors import BadRequest, ConfigError, DuplicateId, RequestRefused, Unavailable
 from tradepit.wire import platform as wire
+from tradepit.wire.order_controls import PlaceAllReply, PlacedOrder, PlaceRequest
 from tradepit.wire.platform_codec import read_intent
 from tradepit.wire.platform_orders import category_of, place_request, rejected
 
@@ -18,7 +23,10 @@ _DUPLICATE = "DUPLICATE"
 
 
 class TradeExecutor:
-    """Work at the queue of intents (``QueueWorker``), acknowledged once order management has journaled the order, whatever it decided.
+    """Work at the queue of intents (``GroupWorker``), acknowledged once order management has journaled the order, whatever it decided.
+
+    Each account is a lane of its own (``account_of``): its intents reach the review in their order, many in one request, and no
+    account waits for another's. What the exchange says to an order is waited for by nobody here.
 
     An intent told again, under its id or its bot's number, is the same order. What cannot be read, and an id used for another order,
     is buried with its reason; what can be read and is refused has its rejection on the bot's topic. While nobody leads, it waits.
@@ -35,7 +43,8 @@ class TradeExecutor:
         """Connect, and begin to tell what was not told yet."""
         await self._bus.connect()
         await self._events.open()
-        self._tasks.spawn(self._events.run(), "events")
+        self._tasks.spawn(self._events.follow(), "journal")
+        self._tasks.spawn(self._events.tell(), "events")
         await self._doors.open()
 
     async def close(self) -> None:
@@ -67,27 +76,45 @@ class TradeExecutor:
 
     async def do(self, message: Message) -> None:
         """Raises BadRequest and DuplicateId (to be buried), Unavailable and OutcomeUnknown (to be tried again)."""
+        await self.do_together([message])
+
+    async def do_together(self, messages: Sequence[Message]) -> None:
+        """All of one account, in their order; once all are journaled, whatever was decided. Raises as ``do``."""
+        refused: list[tuple[wire.OrderIntent, str]] = []
+        asked: list[tuple[wire.OrderIntent, PlaceRequest]] = []
+        for intent in [_read(message) for message in messages]:
+            try:
+                asked.append((intent, place_request(intent)))
+            except BadRequest as error:
+                refused.append((intent, error.reason_code))
+        placed = await self._place([request for _, request in asked])
+        for (intent, _), reply in zip(asked, placed, strict=True):
+            if reply.error == DuplicateId.code:
+                # Another order's id: events in its name would be taken for that one's.
+                raise DuplicateId(client_order_id=intent.intent_id)
+            if reply.error:
+                refused.append((intent, reply.error))
+            elif reply.client_order_id != intent.intent_id:
+                self._repeated += 1
+                logger.warning("{} has the number of {}: it is that order", intent.intent_id, reply.client_order_id)
+                refused.append((intent, _DUPLICATE))
+        self._intents += len(messages)
+        await asyncio.gather(*(self._refuse(intent, code) for intent, code in refused))
+
+    async def _place(self, orders: Sequence[PlaceRequest]) -> list[PlacedOrder]:
+        if not orders:
+            return []
         try:
-            intent = read_intent(message.payload, topic=message.subject, headers=message.headers)
-        except ConfigError as error:
-            # Protobuf where its library is not installed: waiting would help nobody, and stop all others.
-            raise BadRequest(error.message) from error
-        self._intents += 1
-        try:
-            request = place_request(intent)
-            reply = await self._orders.call("place", {name: getattr(request, name) for name in request.__struct_fields__})
-        except BadRequest as error:
-            await self._refuse(intent, error.reason_code)
-            return
-        except Refused as error:
-            if error.reason_code == DuplicateId.code:
+            reply = await self._orders.call("place_all", {"orders": orders})
+        except RequestRefused as error:
+            if len(orders) > 1:
+                # Which one is at fault shows when each is asked for by itself.
                 raise
-            await self._refuse(intent, error.reason_code)
-            return
-        if reply.get("client_order_id") != intent.intent_id:
-            self._repeated += 1
-            logger.warning("{} has the number of {}: it is that order", intent.intent_id, reply.get("client_order_id"))
-            await self._refuse(intent, _DUPLICATE)
+            return [PlacedOrder(client_order_id=orders[0].client_order_id, error=error.reason_code)]
+        try:
+            return msgspec.convert(reply, PlaceAllReply).orders
+        except msgspec.ValidationError as error:
+            raise Unavailable("order management's answer cannot be read", problem=str(error)[:100]) from error
 
     async def _refuse(self, intent: wire.OrderIntent, code: str) -> None:
         refused = rejected(intent.intent_id, code, category_of(code), 0)
@@ -95,3 +122,19 @@ class TradeExecutor:
 
     def _failed(self, error: BaseException) -> None:
         self._problem = f"order events are not told any more: {error}"[:200]
+
+
+def account_of(message: Message) -> str:
+    """The account an intent is for, as its topic tells; empty where it is none of the platform's topics."""
+    try:
+        return wire.ids_of(message.subject)["account_id"]
+    except (BadRequest, KeyError):
+        return ""
+
+
+def _read(message: Message) -> wire.OrderIntent:
+    try:
+        return read_intent(message.payload, topic=message.subject, headers=message.headers)
+    except ConfigError as error:
+        # Protobuf where its library is not installed: waiting would help nobody, and stop all others.
+        raise BadRequest(error.message) from error

@@ -18,6 +18,7 @@ _SIDES = {"BUY": "BUY", "SELL": "SELL", "LONG": "BUY", "SHORT": "SELL"}
 _SCAN = make_scanner(json.JSONDecoder(parse_float=Decimal))  # type: ignore[arg-type]  # its stub names itself for a decoder
 _BLANK = " \t\n\r"
 _WATCH_LINES = 512
+_ACKNOWLEDGED, _PUBLISHED = "acknowledged", "published"
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +169,10 @@ def _answered(client: Client, reply: Json) -> None:
         client.promised = client.promised or last in (None, OUTCOME_UNKNOWN)
     elif code and code not in UNSETTLED and code != DUPLICATE_ID:
         client.refusals.append(code)
+    elif reply.get("status") in (_ACKNOWLEDGED, _PUBLISHED):
+        # Written down, or on its way to where it will be; what became of it the client was not told here.
+        client.promised = True
+        client.taken = client.taken or reply.get("status") == _ACKNOWLEDGED
     elif not code:
         client.accepted = True
         order_id = str(reply.get("orderid") or "")

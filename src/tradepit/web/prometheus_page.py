@@ -17,11 +17,13 @@ CONTENT_TYPE = "text/plain; version=0.0.4"
 MAX_FIGURES = 2_000
 _FIGURE = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]{0,63}", re.ASCII)
 _INSTANCE = ("service", "instance")
-# What the bot platform's document (section 7.1) calls by name; a rejection's reason follows two underscores.
+# What the bot platform's document (section 7.1) calls by name; the value of their own label follows two underscores.
+_LABELS = {"orders_rejected_total": "reason", "risk_decisions_total": "decision", "risk_breaches_total": "rule"}
 _PLATFORM = re.compile(
-    r"orders_submitted_total|fills_total|broker_latency_ms|orders_rejected_total__[A-Z][A-Z0-9_]{0,40}", re.ASCII
+    rf"orders_submitted_total|fills_total|broker_latency_ms|risk_throttles_total|({'|'.join(_LABELS)})__[A-Za-z][A-Za-z0-9_]{{0,40}}",
+    re.ASCII,
 )
-_BY_REASON = "__"
+_BY_LABEL = "__"
 # Told already under a name of their own.
 _TOLD = ("ready",)
 
@@ -131,11 +133,11 @@ def _figures(instances: Sequence[InstanceView], taken: set[str]) -> Iterable[Met
 
 
 def _add_platforms(families: dict[str, Any], each: InstanceView, figure: str, value: float) -> None:
-    """A figure under the name that the bot platform's document gives it, its reason as a label."""
-    name, _, reason = figure.partition(_BY_REASON)
-    labels = (*_INSTANCE, "reason") if name == "orders_rejected_total" else _INSTANCE
+    """A figure under the name that the bot platform's document gives it, its reason, decision or rule as a label."""
+    name, _, own = figure.partition(_BY_LABEL)
+    labels = (*_INSTANCE, _LABELS[name]) if name in _LABELS else _INSTANCE
     kind = CounterMetricFamily if name.endswith("_total") else GaugeMetricFamily
     family = families.get(name)
     if family is None:
-        family = families[name] = kind(name, f"{name} of the trade executor.", labels=labels)
-    family.add_metric((each.service_name, each.instance_id, *((reason,) if "reason" in labels else ())), float(value))
+        family = families[name] = kind(name, f"{name} of the trade executor or of order management.", labels=labels)
+    family.add_metric((each.service_name, each.instance_id, *((own,) if name in _LABELS else ())), float(value))

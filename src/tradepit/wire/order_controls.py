@@ -42,17 +42,32 @@ class StateReply(msgspec.Struct, frozen=True, kw_only=True):
     checklist: KillChecklist
 
 
+class HaltStanding(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a halt has come. ``persisted``: it is kept and holds before another order is taken, whatever dies; ``applied``: order
+    management has carried it out, and ``reply`` says how far.
+    """
+
+    success: bool = True
+    key: str
+    persisted: bool
+    applied: bool
+    reply: StateReply | None = None
+
+
 class LimitsRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Body of ``rpc.order-management.set_limits``: set risk limits of a scope, from the next order on.
 
     ``limits`` maps names of rules to their limits (as under ``orders.risk``); a rule's table takes the place of what was set for it
-    in this scope, null removes it. ``who`` and ``reason`` are kept with it.
+    in this scope, null removes it. ``who`` and ``reason`` are kept with it. With a ``revision`` nothing is changed unless it is the
+    scope's own now (0: nothing was ever set). A request with a ``key`` may be repeated: it counts once.
     """
 
     scope: str
     limits: dict[str, dict[str, Any] | None]
     who: str
     reason: str
+    revision: int | None = None
+    key: str = ""
 
 
 class LimitsQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,7 +77,10 @@ class LimitsQuery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ScopeLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """What is set for one scope; who set it last, when (ISO-8601) and why. ``readable`` False: its orders are refused."""
+    """What is set for one scope; who set it last, when (ISO-8601) and why. ``readable`` False: its orders are refused.
+
+    ``revision`` rises whenever the scope's limits are set.
+    """
 
     scope: str
     limits: dict[str, Any]
@@ -70,6 +88,46 @@ class ScopeLimits(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     datetime: str
     readable: bool = True
+    revision: int = 1
+
+
+class LimitsReply(msgspec.Struct, frozen=True, kw_only=True):
+    """Reply to ``get_limits``: rules as configured, what is set for scopes, and the scopes that are not ACTIVE."""
+
+    success: bool = True
+    configured: dict[str, Any]
+    scopes: list[ScopeLimits]
+    states: dict[str, str]
+
+
+class AuditQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Body of ``rpc.order-management.audit``: changes of states and limits after a number, of one scope or of all."""
+
+    after: int = 0
+    limit: int = 100
+    scope: str = ""
+
+
+class AuditData(msgspec.Struct, frozen=True, kw_only=True):
+    """One change: ``set_state`` or ``set_limits`` (``before`` and ``after`` are then JSON text); who, when (ISO-8601) and why."""
+
+    number: int
+    datetime: str
+    action: str
+    scope: str
+    before: str
+    after: str
+    who: str
+    reason: str
+    key: str
+
+
+class AuditReply(msgspec.Struct, frozen=True, kw_only=True):
+    """Reply to ``audit``, oldest first; ``total`` is the number of the newest change there is. The last 10,000 are kept."""
+
+    success: bool = True
+    rows: list[AuditData]
+    total: int
 
 
 class EvaluateRequest(OrderRequest, frozen=True, kw_only=True):
@@ -116,6 +174,29 @@ class PlaceReply(msgspec.Struct, frozen=True, kw_only=True):
     client_order_id: str
     status: str
     reason: str = ""
+
+
+class PlaceAllRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Body of ``rpc.order-management.place_all``: orders of bots, 64 at most, reviewed and journaled in this order."""
+
+    orders: list[PlaceRequest]
+
+
+class PlacedOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one order of ``place_all``. ``error`` says why it was not journaled, else it is empty; see ``PlaceReply``."""
+
+    client_order_id: str
+    status: str = ""
+    reason: str = ""
+    error: str = ""
+    message: str = ""
+
+
+class PlaceAllReply(msgspec.Struct, frozen=True, kw_only=True):
+    """Reply to ``place_all``, one for each order, once all are journaled: what the exchange says to them is not waited for."""
+
+    success: bool = True
+    orders: list[PlacedOrder]
 
 
 class BotsRequest(msgspec.Struct, frozen=True, kw_only=True):

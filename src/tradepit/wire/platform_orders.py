@@ -7,7 +7,7 @@ from tradepit.trading.model.instrument import Instrument
 from tradepit.trading.model.order import Order
 from tradepit.trading.model.terms import Offset, OrderType
 from tradepit.trading.model.trade import Trade
-from tradepit.trading.orders.events import OrderRefused, RiskWarned
+from tradepit.trading.orders.events import OrderRefused, OrderRemarked, RiskWarned
 from tradepit.wire import platform as wire
 from tradepit.wire.order_controls import PlaceRequest
 
@@ -122,6 +122,23 @@ def alert_of(refused: OrderRefused, alert_id: str) -> wire.RiskAlert:
         observed_at_ns=refused.time_ns,
         published_at_ns=refused.time_ns,
         correlation_id=alert_id,
+    )  # fmt: skip
+
+
+def remark_of(remarked: OrderRemarked) -> wire.RiskAlert:
+    """The alert that a rule let an order pass and has something to tell of it."""
+    return wire.RiskAlert(
+        alert_id="",
+        account_id=remarked.account,
+        bot_id=remarked.bot,
+        type=wire.AlertType.LIMIT_BREACH,
+        severity=wire.Severity.WARNING,
+        message=f"passed all the same: {remarked.message}",
+        context={
+            "code": remarked.code, "rule": remarked.rule, "limit": remarked.limit, "value": remarked.value,
+            "symbol": remarked.symbol, "intent_id": remarked.client_order_id,
+        },
+        observed_at_ns=remarked.time_ns,
     )  # fmt: skip
 
 

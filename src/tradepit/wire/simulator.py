@@ -50,6 +50,7 @@ EXECUTION_ALGO = "execution-algo"
 MARKET_DATA = "market-data"
 MARKET_RECORDER = "market-recorder"
 MONITOR_API = "monitor-api"
+RISK_API = "risk-api"
 TRADING_AGENTS = "trading-agents"
 DIFF_FRONT = "diff-front"
 BOT_RUNNER = "bot-runner"
@@ -278,7 +279,7 @@ class StateRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     HALTED also cancels every working order of the scope. The state survives restarts and stays until it is set again. ``flatten``:
     close what is held as well (of ``global``, ``account:`` and ``symbol:`` scopes, with HALTED). The answer waits until all that is
-    done, ``wait_ms`` at most; what is not goes on.
+    done, ``wait_ms`` at most; what is not goes on. A request with a ``key`` may be repeated: it counts once.
     """
 
     scope: str
@@ -287,6 +288,7 @@ class StateRequest(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     flatten: bool = False
     wait_ms: int = 1_000
+    key: str = ""
 
 
 class ErrorReply(msgspec.Struct, frozen=True, kw_only=True):

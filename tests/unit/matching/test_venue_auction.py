@@ -52,6 +52,14 @@ def test_an_account_cannot_meet_itself_in_an_auction(pit: Pits) -> None:
     clearing.order("ann", "a2", SELL, 19_000, 1)
     assert clearing.state("ann", "a1") == ("CANCELLED", 0, 0, "SELF_TRADE")
     assert clearing.state("ann", "a2")[0] == "OPEN"
+    lessening = pit("IF2501", start="2025-01-06 09:25", self_trade=SelfTradePolicy.DECREMENT)
+    lessening.order("ann", "a1", BUY, 19_000, 3)
+    lessening.order("ann", "a2", SELL, 19_000, 1)
+    assert lessening.state("ann", "a1") == ("OPEN", 0, 2, "")
+    assert lessening.state("ann", "a2") == ("CANCELLED", 0, 0, "SELF_TRADE")
+    lessening.order("ann", "a3", SELL, 18_999, 5)
+    assert lessening.state("ann", "a1") == ("CANCELLED", 0, 0, "SELF_TRADE")
+    assert lessening.state("ann", "a3") == ("OPEN", 0, 3, "")
 
 
 def test_an_auction_that_does_not_cross_trades_nothing(pit: Pits) -> None:

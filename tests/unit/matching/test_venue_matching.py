@@ -137,3 +137,49 @@ def test_an_all_or_none_order_may_clear_its_own_account_away(pit: Pits) -> None:
     market.order("ann", "a3", BUY, 19_001, 2, Offset.OPEN, OrderType.FOK)
     assert market.state("ann", "a3")[0] == "FILLED"
     assert market.state("ann", "a1")[0] == "CANCELLED"
+
+
+def test_decrement_takes_the_lots_two_own_orders_share_from_both(pit: Pits) -> None:
+    market = pit("IF2501", start=OPEN, self_trade=SelfTradePolicy.DECREMENT)
+    market.order("ann", "a1", SELL, 19_000, 5)
+    market.order("bob", "b1", SELL, 19_000, 2)
+    # What came has none left: it is over, what rested keeps its turn with less.
+    assert market.told(market.order("ann", "a2", BUY, 19_000, 2)) == ["a2 OPEN", "a1 OPEN", "a2 CANCELLED"]
+    assert market.state("ann", "a1") == ("OPEN", 0, 3, "")
+    assert market.state("ann", "a2") == ("CANCELLED", 0, 0, "SELF_TRADE")
+    # What rested has none left: the rest of what came trades with others, and waits with what is left then.
+    assert market.told(market.order("ann", "a3", BUY, 19_000, 7)) == [
+        "a3 OPEN", "a1 CANCELLED", "b1 trades 2@19000", "b1 FILLED", "a3 trades 2@19000", "a3 PARTIAL",
+    ]  # fmt: skip
+    assert market.state("ann", "a1") == ("CANCELLED", 0, 0, "SELF_TRADE")
+    assert market.state("ann", "a3") == ("PARTIAL", 2, 2, "")
+    assert market.book() == ({19_000: 2}, {})
+    market.cancel("ann", "a3")
+    assert market.venue.account("ann").frozen_margin == 0
+    assert [position.lots for position in market.venue.positions("ann")] == [2]
+
+
+def test_what_was_lessened_and_then_filled_is_filled(pit: Pits) -> None:
+    market = pit("IF2501", start=OPEN, self_trade=SelfTradePolicy.DECREMENT)
+    market.order("ann", "a1", SELL, 19_000, 5)
+    market.order("ann", "a2", BUY, 19_000, 2)
+    market.order("bob", "b1", BUY, 19_000, 3)
+    assert market.state("ann", "a1") == ("FILLED", 3, 0, "")
+    market.order("bob", "b2", SELL, 19_001, 1)
+    market.order("ann", "a3", SELL, 19_000, 1)
+    # An order that only lost lots rests, and its report says with how many.
+    assert market.told(market.order("ann", "a4", BUY, 19_000, 4))[-1] == "a4 OPEN"
+    assert market.state("ann", "a4") == ("OPEN", 0, 3, "")
+    market.order("ann", "a5", SELL, 19_000, 9, Offset.OPEN, OrderType.FAK)
+    assert market.state("ann", "a5") == ("CANCELLED", 0, 0, "REMAINDER")
+    assert market.state("ann", "a4") == ("CANCELLED", 0, 0, "SELF_TRADE")
+    assert market.venue.account("ann").frozen_margin == 0
+
+
+def test_an_all_or_none_order_is_never_lessened(pit: Pits) -> None:
+    market = pit("IF2501", start=OPEN, self_trade=SelfTradePolicy.DECREMENT)
+    market.order("ann", "a1", SELL, 19_000, 1)
+    market.order("bob", "b1", SELL, 19_001, 5)
+    market.order("ann", "a2", BUY, 19_001, 2, Offset.OPEN, OrderType.FOK)
+    assert market.state("ann", "a2") == ("CANCELLED", 0, 0, "NOT_FILLABLE")
+    assert market.state("ann", "a1") == ("OPEN", 0, 1, "")

@@ -70,3 +70,17 @@ def test_what_is_in_the_way_is_named_where_it_gives_way(
     assert giving.in_the_way(make_intent(side=Side.SELL, order_type=OrderType.MARKET, price_ticks=0), exposure) == ["r1", "r2"]
     assert giving.in_the_way(make_intent(account="b"), exposure) == []
     assert giving.check(sell, exposure, now) is not None
+
+
+def test_a_meeting_may_be_told_of_instead(exposure: Exposure, make_intent: Callable[..., OrderIntent], now: int) -> None:
+    exposure.open_account("b", exposure.books["a"].opening_equity)
+    exposure.on_accepted(make_intent(client_order_id="r", account="b", side=Side.SELL, bot="b1"))
+    rule = SelfTrade(policy=GivesWay.REPORT, groups={"owner": ["a", "b"]})
+    meets, passes = make_intent(bot="b2"), make_intent(bot="b2", price_ticks=24_999)
+    assert rule.check(meets, exposure, now) is None
+    assert rule.in_the_way(meets, exposure) == []
+    remark = rule.remark(meets, exposure, now)
+    assert remark is not None
+    assert (remark.code, remark.rule, remark.limit) == ("SELF_TRADE", "self_trade", "25000 ticks")
+    assert rule.remark(passes, exposure, now) is None
+    assert SelfTrade().remark(meets, exposure, now) is None

@@ -1,7 +1,11 @@
 """A worker that does together what waits together: in order, acknowledged after the effect, and no message spoils the others."""
 
 import asyncio
+import random
+from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from tests.tq_house import PORTFOLIO, eventually
@@ -12,7 +16,7 @@ from tradepit.runtime.clock import SystemClock
 from tradepit.services.dead_letters import DeadLetters
 from tradepit.services.group_worker import GroupWorker
 from tradepit.services.queue_worker import Figures
-from tradepit.trading.model.errors import BadRequest, Unavailable
+from tradepit.trading.model.errors import BadRequest, InternalError, Unavailable
 from tradepit.wire import tq
 
 CONTRACT = tq.contract(PORTFOLIO)
@@ -56,8 +60,12 @@ class Ledger:
         return {"kept": len(self.kept)}
 
 
+def lane_of(message: Message) -> str:
+    return message.payload.decode().partition("-")[0]
+
+
 class Desk:
-    def __init__(self) -> None:
+    def __init__(self, **settings: Any) -> None:
         self.hub, self.work, self.dead = MemoryHub(), Ledger(), list[Message]()
         self.bus = MemoryBus(self.hub, channels=CONTRACT.channels)
         self.member = MemoryBus(self.hub, channels=CONTRACT.channels)
@@ -69,7 +77,7 @@ class Desk:
             dead_letters=DeadLetters(self.member, CONTRACT.dead_letters),
             work=self.work,
             clock=SystemClock(),
-            hands=50,
+            **{"hands": 50, **settings},
         )
 
     async def send(self, *bodies: str) -> None:
@@ -87,9 +95,8 @@ class Desk:
         self.dead.append(message)
 
 
-@pytest.fixture
-async def desk() -> AsyncIterator[Desk]:
-    desk = Desk()
+@asynccontextmanager
+async def opened(desk: Desk) -> AsyncIterator[Desk]:
     await desk.bus.connect()
     await desk.member.connect()
     await desk.bus.subscribe(CONTRACT.dead_letters.channel, desk.bury, group="look")
@@ -98,6 +105,12 @@ async def desk() -> AsyncIterator[Desk]:
     await desk.worker.stop()
     await desk.member.close()
     await desk.bus.close()
+
+
+@pytest.fixture
+async def desk() -> AsyncIterator[Desk]:
+    async with opened(Desk()) as desk:
+        yield desk
 
 
 async def test_what_waits_is_done_together_and_in_order(desk: Desk) -> None:
@@ -135,3 +148,72 @@ async def test_told_to_stop_it_gives_back_what_it_could_not_do(desk: Desk) -> No
     await desk.worker.start()
     await eventually(lambda: len(desk.work.kept) == 3)
     assert sorted(desk.work.kept) == ["m0", "m1", "m2"]
+
+
+class Lanes(Ledger):
+    """Does each lane's messages in turns that take their time, and now and then cannot do them; notes what runs at once."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self.random = random.Random(seed)
+        self.by_lane: dict[str, list[str]] = defaultdict(list)
+        self.running: set[str] = set()
+        self.most = self.largest = 0
+        self.stuck = ""
+
+    async def do_together(self, messages: Sequence[Message]) -> None:
+        lanes = {lane_of(message) for message in messages}
+        assert len(lanes) == 1
+        [lane] = lanes
+        assert lane not in self.running
+        self.running.add(lane)
+        self.most, self.largest = max(self.most, len(self.running)), max(self.largest, len(messages))
+        try:
+            for _ in range(self.random.randrange(4)):
+                await asyncio.sleep(0)
+            if lane == self.stuck or self.random.random() < 0.1:
+                raise InternalError
+            bodies = [message.payload.decode() for message in messages]
+            if any(body.endswith("bad") for body in bodies):
+                raise BadRequest("bad")
+            self.by_lane[lane] += bodies
+        finally:
+            self.running.remove(lane)
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_each_lane_keeps_its_order_whatever_goes_wrong(seed: int) -> None:
+    chance = random.Random(seed)
+    desk = Desk(hands=chance.choice((5, 40, 400)), lane_of=lane_of, lanes=4, most=7)
+    desk.work = desk.worker._work = desk.worker._group = work = Lanes(seed)
+    sent: dict[str, list[str]] = defaultdict(list)
+    async with opened(desk):
+        for number in range(200):
+            lane = f"a{min(chance.randrange(9), chance.randrange(9))}"
+            body = f"{lane}-{number}{'-bad' if chance.random() < 0.03 else ''}"
+            await desk.send(body)
+            if not body.endswith("bad"):
+                sent[lane].append(body)
+            if chance.random() < 0.2:
+                await asyncio.sleep(0.001)
+        await eventually(lambda: desk.worker.health().figures["done"] == 200)
+        # A redelivery of what was done would show here as well.
+        assert work.by_lane == sent
+        assert work.most <= 4
+        assert work.largest <= 7
+        assert len(desk.dead) == 200 - sum(map(len, sent.values()))
+
+
+async def test_a_lane_that_must_wait_holds_up_no_other_and_nothing_overtakes_in_it() -> None:
+    desk = Desk(hands=100, lane_of=lane_of, lanes=4)
+    desk.work = desk.worker._work = desk.worker._group = work = Lanes(1)
+    work.stuck = "a1"
+    async with opened(desk):
+        for number in range(10):
+            await desk.send(f"a1-{number}", f"a2-{number}", f"a3-{number}")
+        await eventually(lambda: len(work.by_lane["a2"]) == len(work.by_lane["a3"]) == 10)
+        assert not work.by_lane["a1"]
+        assert not desk.worker.health().ready
+        work.stuck = ""
+        await eventually(lambda: len(work.by_lane["a1"]) == 10)
+        assert work.by_lane["a1"] == [f"a1-{number}" for number in range(10)]

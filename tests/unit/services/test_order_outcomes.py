@@ -132,3 +132,25 @@ def test_a_warning_is_an_alert() -> None:
     assert topic == "risk.alerts.account.A1"
     assert isinstance(alert, wire.RiskAlert)
     assert (alert.severity, alert.context["value"], alert.context["limit"]) == (wire.Severity.WARNING, "320", "400")
+
+
+def test_what_a_rule_has_to_tell_of_an_order_is_an_alert_of_its_bot() -> None:
+    remarked = facts.OrderRemarked(
+        time_ns=9, account="A1", bot="b1", symbol="IF2501", client_order_id="c1", code="SELF_TRADE", rule="self_trade",
+        limit="19500 ticks", value="19501 ticks", message="would meet an own resting order",
+    )  # fmt: skip
+    [(topic, alert)] = tell(outcomes(), remarked)
+    assert topic == "risk.alerts.account.A1"
+    assert isinstance(alert, wire.RiskAlert)
+    assert (alert.bot_id, alert.severity, alert.context["code"], alert.context["intent_id"]) == (
+        "b1", wire.Severity.WARNING, "SELF_TRADE", "c1",
+    )  # fmt: skip
+
+
+def test_lots_that_an_exchange_took_away_are_told_as_cancelled() -> None:
+    made = outcomes()
+    accept(made)
+    tell(made, of_trade(1, 2))
+    [cancel] = events(tell(made, of_order(OrderStatus.FILLED, 2)))
+    assert isinstance(cancel, wire.OrderCancel)
+    assert cancel.initiated_by is wire.Initiator.SYSTEM

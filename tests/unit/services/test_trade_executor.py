@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from tests.order_path import Office, an_intent, turns
+from tests.order_path import Office, an_intent, turns, until
 from tests.unit.services.test_order_rpc import Front
 
 from tradepit.backends.bus.memory import MemoryBus, MemoryHub
 from tradepit.backends.journal.memory import MemoryJournal
 from tradepit.ports.bus import Channel, Message
-from tradepit.runtime.order_client import OrderClient, Refused, RetryPolicy
+from tradepit.runtime.order_client import OrderClient, RetryPolicy
 from tradepit.services.order_events import OrderEvents
 from tradepit.services.trade_executor import TradeExecutor
-from tradepit.trading.model.errors import BadRequest, ConfigError, OutcomeUnknown
+from tradepit.trading.model.errors import BadRequest, ConfigError, DuplicateId, OutcomeUnknown
 from tradepit.trading.model.terms import Side
 from tradepit.trading.risk.rules import load_rules
 from tradepit.wire import platform as wire
@@ -86,9 +86,8 @@ async def test_what_is_told_twice_or_under_one_number_is_one_order(room: Room) -
     assert room.kinds() == ["ack i1", "rejection i2"]
     assert room.heard[-1][1]["rejection"]["reason"] == "DUPLICATE"
     assert Counter(room.office.venue.arrivals.values()) == {1: 1}
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(DuplicateId):
         await executor.do(message(quantity=9))
-    assert refused.value.reason_code == "DUPLICATE_ID"
     with pytest.raises(BadRequest):
         await executor.do(Message(subject="orders.intent.account.A1.b1", payload=b"{"))
     assert executor.figures()["repeated"] == 1
@@ -163,6 +162,36 @@ async def test_every_refusal_is_told_with_its_reason(changes: dict[str, Any], re
     told = [told["rejection"] for _, told in room.heard if "rejection" in told]
     assert [each["reason"] for each in told] == [reason]
     assert executor.figures()[f"orders_rejected_total__{reason}"]
+    await executor.close()
+
+
+async def test_an_exchange_that_does_not_answer_holds_up_nobody(room: Room) -> None:
+    executor = await room.executor()
+    for account in ("A1", "A2"):
+        await room.front.acting.admit(account)
+    room.office.broker.hold["submit"] = asyncio.Event()
+    await executor.do_together([message(intent_id=f"i{number}", sequence=number) for number in range(1, 6)])
+    await executor.do(message(account_id="A2", intent_id="j1"))
+    await until(lambda: len(room.kinds()) == 6)
+    assert room.kinds() == ["ack i1", "ack i2", "ack i3", "ack i4", "ack i5", "ack j1"]
+    assert not room.office.venue.orders
+    room.office.broker.hold["submit"].set()
+    await until(lambda: len(room.office.venue.orders) == 6)
+    await executor.close()
+
+
+async def test_one_that_is_at_fault_is_found_among_others(room: Room) -> None:
+    executor = await room.executor()
+    await executor.do(message())
+    several = [message(intent_id="i1", quantity=9), message(intent_id="i2", sequence=2), message(intent_id="i3", sequence=3)]
+    with pytest.raises(DuplicateId):
+        await executor.do_together(several)
+    # Which one, the worker finds out one by one; the others are what they are.
+    for each in several[1:]:
+        await executor.do(each)
+    await turns(50)
+    assert room.kinds() == ["ack i1", "ack i2", "ack i3"]
+    assert sorted(room.office.venue.arrivals.values()) == [1, 1, 1]
     await executor.close()
 
 

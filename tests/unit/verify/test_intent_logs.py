@@ -64,6 +64,13 @@ def test_answers_that_settle_nothing_are_no_refusals(tmp_path: Path) -> None:
     assert not client.accepted
 
 
+@pytest.mark.parametrize(("status", "taken"), [("acknowledged", True), ("published", False)])
+def test_an_intent_that_is_on_its_way_is_promised_and_not_accepted(tmp_path: Path, status: str, taken: bool) -> None:
+    reply: dict[str, object] = {"client_order_id": "c1", "account": "A1", "reply": {"success": True, "status": status}}
+    client = read_intent_logs([write(tmp_path / "a.jsonl", reply)], {})[Key("A1", "c1")]
+    assert (client.promised, client.taken, client.accepted) == (True, taken, False)
+
+
 def test_lines_about_something_else_are_passed_over(tmp_path: Path) -> None:
     assert read_intent_logs([write(tmp_path / "a.jsonl", {"started": 1})], {}) == {}
 

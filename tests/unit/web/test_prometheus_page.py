@@ -113,3 +113,21 @@ def test_the_executors_figures_have_the_documents_names(house: MonitoredHouse, b
     assert samples["tradepit_broker_latency_ms_p99", executor] == 9
     rejected = {dict(labels)["reason"]: value for (name, labels), value in samples.items() if name == "orders_rejected_total"}
     assert rejected == {"SELF_TRADE": 2, "LOSS_CAP": 1}
+
+
+def test_the_reviews_figures_have_the_documents_names(house: MonitoredHouse, beat: Beat) -> None:
+    figures = {
+        "risk_decisions_total__approved": 7, "risk_decisions_total__refused": 3, "risk_breaches_total__order_size": 2,
+        "risk_breaches_total__daily_loss": 1, "risk_throttles_total": 4,
+    }  # fmt: skip
+    hear(house, beat("order-management", **figures))
+    samples = samples_of(house)
+    found: dict[str, dict[str, float]] = {name: {} for name in ("risk_decisions_total", "risk_breaches_total")}
+    for (name, labels), value in samples.items():
+        if name in found:
+            told = dict(labels)
+            found[name][told.get("decision") or told["rule"]] = value
+    assert found == {
+        "risk_decisions_total": {"approved": 7, "refused": 3}, "risk_breaches_total": {"order_size": 2, "daily_loss": 1},
+    }  # fmt: skip
+    assert samples["risk_throttles_total", of("order-management")] == 4

@@ -95,7 +95,7 @@ class MemoryBus:
 
     async def publish_all(self, messages: Sequence[Outgoing]) -> None:
         for message in messages:
-            await self.publish(message.subject, message.payload, message_id=message.message_id)
+            await self.publish(message.subject, message.payload, message_id=message.message_id, headers=message.headers)
 
     async def subscribe(
         self, channel: Channel, handler: Handler, *, group: str = "", replay: bool = False, max_in_flight: int = 1

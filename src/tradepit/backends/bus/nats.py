@@ -87,9 +87,9 @@ class NatsBus:
         for message in messages:
             lane = self._lanes.get(self._channel_of(message.subject))
             if lane is not None:
-                begun.append(lane.begin(message.subject, message.payload, message_id=message.message_id))
+                begun.append(lane.begin(message.subject, message.payload, message_id=message.message_id, headers=message.headers))
             else:
-                await self.publish(message.subject, message.payload, message_id=message.message_id)
+                await self.publish(message.subject, message.payload, message_id=message.message_id, headers=message.headers)
         for kept in begun:
             await kept
 

@@ -97,7 +97,7 @@ class RabbitmqBus:
             await kept
 
     async def publish_all(self, messages: Sequence[Outgoing]) -> None:
-        begun = [self._begin(message.subject, message.payload, message.message_id, None) for message in messages]
+        begun = [self._begin(message.subject, message.payload, message.message_id, message.headers) for message in messages]
         for kept in begun:
             if kept is not None:
                 await kept

@@ -55,6 +55,11 @@ class RedisLink:
             await self.close()
             raise
 
+    @property
+    def database(self) -> int:
+        """The number of the database; after ``connect``."""
+        return int(self._client.connection_pool.connection_kwargs.get("db") or 0) if self._client is not None else 0
+
     async def close(self) -> None:
         """Disconnect. Idempotent."""
         client, self._client = self._client, None

@@ -6,17 +6,17 @@ from typing import Any, Protocol
 from tradepit.backends.cache.redis_link import RedisLink
 from tradepit.backends.cache.redis_series_module import ModuleSeries
 from tradepit.backends.cache.redis_series_plain import PlainSeries
-from tradepit.backends.cache.sample_buckets import check_key, check_labels, check_span, check_told
-from tradepit.ports.series import Buckets, Sample, TimeSeries
+from tradepit.backends.cache.sample_buckets import check_key, check_labels, check_most, check_span, check_told
+from tradepit.ports.series import MOST_MS, Buckets, Sample, TimeSeries
 from tradepit.trading.model.errors import Unavailable
 
 
 class _Dialect(Protocol):
     async def add(self, told: Mapping[TimeSeries, Sequence[Sample]]) -> None: ...
 
-    async def range(self, key: str, start_ms: int, end_ms: int, buckets: Buckets | None) -> list[Sample]: ...
+    async def range(self, key: str, start_ms: int, end_ms: int, buckets: Buckets | None, most: int) -> list[Sample]: ...
 
-    async def latest(self, key: str) -> Sample | None: ...
+    async def newest(self, key: str, most: int, end_ms: int) -> list[Sample]: ...
 
     async def range_by_label(
         self, labels: Mapping[str, str], start_ms: int, end_ms: int, buckets: Buckets | None
@@ -53,12 +53,19 @@ class RedisSeries:
         check_told(told)
         await self._dialect().add({series: samples for series, samples in told.items() if samples})
 
-    async def range(self, key: str, start_ms: int, end_ms: int, *, buckets: Buckets | None = None) -> list[Sample]:
+    async def range(self, key: str, start_ms: int, end_ms: int, *, buckets: Buckets | None = None, most: int = 0) -> list[Sample]:
         check_span(start_ms, end_ms, buckets)
-        return await self._dialect().range(check_key(key), start_ms, end_ms, buckets)
+        check_most(most, 0)
+        return await self._dialect().range(check_key(key), start_ms, end_ms, buckets, most)
+
+    async def newest(self, key: str, most: int, *, end_ms: int = MOST_MS) -> list[Sample]:
+        check_most(most, 1)
+        check_span(0, end_ms, None)
+        return await self._dialect().newest(check_key(key), most, end_ms)
 
     async def latest(self, key: str) -> Sample | None:
-        return await self._dialect().latest(check_key(key))
+        found = await self.newest(key, 1)
+        return found[0] if found else None
 
     async def range_by_label(
         self, labels: Mapping[str, str], start_ms: int, end_ms: int, *, buckets: Buckets | None = None

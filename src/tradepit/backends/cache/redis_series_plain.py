@@ -11,6 +11,7 @@ from redis import exceptions
 
 from tradepit.backends.cache.redis_link import RedisLink
 from tradepit.backends.cache.sample_buckets import into_buckets
+from tradepit.backends.cache.series_rollups import roll_up
 from tradepit.ports.series import Buckets, Sample, TimeSeries
 from tradepit.trading.model.errors import BadRequest
 
@@ -65,14 +66,17 @@ class PlainSeries:
             for begin in range(0, len(samples), _BATCH):
                 words = [word for sample in samples[begin : begin + _BATCH] for word in (sample.at_ms, repr(float(sample.value)))]
                 await self._script(_ADD, series.key, series.retention_ms, len(series.labels), *labels, *words)
+            if series.rollups and samples:
+                await roll_up(self, series, samples)
 
-    async def range(self, key: str, start_ms: int, end_ms: int, buckets: Buckets | None) -> list[Sample]:
-        [found] = await self._ranges([key], start_ms, end_ms)
-        return into_buckets(found, buckets)
+    async def range(self, key: str, start_ms: int, end_ms: int, buckets: Buckets | None, most: int) -> list[Sample]:
+        limit = ("LIMIT", 0, most) if most and buckets is None else ()
+        found = await self._ask(key, "ZRANGEBYSCORE", key, start_ms, end_ms, *limit)
+        return into_buckets((_sample(key, member) for member in found), buckets)[: most or None]
 
-    async def latest(self, key: str) -> Sample | None:
-        found = await self._ask(key, "ZREVRANGE", key, 0, 0)
-        return _sample(key, found[0]) if found else None
+    async def newest(self, key: str, most: int, end_ms: int) -> list[Sample]:
+        found = await self._ask(key, "ZREVRANGEBYSCORE", key, end_ms, 0, "LIMIT", 0, most)
+        return [_sample(key, member) for member in reversed(found)]
 
     async def range_by_label(
         self, labels: Mapping[str, str], start_ms: int, end_ms: int, buckets: Buckets | None

@@ -39,6 +39,12 @@ def into_buckets(samples: Iterable[Sample], buckets: Buckets | None) -> list[Sam
     return [Sample(number * length, fold([sample.value for sample in group])) for number, group in groups]
 
 
+def touched(samples: Iterable[Sample], buckets: Buckets, oldest_ms: int) -> tuple[int, int] | None:
+    """From where to where (both included) samples lie in the same buckets as these; buckets that begin before ``oldest_ms`` do not count."""
+    starts = [start for sample in samples if (start := sample.at_ms - sample.at_ms % buckets.length_ms) >= oldest_ms]
+    return (min(starts), min(max(starts) + buckets.length_ms - 1, MOST_MS)) if starts else None
+
+
 def check_key(key: str) -> str:
     """The key itself. Raises IdNotValid."""
     if not _KEY.fullmatch(key):
@@ -56,15 +62,30 @@ def check_labels(labels: Mapping[str, str]) -> None:
 def check_told(told: Mapping[TimeSeries, Sequence[Sample]]) -> None:
     """Raises BadRequest, IdNotValid."""
     for series, samples in told.items():
-        check_key(series.key)
-        _check_label_texts(series.labels)
-        if len(dict(series.labels)) < len(series.labels):
-            raise BadRequest("a label is named twice", key=series.key)
-        if not 0 <= series.retention_ms <= MOST_MS:
-            raise BadRequest(f"retention must be from 0 to {MOST_MS} ms", key=series.key)
+        _check_series(series)
+        for rollup in series.rollups:
+            _check_series(rollup.series)
+            if rollup.series.rollups or rollup.series.key == series.key:
+                raise BadRequest("a rollup is a series of its own, without rollups", key=rollup.series.key)
+            check_span(0, 0, rollup.buckets)
         for sample in samples:
             if not (0 <= sample.at_ms <= MOST_MS and math.isfinite(sample.value)):
                 raise BadRequest(f"a sample must be a finite number at an instant from 0 to {MOST_MS} ms", key=series.key)
+
+
+def _check_series(series: TimeSeries) -> None:
+    check_key(series.key)
+    _check_label_texts(series.labels)
+    if len(dict(series.labels)) < len(series.labels):
+        raise BadRequest("a label is named twice", key=series.key)
+    if not 0 <= series.retention_ms <= MOST_MS:
+        raise BadRequest(f"retention must be from 0 to {MOST_MS} ms", key=series.key)
+
+
+def check_most(most: int, least: int) -> None:
+    """Raises BadRequest."""
+    if not least <= most <= MOST_MS:
+        raise BadRequest(f"at most so many must be from {least} to {MOST_MS}", most=most)
 
 
 def check_span(start_ms: int, end_ms: int, buckets: Buckets | None) -> None:

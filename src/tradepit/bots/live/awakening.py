@@ -1,7 +1,7 @@
 """How a bot that begins comes to know what its former life knew, and what the market was until now."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 from loguru import logger
 
@@ -12,7 +12,9 @@ from tradepit.bots.live.parts import Parts
 from tradepit.bots.live.patience import insist
 from tradepit.bots.live.records import BotJournal
 from tradepit.bots.live.settings import BotRow
+from tradepit.bots.live.warm_up import Tally
 from tradepit.trading.model.errors import Unavailable
+from tradepit.trading.model.instrument import Instrument
 from tradepit.trading.model.report import Report
 from tradepit.trading.model.tick import Tick
 
@@ -57,22 +59,50 @@ class Awakening:
             self._desk.working[intent.client_order_id] = intent
         return max(self._reached, parts.feed.last)
 
-    async def warm_up(self, symbols: Sequence[str]) -> None:
-        """Fill the windows with recorded ticks, and show the market as the exchange sees it now."""
-        parts = self._parts
-        ticks: Sequence[Tick] = ()
-        if parts.settings.warm_up and parts.recordings is not None:
-            most, now_ns = parts.settings.host.window_ticks, parts.time.now_ns()
-            ticks = await asyncio.to_thread(parts.recordings.before, symbols, most, now_ns)
-        for tick in ticks:
+    async def warm_up(self, instruments: Mapping[str, Instrument]) -> dict[str, Tick]:
+        """Fill the windows with the newest ticks there are, and show the market as the exchange sees it now.
+
+        The newest tick of each contract that the windows hold: what the bot hears goes on from there.
+        """
+        parts, told = self._parts, Tally(instruments)
+        if parts.settings.warm_up:
+            await self._from_data_api(told)
+            await self._from_recordings(told)
+        for tick in told.in_order():
             self._host.see(tick)
-        for symbol in symbols:
+        for symbol in instruments:
             try:
                 shown = await parts.exchange.market(symbol)
             except Unavailable:
                 continue  # The first tick will tell.
             if shown is not None:
                 self._host.see(shown)
+        return told.newest()
+
+    async def _from_data_api(self, told: Tally) -> None:
+        parts = self._parts
+        if parts.data is None:
+            return
+        most = parts.settings.host.window_ticks
+        try:
+            for instrument in told.instruments.values():
+                told.add(await asyncio.to_thread(parts.data.ticks, instrument, most))
+                newest = await asyncio.to_thread(parts.data.snapshot, instrument)
+                told.add([newest] if newest is not None else [])
+        except Unavailable as error:
+            logger.warning("bot {}: no windows from the Data API: {}", self._row.bot_id, error)
+
+    async def _from_recordings(self, told: Tally) -> None:
+        """What is still missing: it is older than what there is."""
+        parts, now_ns = self._parts, self._parts.time.now_ns()
+        if parts.recordings is None:
+            return
+        for symbol in told.instruments:
+            most, before_ns = parts.settings.host.window_ticks, told.oldest_ns(symbol, now_ns)
+            missing = most - told.count(symbol)
+            if missing > 0:
+                found = await asyncio.to_thread(parts.recordings.before, [symbol], most, before_ns)
+                told.add(found[-missing:])
 
     def _forget(self) -> None:
         """Lots and orders were another exchange's; only the numbers of orders go on."""

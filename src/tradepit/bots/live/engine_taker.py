@@ -82,10 +82,10 @@ class EngineTaker:
             if (record is None or record.finished) and (refused := _refusal(events)) is not None:
                 raise EngineRefused(refused)
             if record is not None:
-                return {"success": True, "client_order_id": client_order_id}
+                return {"success": True, "client_order_id": client_order_id, "status": "published"}
         raise OutcomeUnknown(client_order_id=client_order_id)
 
-    async def cancel(self, *, account: str, client_order_id: str = "", orderid: str = "") -> dict[str, object]:  # noqa: ARG002
+    async def cancel(self, *, account: str, client_order_id: str = "", orderid: str = "") -> dict[str, object]:  # noqa: ARG002 - as above
         """Publish a cancel; what it did is told by the exchange's reports. Raises Unavailable."""
         await self._engine.cancel(client_order_id)
         return {"success": True, "client_order_id": client_order_id}

@@ -108,7 +108,7 @@ class IntentTaker:
             raise OutcomeUnknown(client_order_id=client_order_id) from error
         finally:
             self._waiting.pop(key, None)
-        return {"success": True, "client_order_id": client_order_id}
+        return {"success": True, "client_order_id": client_order_id, "status": "acknowledged"}
 
     async def cancel(self, *, account: str, client_order_id: str = "", orderid: str = "") -> dict[str, object]:
         """Cancel one order, at order management."""

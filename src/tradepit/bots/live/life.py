@@ -16,6 +16,7 @@ from tradepit.bots.live.awakening import Awakening
 from tradepit.bots.live.figures import BotFigures
 from tradepit.bots.live.inbox import Inbox
 from tradepit.bots.live.look import Look
+from tradepit.bots.live.market_join import MarketJoin
 from tradepit.bots.live.memory import BotMemory
 from tradepit.bots.live.order_desk import LiveOrderDesk
 from tradepit.bots.live.parts import Parts
@@ -82,7 +83,8 @@ class BotLife:
         self._state: dict[str, Any] = {}
         self._through = -1
         self._kept_through = -1
-        self._looking = self._listening = False
+        self._join, self._shown = MarketJoin(parts.settings.host.window_ticks), dict[str, Tick]()
+        self._looking = self._listening = self._holding = False
         self.redactor = Redactor()
         self.problem = ""
 
@@ -111,14 +113,18 @@ class BotLife:
         worker = self._worker = await asyncio.wrap_future(self._room.run(self._make_worker(host)))
         self._tasks.spawn(self._watch(self._room.run(worker.run())), "worker")
         started = await self._do(worker.start)
-        self._listening = True
+        for tick in self._join.show(self._shown):
+            self._inbox.put_tick(tick, self._parts.clock.monotonic_ns())
+        self._listening, self._holding = True, False
+        worker.wake()
         return started
 
     async def _awaken(self, params: Mapping[str, Any]) -> BotHost:
         """The bot, not started yet, that knows what its former life knew."""
         parts, row = self._parts, self._row
         await insist(lambda: self._journal.open(parts.clock.now_ns(), parts.instance), parts.clock, row.bot_id)
-        secrets = parts.secrets(row.mount).read("broker")
+        kept = parts.secrets(row.mount)
+        secrets = await insist(lambda: asyncio.to_thread(kept.read, "broker"), parts.clock, row.bot_id)
         self.redactor = Redactor(secrets.values())
         told = await insist(parts.exchange.instruments, parts.clock, row.bot_id)
         self._instruments = {
@@ -129,7 +135,8 @@ class BotLife:
         self._kept_through = await awakening.recover()
         async with parts.feed.lock:
             self._through = await awakening.catch_up()
-        await awakening.warm_up(tuple(self._instruments))
+        self._holding = True
+        self._shown = await awakening.warm_up(self._instruments)
         return host
 
     async def end(self, reason: str, timeout_s: float) -> bool:
@@ -147,7 +154,7 @@ class BotLife:
 
     async def abandon(self) -> None:
         """Have nothing to do with the bot any more: no call, no order, no cancel. Idempotent."""
-        self._listening, self._through = False, -1
+        self._listening, self._holding, self._through = False, False, -1
         if self._worker is not None:
             self._worker.leave()
         await self._desk.stop()
@@ -181,7 +188,11 @@ class BotLife:
 
     def take_tick(self, tick: Tick, received_ns: int) -> None:
         """A contract's market, and the monotonic ns it came at."""
-        if self._listening and self._worker is not None and tick.symbol in self._instruments:
+        if tick.symbol not in self._instruments:
+            return
+        if self._holding:
+            self._join.hold(tick)
+        elif self._listening and self._worker is not None and self._join.is_new(tick):
             self._inbox.put_tick(tick, received_ns)
             self._worker.wake()
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from tradepit.bots.live.data_client import DataClient
 from tradepit.bots.live.settings import RunnerSettings
 from tradepit.bots.live.thread import Room
 from tradepit.bots.live.warm_up import RecentTicks
@@ -35,9 +36,9 @@ class Outcomes(Protocol):
 class Parts:
     """``clock`` is the machine's, ``time`` the exchange's. ``journal`` gives a bot's own by name, ``room`` a place to run its code.
 
-    ``secrets`` gives those of a bot's mount (empty: the environment's). ``recordings`` has what the market recorder wrote, ``intents`` is
-    the file of what is asked of the house; None for none. ``outcomes``: where orders leave as intents, who hears what became of them.
-    ``beginnings`` lets only some recover at a time.
+    ``secrets`` gives those of a bot's mount (empty: the environment's). ``data`` is the Data API, ``recordings`` has what the market
+    recorder wrote, ``intents`` is the file of what is asked of the house; None for none. ``outcomes``: where orders leave as intents,
+    who hears what became of them. ``beginnings`` lets only some recover at a time.
     """
 
     instance: str
@@ -53,5 +54,6 @@ class Parts:
     secrets: Callable[[str], Secrets]
     outcomes: Outcomes | None = None
     beginnings: Semaphore = field(default_factory=lambda: Semaphore(_BEGIN_TOGETHER))
+    data: DataClient | None = None
     recordings: RecentTicks | None = None
     intents: Path | None = None

@@ -14,7 +14,8 @@ class BotRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """One bot: ``bot`` is ``file.py``, ``file.py:Class`` or ``package.module:Class``, ``params`` are its parameters.
 
     ``symbols`` are the contracts it sees, none for all. ``seed`` is that of its dice. ``mount`` is a folder with ``config.json``
-    (parameters, which go before ``params``) and ``broker.json`` (secrets), read at each start of the bot.
+    (parameters, which go before ``params``) and ``broker.json`` (secrets), read at each start of the bot, or ``vault:path`` for
+    secrets alone.
     """
 
     bot: str
@@ -35,7 +36,8 @@ class RunnerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     door; on the queues of a broker connect, whose ``config.yaml`` is ``engine``; ``auto``: as intents where the profile has a trade
     executor.
 
-    ``warm_up`` fills the windows from the market recorder's files. ``host`` is about a bot's own life.
+    ``warm_up`` fills the windows before the first tick: from the Data API at ``data_api`` (``http://host:port``) where one is named,
+    and what that does not have from the market recorder's files. ``host`` is about a bot's own life.
     """
 
     graceful_s: Annotated[float, msgspec.Meta(gt=0, le=8)] = 5.0
@@ -47,4 +49,5 @@ class RunnerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     intent_s: Seconds = 5.0
     engine: str = ""
     warm_up: bool = True
+    data_api: str = ""
     host: HostSettings = HostSettings()

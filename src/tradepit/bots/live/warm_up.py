@@ -1,6 +1,6 @@
-"""The newest recorded ticks of contracts, for windows that are full from the first tick on."""
+"""The newest ticks of contracts from before a bot began, for windows that are full from the first tick on."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from operator import attrgetter
 from pathlib import Path
 from threading import Lock
@@ -10,7 +10,40 @@ from loguru import logger
 from tradepit.ports.clock import Clock
 from tradepit.trading.calendar.catalog import Catalog
 from tradepit.trading.model.errors import TradepitError
+from tradepit.trading.model.instrument import Instrument
 from tradepit.trading.model.tick import Tick
+
+_MS = 1_000_000
+
+
+class Tally:
+    """Ticks of contracts, each instant of one once."""
+
+    def __init__(self, instruments: Mapping[str, Instrument]) -> None:
+        self.instruments = instruments
+        # By the millisecond: not everybody who tells of the past knows more.
+        self._found: dict[str, dict[int, Tick]] = {symbol: {} for symbol in instruments}
+
+    def add(self, ticks: Iterable[Tick]) -> None:
+        """Some more; of one millisecond the last told counts."""
+        for tick in ticks:
+            self._found[tick.symbol][tick.time_ns // _MS] = tick
+
+    def count(self, symbol: str) -> int:
+        """How many there are of a contract."""
+        return len(self._found[symbol])
+
+    def oldest_ns(self, symbol: str, otherwise_ns: int) -> int:
+        """The instant of a contract's oldest (UTC ns), ``otherwise_ns`` without any."""
+        return min(self._found[symbol], default=otherwise_ns // _MS) * _MS
+
+    def newest(self) -> dict[str, Tick]:
+        """The newest tick of each contract that has some."""
+        return {symbol: found[max(found)] for symbol, found in self._found.items() if found}
+
+    def in_order(self) -> list[Tick]:
+        """All of them in the order of time."""
+        return sorted((tick for found in self._found.values() for tick in found.values()), key=attrgetter("time_ns"))
 
 
 class RecentTicks:

@@ -46,10 +46,11 @@ def run_bench(
         "failover": lambda: _failover(kills, 100.0 if load is None else load),
         "bots": lambda: _bots(many, seconds, load),
         "scale": lambda: _scale(seconds),
+        "data": lambda: _data(seconds),
         "tq": lambda: _tq(50.0 if load is None else load, seconds, logins),
     }
     if what != "all" and what not in measures:
-        raise ConfigError("measure match, backtest, risk, order, events, failover, bots, scale, tq or all", what=what[:20])
+        raise ConfigError("measure match, backtest, risk, order, events, failover, bots, scale, data, tq or all", what=what[:20])
     # What needs servers that do not come with the package is measured when it is named.
     chosen = {name: measures[name] for name in measures if name not in _WITH_SERVERS} if what == "all" else {what: measures[what]}
     told: dict[str, Any] = {"machine": machine(), "measured_at": to_iso(SystemClock().now_ns())}
@@ -131,6 +132,12 @@ def _bots(many: BotLoad, seconds: float, load: float | None) -> msgspec.Struct:
 
 def _scale(seconds: float) -> msgspec.Struct:
     from tradepit.cli.bench.bots_scale import measure  # noqa: PLC0415 - each measurement loads only what it needs
+
+    return measure(seconds=seconds)
+
+
+def _data(seconds: float) -> msgspec.Struct:
+    from tradepit.cli.bench.data import measure  # noqa: PLC0415 - each measurement loads only what it needs
 
     return measure(seconds=seconds)
 

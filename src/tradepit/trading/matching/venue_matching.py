@@ -11,6 +11,7 @@ SELF_TRADE = "SELF_TRADE"
 NOT_FILLABLE = "NOT_FILLABLE"
 REMAINDER = "REMAINDER"
 NO_OPPOSITE = "NO_OPPOSITE"
+_CLEARS = frozenset({SelfTradePolicy.CANCEL_RESTING, SelfTradePolicy.DECREMENT})
 _AT_ONCE = frozenset({OrderType.FOK, OrderType.MOK})
 # An auction takes no other types, and there ATO and ATC wait as well.
 _RESTING = frozenset({OrderType.LIMIT, OrderType.MTL}) | AT_AUCTION
@@ -21,7 +22,8 @@ def execute(floor: Floor, market: Market, entry: OrderEntry) -> None:
 
     An MTL order is a limit order at the price its book gives it; without an opposite one it is cancelled (NO_OPPOSITE).
     In an auction nothing trades yet. An order that would trade with its own account follows the account's policy: it is cancelled
-    (CANCEL_NEWEST, what traded before stays), or what rests in its way is (CANCEL_RESTING), or they trade (ALLOW).
+    (CANCEL_NEWEST, what traded before stays), or what rests in its way is (CANCEL_RESTING), or both lose the lots they share
+    (DECREMENT, who has none left is cancelled), or they trade (ALLOW).
     """
     intent = entry.order.intent
     limit = _mtl_limit(floor, market, intent) if intent.order_type is OrderType.MTL else limit_ticks(market, intent)
@@ -33,7 +35,7 @@ def execute(floor: Floor, market: Market, entry: OrderEntry) -> None:
     else:
         reason = _gather(floor, market, entry, limit)
     left = entry.left
-    if not left:
+    if not left and not reason:
         entry.book_id = 0
         floor.change(entry, OrderStatus.FILLED, entry.traded, 0)
         return
@@ -47,6 +49,8 @@ def execute(floor: Floor, market: Market, entry: OrderEntry) -> None:
     market.rest(entry, limit, left)
     if entry.traded:
         report_progress(floor, market, entry)
+    elif entry.reduced:
+        floor.change(entry, entry.order.status, 0, left)
     touch(floor, market)
 
 
@@ -66,10 +70,10 @@ def limit_ticks(market: Market, intent: OrderIntent) -> int:
 def _mtl_limit(floor: Floor, market: Market, intent: OrderIntent) -> int:
     """The best opposite price, ``mtl_rest_ticks`` further and within the day's limits; 0 where nobody waits.
 
-    Own orders that would be withdrawn rather than traded with do not count.
+    Own orders that would be withdrawn or lessened rather than traded with do not count.
     """
     best, account = market.book.best(intent.side.opposite), intent.account
-    if account in market.working_of and floor.settings.self_trade_of(account) is SelfTradePolicy.CANCEL_RESTING:
+    if account in market.working_of and floor.settings.self_trade_of(account) in _CLEARS:
         others = (price for number, price, _ in market.resting(intent.side.opposite) if not _is_of(market, number, account))
         best = next(others, 0)
     if not best:
@@ -101,11 +105,27 @@ def _trade(floor: Floor, market: Market, entry: OrderEntry, limit: int) -> str:
         maker = market.working.get(maker_id)
         if maker is None or maker.order.intent.account != intent.account:
             _match(floor, market, entry, limit, min(entry.left, market.book.remaining(maker_id)))
-        elif policy is SelfTradePolicy.CANCEL_NEWEST:
+        elif policy is SelfTradePolicy.CANCEL_NEWEST or _give_way(floor, market, entry, maker, policy):
             return SELF_TRADE
-        else:
-            withdraw(floor, market, maker, OrderStatus.CANCELLED, SELF_TRADE)
     return ""
+
+
+def _give_way(floor: Floor, market: Market, entry: OrderEntry, maker: OrderEntry, policy: SelfTradePolicy) -> bool:
+    """An own order rests in the way: it goes, or both lose the lots they share; True when the one that came has none left by that."""
+    shared = min(entry.left, maker.left) if policy is SelfTradePolicy.DECREMENT else 0
+    if shared and shared < maker.left:
+        intent = maker.order.intent
+        market.book.reduce(maker.book_id, shared)
+        floor.ledger.release(intent.account, intent.client_order_id, shared)
+        maker.reduced += shared
+        floor.change(maker, maker.order.status, maker.traded, maker.left)
+        touch(floor, market)
+    else:
+        withdraw(floor, market, maker, OrderStatus.CANCELLED, SELF_TRADE)
+    if shared:
+        floor.ledger.release(entry.order.intent.account, entry.order.intent.client_order_id, shared)
+        entry.reduced += shared
+    return not entry.left
 
 
 def _match(floor: Floor, market: Market, entry: OrderEntry, limit: int, lots: int) -> None:
@@ -115,7 +135,9 @@ def _match(floor: Floor, market: Market, entry: OrderEntry, limit: int, lots: in
 
 
 def _fillable(market: Market, intent: OrderIntent, limit: int, policy: SelfTradePolicy | None) -> int:
-    """Lots an all-or-none order could trade now within its limit: only others', and none behind an order that would stop it."""
+    """Lots an all-or-none order could trade now within its limit: only others', and none behind an order that would stop or lessen
+    it.
+    """
     if policy is None:
         return market.book.available(intent.side, limit, intent.volume_lots)
     lots = 0
@@ -125,7 +147,7 @@ def _fillable(market: Market, intent: OrderIntent, limit: int, policy: SelfTrade
         maker = market.working.get(book_id)
         if maker is None or maker.order.intent.account != intent.account:
             lots += waiting
-        elif policy is SelfTradePolicy.CANCEL_NEWEST:
+        elif policy is not SelfTradePolicy.CANCEL_RESTING:
             break
     return lots
 
@@ -141,10 +163,10 @@ def _gather(floor: Floor, market: Market, entry: OrderEntry, limit: int) -> str:
         if other.account != intent.account or other.side is intent.side:
             continue
         waiting = market.book.price_of(maker.book_id)
-        if limit >= waiting if intent.side is Side.BUY else limit <= waiting:
-            if policy is SelfTradePolicy.CANCEL_NEWEST:
-                return SELF_TRADE
-            withdraw(floor, market, maker, OrderStatus.CANCELLED, SELF_TRADE)
+        if limit < waiting if intent.side is Side.BUY else limit > waiting:
+            continue
+        if policy is SelfTradePolicy.CANCEL_NEWEST or _give_way(floor, market, entry, maker, policy):
+            return SELF_TRADE
     return ""
 
 

@@ -13,6 +13,8 @@ TradepitError
 │   ├── RecordingRefused      a recording of ticks, or one of its rows, cannot be used (code says why)
 │   ├── BotRefused            a bot, its parameters or what it asks for cannot be used (code says why)
 │   ├── DuplicateId           DUPLICATE_ID: the id was used for a different request
+│   ├── RevisionConflict      REVISION_CONFLICT: what is to be changed is not what the sender saw
+│   ├── HaltPending           HALT_PENDING: a halt of the scope has not been carried out yet
 │   ├── OrderNotFound         ORDER_NOT_FOUND
 │   └── InstrumentNotFound    INSTRUMENT_NOT_FOUND
 ├── NotActive                 NOT_ACTIVE: ask the active instance
@@ -132,6 +134,18 @@ class DuplicateId(RequestRefused):
     """The id was already used for a different request."""
 
     code = "DUPLICATE_ID"
+
+
+class RevisionConflict(RequestRefused):
+    """What is to be changed has been changed since it was looked at."""
+
+    code = "REVISION_CONFLICT"
+
+
+class HaltPending(RequestRefused):
+    """A halt of this scope waits to be carried out; trading can be resumed after that."""
+
+    code = "HALT_PENDING"
 
 
 class OrderNotFound(RequestRefused):

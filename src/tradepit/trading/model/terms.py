@@ -148,8 +148,9 @@ class PriceRule(StrEnum):
 
 
 class SelfTradePolicy(StrEnum):
-    """What the venue does when an order would trade with its own account."""
+    """What the venue does when an order would trade with its own account. ``DECREMENT``: both lose the lots they share."""
 
     ALLOW = "allow"
     CANCEL_NEWEST = "cancel_newest"
     CANCEL_RESTING = "cancel_resting"
+    DECREMENT = "decrement"

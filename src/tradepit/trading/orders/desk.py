@@ -10,13 +10,15 @@ from tradepit.trading.model.order import Order, OrderIntent
 from tradepit.trading.model.report import DayReport, OrderReport, Report, TradeReport
 from tradepit.trading.model.terms import OrderStatus, TradingState
 from tradepit.trading.orders import events as facts
+from tradepit.trading.orders.audit import AuditTrail
 from tradepit.trading.orders.register import OrderRegister
 from tradepit.trading.risk.exposure import Exposure
 from tradepit.trading.risk.limits import LimitBook, Setting
 from tradepit.trading.risk.refusal import Refused
-from tradepit.trading.risk.review import Approved, charge, evaluate, review
+from tradepit.trading.risk.review import Approved, charge, evaluate, remarks, review
 from tradepit.trading.risk.rule import Rule
 from tradepit.trading.risk.self_trade import SelfTrade
+from tradepit.trading.risk.tally import RiskTally
 from tradepit.trading.risk.trading_state import TradingState as Halt
 
 # A lost order that was voided: the exchange refused nothing.
@@ -34,6 +36,8 @@ class OrderDesk:
         self.limits = LimitBook(rules)
         self.register = OrderRegister()
         self.exposure = Exposure()
+        self.audit = AuditTrail()
+        self.tally = RiskTally()
 
     def known(self, intent: OrderIntent) -> Order | None:
         """The order this intent already became, None for a new one. Raises DuplicateId when its id, or its bot's number, was used for
@@ -61,10 +65,12 @@ class OrderDesk:
         if flattens and (intent.offset.closes or self.exposure.reduces(intent)):
             rules = tuple(rule for rule in rules if not rule.spares_reducing and not isinstance(rule, Halt))
         verdict = review(intent, self.exposure, rules, now_ns)
+        self.tally.count(verdict)
         if isinstance(verdict, Refused):
             return None, self._refusal(intent, verdict, now_ns)
         sending = facts.OrderSending(time_ns=now_ns, account=intent.account, client_order_id=intent.client_order_id, epoch=epoch)
-        return verdict, (facts.OrderAccepted(time_ns=now_ns, intent=intent), sending)
+        told = [_remarked(intent, remark, now_ns) for remark in remarks(intent, self.exposure, rules, now_ns)]
+        return verdict, (facts.OrderAccepted(time_ns=now_ns, intent=intent), *told, sending)
 
     def in_the_way(self, intent: OrderIntent, now_ns: int) -> list[str]:
         """Resting orders of the account that give way to this one, if nothing but them is against it (rule ``self_trade``)."""
@@ -122,13 +128,23 @@ class OrderDesk:
     def _apply_setting(self, fact: facts.Fact) -> None:
         exposure = self.exposure
         if isinstance(fact, facts.StateSet):
+            self.audit.add(fact, exposure.states.get(fact.scope, TradingState.ACTIVE).value)
             exposure.set_state(fact.scope, fact.state)
         elif isinstance(fact, facts.RiskWarned):
             holding = exposure.holding(fact.account, fact.symbol)
             if holding is not None:
                 holding.day.warned.append(fact.what)
         elif isinstance(fact, facts.LimitsSet):
-            self.limits.put(fact.scope, Setting(limits=fact.limits, who=fact.who, reason=fact.reason, time_ns=fact.time_ns))
+            before = self.limits.settings.get(fact.scope)
+            self.audit.add(fact, before.limits if before is not None else "{}")
+            setting = Setting(
+                limits=fact.limits,
+                who=fact.who,
+                reason=fact.reason,
+                time_ns=fact.time_ns,
+                revision=self.limits.revision_of(fact.scope) + 1,
+            )
+            self.limits.put(fact.scope, setting)
         elif isinstance(fact, facts.InstrumentKnown):
             exposure.list_instrument(fact.instrument, Decimal(fact.reference))
         elif isinstance(fact, facts.AccountKnown):
@@ -167,7 +183,8 @@ class OrderDesk:
         if not self.register.apply_report(fact):
             return
         if isinstance(report, TradeReport):
-            exposure.on_fill(report.trade)
+            order = self.register.find(report.trade.account, report.trade.client_order_id)
+            exposure.on_fill(report.trade, order.intent.bot if order is not None else "")
         elif isinstance(report, OrderReport):
             # The register's word counts, not the report's: a late fill does not make a finished order work again.
             order = self.register.orders[(report.order.intent.account, report.order.client_order_id)]
@@ -186,6 +203,21 @@ def _follow(exposure: Exposure, order: Order, *, asked: bool) -> None:
         exposure.on_cancel_asked(order.intent)
     else:
         exposure.on_order(order)
+
+
+def _remarked(intent: OrderIntent, remark: Refused, now_ns: int) -> facts.OrderRemarked:
+    return facts.OrderRemarked(
+        time_ns=now_ns,
+        account=intent.account,
+        bot=intent.bot,
+        symbol=intent.symbol,
+        client_order_id=intent.client_order_id,
+        code=remark.code,
+        rule=remark.rule,
+        limit=remark.limit,
+        value=remark.value,
+        message=remark.message,
+    )
 
 
 def _same(known: OrderIntent, told: OrderIntent) -> bool:

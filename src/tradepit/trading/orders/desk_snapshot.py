@@ -8,6 +8,7 @@ import msgspec
 from tradepit.trading.model.errors import JournalCorrupted
 from tradepit.trading.model.terms import SessionPhase
 from tradepit.trading.orders import register_snapshot
+from tradepit.trading.orders.audit import AuditTrail
 from tradepit.trading.orders.desk import OrderDesk
 from tradepit.trading.orders.register_snapshot import FirstSeen, RegisterBuilder, Rest, Rows, Trades
 from tradepit.trading.risk.exposure import Exposure
@@ -21,6 +22,7 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True, tag="judged"):
 
     exposure: Exposure
     limits: dict[str, Setting]
+    audit: AuditTrail
 
 
 _Piece = Rows | FirstSeen | Trades | Rest | Judged
@@ -68,7 +70,7 @@ def take(desk: OrderDesk) -> Iterator[bytes]:
         states=exposure.states,
         bots=exposure.bots,
     )
-    yield _ENCODER.encode(Judged(exposure=kept, limits=desk.limits.settings))
+    yield _ENCODER.encode(Judged(exposure=kept, limits=desk.limits.settings, audit=desk.audit))
 
 
 def seal(pieces: Sequence[bytes], mark: int) -> bytes:
@@ -100,7 +102,7 @@ class DeskBuilder:
         try:
             piece = _DECODER.decode(data)
             if isinstance(piece, Judged):
-                self.desk.exposure = piece.exposure
+                self.desk.exposure, self.desk.audit = piece.exposure, piece.audit
                 for scope, setting in piece.limits.items():
                     self.desk.limits.put(scope, setting)
             else:

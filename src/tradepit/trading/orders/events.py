@@ -50,6 +50,20 @@ class OrderRefused(_Fact, frozen=True, kw_only=True, tag="order_refused"):
     message: str
 
 
+class OrderRemarked(_Fact, frozen=True, kw_only=True, tag="order_remarked"):
+    """A rule let the order pass and has something to tell of it, in the words of a refusal. Written with its acceptance."""
+
+    account: str
+    bot: str
+    symbol: str
+    client_order_id: str
+    code: str
+    rule: str
+    limit: str
+    value: str
+    message: str
+
+
 class OrderSending(_Fact, frozen=True, kw_only=True, tag="order_sending"):
     """The order is about to leave for the broker under ``epoch``: from here on its absence must be proven, not assumed."""
 
@@ -84,12 +98,16 @@ class ReportApplied(_Fact, frozen=True, kw_only=True, tag="report_applied"):
 
 
 class StateSet(_Fact, frozen=True, kw_only=True, tag="state_set"):
-    """The trading state of a scope (``global``, ``account:A1``, ``bot:b7``, ``symbol:IF2501``, ``reference:twap-1``) was set."""
+    """The trading state of a scope (``global``, ``account:A1``, ``bot:b7``, ``symbol:IF2501``, ``reference:twap-1``) was set.
+
+    ``key`` names the request, so that it may be repeated.
+    """
 
     scope: str
     state: TradingState
     who: str
     reason: str
+    key: str = ""
 
 
 class LimitsSet(_Fact, frozen=True, kw_only=True, tag="limits_set"):
@@ -99,6 +117,7 @@ class LimitsSet(_Fact, frozen=True, kw_only=True, tag="limits_set"):
     limits: str
     who: str
     reason: str
+    key: str = ""
 
 
 class RiskWarned(_Fact, frozen=True, kw_only=True, tag="risk_warned"):
@@ -143,6 +162,7 @@ Fact = (
     | AccountKnown
     | OrderAccepted
     | OrderRefused
+    | OrderRemarked
     | OrderSending
     | OrderUnknown
     | CancelRequested

@@ -72,9 +72,10 @@ class OrderRegister:
             facts.CancelRequested: self._cancel_requested,
             facts.ReportApplied: self.apply_report,
             facts.StateSet: self._state_set,
-            # Limits and warnings are the desk's: they judge orders and change none.
+            # Limits, remarks and warnings are the desk's: they judge orders and change none.
             facts.LimitsSet: lambda _: None,
             facts.RiskWarned: lambda _: None,
+            facts.OrderRemarked: lambda _: None,
             facts.AlgoAccepted: self._algo_accepted,
             facts.AlgoControlled: self._algo_controlled,
             facts.AlgoEnded: self._algo_ended,

@@ -149,8 +149,10 @@ class Exposure(msgspec.Struct):
         elif order.status in (OrderStatus.OPEN, OrderStatus.PARTIAL):
             self._leave(holding, working, order.left_lots + missing)
 
-    def on_fill(self, trade: Trade) -> None:
-        """A trade, told once: the caller drops repeated ones by their id. Late fills of finished orders move the position too."""
+    def on_fill(self, trade: Trade, bot: str = "") -> None:
+        """A trade, told once, of an order of ``bot``: the caller drops repeated ones by their id. Late fills of finished orders move the
+        position too.
+        """
         holding = self._hold(trade.account, trade.symbol)
         if holding is None:
             return
@@ -161,7 +163,7 @@ class Exposure(msgspec.Struct):
         sign = 1 if trade.side is Side.BUY else -1
         book.profit += sign * trade.volume_lots * instrument.product.multiplier * (holding.mark - price)
         book.fees += Decimal(trade.fee)
-        holding.move(trade)
+        holding.move(trade, bot)
         holding.day.on_trade(trade)
         working = holding.working.get(trade.client_order_id)
         if working is not None:
@@ -224,6 +226,7 @@ class Exposure(msgspec.Struct):
                 holding.roll()
                 if market.expiry_day < day.trading_day:
                     holding.long.yesterday = holding.short.yesterday = 0
+                    holding.bots.clear()
             book.roll()
         for requests in self.bots.values():
             requests.roll()

@@ -53,8 +53,15 @@ class Working(msgspec.Struct):
     rests: bool = True
 
 
+class BotLegs(msgspec.Struct):
+    """What one bot's trades have opened and not closed, by side; below zero where it closed lots of others."""
+
+    long: int = 0
+    short: int = 0
+
+
 class Holding(msgspec.Struct):
-    """Lots, working orders and the last price used for profit, of one account in one contract.
+    """Lots, working orders and the last price used for profit, of one account in one contract. ``bots`` are the legs of each bot.
 
     ``mark`` is in quoted units (a settlement price need not lie on the tick grid); ``marked`` is False before the first price.
     """
@@ -71,6 +78,7 @@ class Holding(msgspec.Struct):
     mark: Decimal = Decimal(0)
     marked: bool = False
     day: DayCounts = msgspec.field(default_factory=DayCounts)
+    bots: dict[str, BotLegs] = {}
 
     @property
     def net(self) -> int:
@@ -158,8 +166,18 @@ class Holding(msgspec.Struct):
         elif not unknown and client_order_id in self.unknown:
             self.unknown.remove(client_order_id)
 
-    def move(self, trade: Trade) -> None:
+    def own_lots(self, bot: str, *, long: bool) -> int:
+        """Lots of a bot on one side that its working close orders will not take; below zero where it closed more than its own."""
+        legs = self.bots.get(bot)
+        held = 0 if legs is None else legs.long if long else legs.short
+        side = Side.SELL if long else Side.BUY
+        intents = ((each.intent, each.left) for each in self.working.values())
+        return held - sum(left for each, left in intents if each.bot == bot and each.side is side and each.offset.closes)
+
+    def move(self, trade: Trade, bot: str = "") -> None:
         """Apply a fill to the lots. A close beyond what is held opens the trade's own side, so the net position stays true."""
+        if bot:
+            self._move_bot(trade, bot)
         lots = trade.volume_lots
         buys = trade.side is Side.BUY
         if trade.offset is not Offset.OPEN:
@@ -167,6 +185,17 @@ class Holding(msgspec.Struct):
             lots = (self.short if buys else self.long).reduce(lots, today_first=today_first)
         leg = self.long if buys else self.short
         leg.today += lots
+
+    def _move_bot(self, trade: Trade, bot: str) -> None:
+        legs = self.bots.get(bot)
+        if legs is None:
+            legs = self.bots[bot] = BotLegs()
+        opens = trade.offset is Offset.OPEN
+        lots = trade.volume_lots if opens else -trade.volume_lots
+        if (trade.side is Side.BUY) is opens:
+            legs.long += lots
+        else:
+            legs.short += lots
 
     def roll(self) -> None:
         """A new trading day: today's lots are history lots now."""

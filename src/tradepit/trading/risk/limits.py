@@ -21,12 +21,16 @@ _READ = msgspec.json.Decoder(Table)
 
 
 class Setting(msgspec.Struct, frozen=True, kw_only=True):
-    """What is set for one scope: rule name to its limits, as JSON text; who set it last, when (UTC ns) and why."""
+    """What is set for one scope: rule name to its limits, as JSON text; who set it last, when (UTC ns) and why.
+
+    ``revision`` counts how often the scope's limits were set.
+    """
 
     limits: str
     who: str
     reason: str
     time_ns: int
+    revision: int = 1
 
 
 class LimitBook:
@@ -68,6 +72,11 @@ class LimitBook:
                 self._pipelines.clear()
             found = self._pipelines[scopes] = self._joined([rule for scope in scopes for rule in self._scoped[scope]])
         return found
+
+    def revision_of(self, scope: str) -> int:
+        """How often the scope's limits were set."""
+        setting = self.settings.get(scope)
+        return setting.revision if setting is not None else 0
 
     def is_readable(self, scope: str) -> bool:
         """False when what is set for the scope cannot be used, so that its orders are refused."""

@@ -76,6 +76,18 @@ def _ask(intent: OrderIntent, exposure: Exposure, rules: Sequence[Rule], now_ns:
     return None
 
 
+def remarks(intent: OrderIntent, exposure: Exposure, rules: Sequence[Rule], now_ns: int) -> list[Refused]:
+    """What is to be told of an order that passes. A rule that fails says nothing: it is no reason to stop the order."""
+    said = []
+    for rule in rules:
+        if rule.remarks:
+            try:
+                said.append(rule.remark(intent, exposure, now_ns))
+            except Exception:  # noqa: BLE001, S112 - the order has passed
+                continue
+    return [remark for remark in said if remark is not None]
+
+
 def charge(intent: OrderIntent, exposure: Exposure, rules: Sequence[Rule], now_ns: int) -> Refused | None:
     """Count a request in the buckets, as review does; for rebuilding an exposure from recorded requests, approved and refused."""
     for rule in rules:

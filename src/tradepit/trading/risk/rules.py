@@ -7,6 +7,7 @@ import msgspec
 
 from tradepit.trading.model.order import OrderIntent
 from tradepit.trading.risk.abnormal_trading import AbnormalTrading
+from tradepit.trading.risk.bot_lots import BotLots
 from tradepit.trading.risk.circuit import Circuit
 from tradepit.trading.risk.closable import Closable
 from tradepit.trading.risk.collar import Collar
@@ -39,6 +40,7 @@ RULES: tuple[type[Rule], ...] = (
     Collar,
     OrderSize,
     Closable,
+    BotLots,
     PositionLimit,
     Margin,
     WorkingCap,

@@ -13,10 +13,13 @@ from tradepit.trading.risk.rule import Rule
 
 
 class GivesWay(StrEnum):
-    """Who gives way: the order that comes, or those that rest (they are cancelled before it is reviewed)."""
+    """Who gives way: the order that comes, those that rest (they are cancelled before it is reviewed), or nobody: an alert tells of it,
+    and what becomes of it is the exchange's policy.
+    """
 
     CANCEL_NEWEST = "cancel_newest"
     CANCEL_RESTING = "cancel_resting"
+    REPORT = "report"
 
 
 class SelfTrade(Rule, frozen=True, kw_only=True):
@@ -24,8 +27,9 @@ class SelfTrade(Rule, frozen=True, kw_only=True):
 
     An order at the market is taken to reach every own order on the other side. ``groups`` are accounts under one control, by a name.
     ``policy`` cancel_resting: orders of the order's own account that are in its way are cancelled first, if nothing else is
-    against the order; as long as one of them rests, the order is refused all the same. Reducing both by the lots they share, as
-    some exchanges do, is not offered: no broker here changes the lots of a resting order.
+    against the order; as long as one of them rests, the order is refused all the same. Reducing both by the lots they share is
+    the exchange's to do (the simulated one's policy ``decrement``): no broker here changes the lots of a resting order.
+    Bots of one account are not told apart: their orders must not meet either.
     """
 
     name: ClassVar[str] = "self_trade"
@@ -35,6 +39,12 @@ class SelfTrade(Rule, frozen=True, kw_only=True):
     groups: dict[str, list[str]] = msgspec.field(default_factory=dict)
 
     def check(self, intent: OrderIntent, exposure: Exposure, now_ns: int) -> Refused | None:  # noqa: ARG002 - resting has no age
+        return None if self.policy is GivesWay.REPORT else self._meeting(intent, exposure)
+
+    def remark(self, intent: OrderIntent, exposure: Exposure, now_ns: int) -> Refused | None:  # noqa: ARG002 - as above
+        return self._meeting(intent, exposure) if self.policy is GivesWay.REPORT else None
+
+    def _meeting(self, intent: OrderIntent, exposure: Exposure) -> Refused | None:
         for account in self._accounts(intent.account):
             own = self._best(intent, exposure, account)
             if own:

@@ -1,0 +1,24 @@
+"""The Data API, made of what the wiring gives."""
+
+from tradepit.compose.wiring import Wiring
+from tradepit.runtime.exchange_desk import ExchangeDesk
+from tradepit.trading.calendar.trading_calendar import load_calendar
+from tradepit.web.data_api import DataApi
+from tradepit.web.data_meters import DataMeters
+from tradepit.web.data_source import DataSource
+
+
+def make_data_api(wiring: Wiring, instance: str) -> DataApi:
+    """One instance, ready to start. Raises ConfigError."""
+    settings, meters = wiring.settings.data_api, DataMeters()
+    source = DataSource(
+        wiring.cache(),
+        wiring.series(),
+        ExchangeDesk(wiring.bus()),
+        None,
+        load_calendar(),
+        wiring.clock,
+        wiring.exchange_clock(),
+        meters,
+    )
+    return DataApi(source, meters, wiring.clock, host=settings.host, port=settings.port, instance=instance)
