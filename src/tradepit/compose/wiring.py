@@ -308,4 +308,6 @@ def tqsdk_link(wiring: Wiring) -> TqsdkLink:
         wiring.exchange_clock(),
         timing=timing,
         environment=os.environ,
+        # Whoever keeps positions of his own builds them from reports; the broker connect's services ask the broker.
+        carries=tq.service is None,
     )

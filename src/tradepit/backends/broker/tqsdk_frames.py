@@ -204,6 +204,18 @@ class ToldPosition(msgspec.Struct, frozen=True, kw_only=True):
     position_profit: float
 
 
+class ToldHeld(msgspec.Struct, frozen=True, kw_only=True):
+    """Lots of one side that were opened before this trading day; ``open_price`` is the side's average, in quoted units."""
+
+    account: str
+    exchange_id: str
+    instrument_id: str
+    direction: str
+    lots: int
+    open_price: float
+    price_tick: float
+
+
 class Trace(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of an order id.
 
@@ -232,10 +244,11 @@ class Ticks(_Frame, frozen=True, kw_only=True, tag="ticks"):
 
 
 class LoggedIn(_Frame, frozen=True, kw_only=True, tag="logged_in"):
-    """Logged in; the snapshot of this trading day follows as news."""
+    """Logged in; the snapshot of this trading day follows as news. ``held`` was held when the day began."""
 
     trading_day: int
     quotes: list[ToldQuote]
+    held: list[ToldHeld] = []
 
 
 class Ready(_Frame, frozen=True, kw_only=True, tag="ready"):

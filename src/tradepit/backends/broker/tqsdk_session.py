@@ -22,11 +22,14 @@ from tradepit.backends.broker.tqsdk_frames import (
     News,
     Ready,
     Request,
+    ToldHeld,
     ToldOrder,
+    ToldQuote,
     ToldTrade,
     Trace,
     Watch,
 )
+from tradepit.backends.broker.tqsdk_held import held_before
 from tradepit.backends.broker.tqsdk_inbox import Inbox
 from tradepit.backends.broker.tqsdk_reading import (
     added_since,
@@ -120,7 +123,16 @@ class Session:
     def _begin_day(self) -> None:
         self._day = self._trading_day()
         quotes = [read_quote(symbol, quote) for symbol, quote in self._contracts.known.items()]
-        self._inbox.tell(LoggedIn(trading_day=self._day, quotes=quotes))
+        held = [] if self._local else self._held({quote.symbol: quote for quote in quotes})
+        self._inbox.tell(LoggedIn(trading_day=self._day, quotes=quotes, held=held))
+
+    def _held(self, quotes: dict[str, ToldQuote]) -> list[ToldHeld]:
+        found: list[ToldHeld] = []
+        for name, account in self._accounts.items():
+            sides = [side for _, held in items(self._api.get_position(account=account)) for side in read_sides(held)]
+            trades = [read_trade(name, key, trade, 0.0) for key, trade in items(self._api.get_trade(account=account))]
+            found += held_before(name, sides, trades, quotes)
+        return found
 
     async def _serve(self) -> None:
         loop, wake = asyncio.get_running_loop(), asyncio.Event()

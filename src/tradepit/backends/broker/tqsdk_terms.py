@@ -1,6 +1,6 @@
 """TqSDK's words in the house's: prices to ticks, statuses, reasons, contracts; and an order's way back to TqSDK."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 import msgspec
@@ -41,6 +41,7 @@ _REASONS = (
     ("重复", "DUPLICATE_ID"),
 )
 REFUSED = "VENUE_REFUSED"
+_SATURDAY = 5
 
 
 def order_types(exchange: Exchange) -> frozenset[OrderType]:
@@ -229,6 +230,14 @@ def tick_of(told: ToldTick, catalog: Catalog, now_ns: int) -> Tick | None:
         asks=tuple(Level(ticks(price), lots) for price, lots in told.asks),
         phase=phase,
     )
+
+
+def weekday_before(trading_day: int) -> int:
+    """The weekday before a day; both YYYYMMDD."""
+    day = date(trading_day // 10_000, trading_day // 100 % 100, trading_day % 100) - timedelta(days=1)
+    while day.weekday() >= _SATURDAY:
+        day -= timedelta(days=1)
+    return day.year * 10_000 + day.month * 100 + day.day
 
 
 def _china_day(seconds: float) -> datetime:
