@@ -1,10 +1,10 @@
 # Two commands set everything up: `make demo` (see it move) and `make test` (everything CI runs). Neither needs a compiler;
-# the tests need a RabbitMQ server, which `make servers` installs as root on Debian, and else says so.
+# the tests need RabbitMQ, and Java for Apache Kafka, which `make servers` installs as root on Debian, and else says so.
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test servers redistimeseries crashpoints split-flows risk-oracle connect-kills check unit format docs proto bench clean
+.PHONY: demo test servers redistimeseries crashpoints split-flows risk-oracle connect-kills timescale check unit format docs proto bench clean
 
 demo: $(VENV)/.installed
 	$(BIN)/tradepit demo
@@ -47,6 +47,10 @@ risk-oracle: $(VENV)/.installed-dev
 connect-kills: servers $(VENV)/.installed-dev
 	CONNECT_KILLS_SECONDS=$${CONNECT_KILLS_SECONDS:-120} CONNECT_KILLS_SEEDS=$${CONNECT_KILLS_SEEDS:-1,2,3} \
 		$(BIN)/pytest -s tests/chaos/test_broker_connect_kills.py
+
+# The records on a real TimescaleDB, which no package on PyPI brings: TIMESCALE_BIN is the folder of a PostgreSQL's programs that has it.
+timescale: $(VENV)/.installed-dev
+	$(BIN)/pytest tests/timescale
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .

@@ -10,7 +10,20 @@ FOLDER = Path(__file__).resolve().parent
 if str(FOLDER) not in sys.path:
     sys.path.insert(0, str(FOLDER))
 
-from generator import broker_connect, cli, contracts, data_api, errors, monitor, platform, risk_door, risk_rules, roles, settings  # noqa: E402 - needs the line above
+from generator import (  # noqa: E402 - needs the line above
+    broker_connect,
+    cli,
+    contracts,
+    data_api,
+    errors,
+    monitor,
+    platform,
+    records,
+    risk_door,
+    risk_rules,
+    roles,
+    settings,
+)
 
 HEADER = "<!-- Generated from the code by docs/generate.py. Change the code, then run `make docs`. -->\n\n"
 PAGES: dict[str, Callable[[], str]] = {
@@ -21,6 +34,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "errors.md": errors.page,
     "monitor.md": monitor.page,
     "platform.md": platform.page,
+    "records.md": records.page,
     "risk-door.md": risk_door.page,
     "risk-rules.md": risk_rules.page,
     "roles.md": roles.page,

@@ -30,6 +30,7 @@ from tradepit.config import (
     OrderSettings,
     Settings,
 )
+from tradepit.profiles.catalogue import roles_of
 
 Json = dict[str, Any]
 SYMBOL = "IF2501"
@@ -180,7 +181,8 @@ class HouseUnderTest(Outside):
 
     def __init__(self, folder: Path, settings: Settings, *, only: tuple[str, ...], later: tuple[str, ...] = ()) -> None:
         super().__init__(folder / "intents" / "client.jsonl")
-        self.house = House(settings, folder, without=frozenset({*ROLES, "trade-executor"}) - set(only), also=frozenset(only))
+        roles = frozenset(role.name for role in roles_of(settings.profile))
+        self.house = House(settings, folder, without=roles - set(only), also=frozenset(only))
         self._later = {name: self.house.members.pop(self.house.process_of(name)) for name in later}
 
     async def __aenter__(self) -> Self:

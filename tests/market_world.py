@@ -19,6 +19,7 @@ from tradepit.backends.cache.memory_series import MemorySeries, MemorySeriesStor
 from tradepit.ports.series import Sample, TimeSeries
 from tradepit.runtime.exchange_desk import ExchangeDesk
 from tradepit.runtime.tick_sequence import number_headers
+from tradepit.services.hot_refill import TickPast
 from tradepit.services.market_cache import MarketCache
 from tradepit.services.market_cache_settings import MarketCacheSettings
 from tradepit.trading.calendar.trading_calendar import load_calendar
@@ -104,7 +105,13 @@ class MortalCache(MemoryCache):
 class MarketWorld:
     """Everything in one process; time passes when told."""
 
-    def __init__(self, settings: MarketCacheSettings | None = None, past: MarketPast | None = None) -> None:
+    def __init__(
+        self,
+        settings: MarketCacheSettings | None = None,
+        past: MarketPast | None = None,
+        tick_past: TickPast | None = None,
+    ) -> None:
+        self.tick_past = tick_past
         self.clock = StepClock(START_NS)
         self.bus = MemoryBus(MemoryHub(), channels=CHANNELS)
         self.exchange = Quoting(self.bus)
@@ -121,7 +128,9 @@ class MarketWorld:
         self.numbers: dict[str, int] = {}
 
     def make_writer(self) -> MarketCache:
-        return MarketCache(self.bus, self.series, self.cache, self.clock, self.clock, self.settings, "market-cache-1")
+        return MarketCache(
+            self.bus, self.series, self.cache, self.clock, self.clock, self.settings, "market-cache-1", past=self.tick_past
+        )
 
     async def open(self) -> None:
         await self.bus.connect()

@@ -82,7 +82,7 @@ _BODIES: dict[str, Struct | None] = {
     "trading-gateway.orders": gateway.QueryOrders,
     "trading-gateway.account": gateway.QueryAccount,
     "trading-gateway.positions": gateway.QueryAccount,
-    "trading-gateway.statement": gateway.QueryAccount,
+    "trading-gateway.statement": gateway.QueryStatement,
     "trading-gateway.reports": gateway.ReportsRequest,
     "trading-gateway.instruments": gateway.QueryInstruments,
     "trading-gateway.depth": gateway.DepthRequest,

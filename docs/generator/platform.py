@@ -15,8 +15,9 @@ Struct = type[msgspec.Struct]
 _INTRO = """# Bot platform
 
 The topics that bots, trade executor and risk engine share, and PowerScreen's market data. Topics are the same on Kafka and as
-NATS subjects. A message that can never be used is refused with a [stable code](errors.md). See [the
-how-to](../how-to/follow-powerscreen.md).
+NATS subjects; the setting `platform_bus` says where they are. On Kafka the header `x-key` is the record's key. A message that can
+never be used is refused with a [stable code](errors.md). See [the platform on Kafka](../how-to/run-the-platform-on-kafka.md) and
+[PowerScreen into Redis](../how-to/follow-powerscreen.md).
 """
 _ENCODINGS = """A body is JSON or protobuf. The header `content-type` says which (`application/json`, `application/x-protobuf`,
 `application/protobuf`); without it a body that begins with `{` or `[` is JSON. Bodies are at most 64 KiB. The schemas are in
@@ -36,9 +37,9 @@ _DOOR = """`POST /api/v1/messages` (`application/json`, at most 1 MiB) answers 2
 message, 400 or 413 with a code for a request at fault, 503 when the bus is away. Only topics of this page and the default one can
 be published to. `GET /healthz` answers 200. Loopback only.
 """
-_EXECUTOR = """Role `trade-executor` (profile `pit`) brings intents to order management, those of one account in the order in which
-they came and up to 64 together, 64 accounts at once; each is acknowledged once its order is journaled, and no account waits for
-another's. What an executor that was killed had in hand comes before newer intents (on NATS within five seconds). The same
+_EXECUTOR = """Role `trade-executor` (profiles `pit`, `platform`) brings intents to order management, those of one account in the order
+in which they came and up to 64 together, 64 accounts at once; each is acknowledged once its order is journaled, and no account waits for
+another's. What an executor that was killed had in hand comes before newer intents (on NATS after two seconds). The same
 `intent_id`, or the same `sequence` of a bot on an account, is the same order; a `sequence` must rise. Each intent has one
 outcome: an `ack` and then fills, and a `cancel` or a late `rejection` where it did not fill; or a `rejection` with a stable code
 as its `reason` (`DUPLICATE`: another intent had this number). What cannot be read, and an id that was used for another order, is

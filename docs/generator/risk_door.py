@@ -1,7 +1,7 @@
 """The page of the risk door: its HTTP paths, and the bodies that go in and come out."""
 
 from generator.text import code, doc, fields, table
-from tradepit.web.risk_routes import ROUTES, HaltOrder, LimitsChange, ResumeOrder
+from tradepit.web.risk_routes import ROUTES, HaltOrder, LimitsChange, ResumeOrder, WaitingHalts
 from tradepit.wire.order_controls import AuditReply, Evaluation, HaltStanding, LimitsReply, ScopeLimits, StateReply
 
 _INTRO = """# Risk door
@@ -31,7 +31,18 @@ def page() -> str:
         )
         for route in ROUTES
     ]
-    bodies = (LimitsChange, HaltOrder, ResumeOrder, HaltStanding, StateReply, LimitsReply, ScopeLimits, Evaluation, AuditReply)
+    bodies = (
+        LimitsChange,
+        HaltOrder,
+        ResumeOrder,
+        HaltStanding,
+        WaitingHalts,
+        StateReply,
+        LimitsReply,
+        ScopeLimits,
+        Evaluation,
+        AuditReply,
+    )
     parts = [_INTRO, "## Paths", table(("method", "path", "answer"), paths), "## Bodies"]
     parts += [f"### {each.__name__}\n\n{doc(each)}\n\n{fields(each)}" for each in bodies]
     return "\n\n".join(parts)

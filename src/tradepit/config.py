@@ -16,6 +16,7 @@ from tradepit.runtime.vault_settings import VaultSettings
 from tradepit.services.gateway_settings import GatewaySettings
 from tradepit.services.market_cache_settings import MarketCacheSettings
 from tradepit.services.powerscreen_settings import PowerScreenSettings
+from tradepit.services.record_settings import RecordSettings
 from tradepit.services.tq_settings import TqServiceSettings
 from tradepit.services.trading_agents import AgentRow
 from tradepit.trading.model.errors import ConfigError
@@ -273,10 +274,12 @@ class LogSettings(_Settings, frozen=True, kw_only=True):
 class Settings(_Settings, frozen=True, kw_only=True):
     """All settings of a house. URLs choose the backends.
 
-    ``bus``: ``nats://host:port``, ``amqp://user:password@host:port/vhost`` (RabbitMQ, extra ``rabbitmq``; then ``lease`` and
-    ``cache`` cannot be ``nats``) or ``memory://``. ``journal``: ``file`` (in ``data_dir``, fsync), ``file?sync=os``, ``jetstream``
+    ``bus``: ``nats://host:port``, ``amqp://user:password@host:port/vhost`` (RabbitMQ, extra ``rabbitmq``),
+    ``kafka://host:port[,host:port]`` (extra ``kafka``; with either, ``lease`` and ``cache`` cannot be ``nats``) or ``memory://``.
+    ``platform_bus``: where the bot platform's topics are, empty for ``bus``; so they can be on Kafka while everything inside the
+    house stays on NATS. ``journal``: ``file`` (in ``data_dir``, fsync), ``file?sync=os``, ``jetstream``
     (on the bus's server) or ``memory``. ``lease`` and ``cache``: ``nats`` (on the bus's server) or ``memory``; ``cache`` also
-    ``redis://user:password@host:port/database``. ``store``, where orders become rows for other programs:
+    ``redis://user:password@host:port/database``. ``store``, where orders, and ticks too, become rows for other programs:
     ``sqlite+aiosqlite:///file``, ``postgresql+asyncpg://user:password@host:port/database``, or empty for none;
     ``migrate_store``: whoever connects to it may bring its tables up to date. ``broker``: where order management sends orders,
     the house's own ``simulated`` exchange, ``tqsdk`` (China) or ``ssi`` (Vietnam); with a real one there is no exchange of its own,
@@ -286,11 +289,13 @@ class Settings(_Settings, frozen=True, kw_only=True):
     profile: str = "pit"
     data_dir: str = ".tradepit"
     bus: str = "nats://127.0.0.1:4222"
+    platform_bus: str = ""
     journal: str = "file"
     lease: str = "nats"
     cache: str = "nats"
     store: str = ""
     migrate_store: bool = True
+    records: RecordSettings = RecordSettings()
     broker: Literal["simulated", "tqsdk", "ssi"] = "simulated"
     exchange: ExchangeSettings = ExchangeSettings()
     orders: OrderSettings = OrderSettings()

@@ -45,9 +45,11 @@ def with_environment(settings: Settings, roles: Sequence[str], environment: Mapp
         powerscreen = msgspec.convert(tree, type(settings.powerscreen), strict=False)
     except (msgspec.ValidationError, ValueError) as error:
         raise ConfigError(str(error)[:300], file="environment") from error
-    return msgspec.structs.replace(
-        settings, profile=PROFILE, bus=buses.pop() if buses else settings.bus, cache=cache, powerscreen=powerscreen
-    )
+    told_bus = buses.pop() if buses else ""
+    where = {"platform_bus" if settings.platform_bus else "bus": told_bus} if told_bus else {}
+    if where.get("bus", settings.bus).startswith("kafka:") and cache == "nats":
+        cache = "memory"  # the registry, which nobody else looks at then: Kafka has no keys
+    return msgspec.structs.replace(settings, profile=PROFILE, cache=cache, powerscreen=powerscreen, **where)
 
 
 def redis_url(address: str, name: str) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.servers.kafka import KafkaServer
 from tests.servers.openbao import OpenbaoServer
 from tests.servers.postgres import PostgresServer
 from tests.servers.rabbitmq import RabbitmqServer
@@ -73,4 +74,11 @@ def own_postgres_server() -> Iterator[PostgresServer]:
 def rabbitmq_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitmqServer]:
     """A private RabbitMQ server; a case that kills or freezes it leaves it running again."""
     with RabbitmqServer(tmp_path_factory.mktemp("rabbitmq")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def kafka_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaServer]:
+    """A private Apache Kafka; a case that kills or freezes it leaves it running again."""
+    with KafkaServer(tmp_path_factory.mktemp("kafka")) as server:
         yield server

@@ -24,7 +24,10 @@ from tradepit.backends.secrets.referred import ReferredSecrets
 from tradepit.backends.secrets.vault_link import VaultLink
 from tradepit.cli.doctor_vault import check_vault
 from tradepit.cli.finding import Outcome
-from tradepit.config import Settings
+from tradepit.compose.bots import secrets_of
+from tradepit.compose.tqsdk_login import login_of
+from tradepit.compose.wiring import Wiring
+from tradepit.config import Settings, TqAccountSettings, TqSettings, dump
 from tradepit.runtime.clock import SystemClock
 from tradepit.runtime.secret_references import ReferredEnvironment, SecretReference
 from tradepit.runtime.secret_source import read_secret
@@ -295,3 +298,19 @@ def test_the_doctor_says_for_how_long_it_is_let_in(server: OpenbaoServer, monkey
     monkeypatch.setenv("SECRET", "wrong-secret-wrong")
     found = check_vault(Settings(vault=msgspec.convert({"url": server.url} | APPROLE, VaultSettings)))
     assert (found.outcome, "wrong-secret" in found.seen + found.mend) == (Outcome.FAIL, False)
+
+
+def test_bots_and_brokers_get_what_their_settings_refer_to(server: OpenbaoServer, tmp_path: Path) -> None:
+    account = TqAccountSettings(account="A1", broker_id="simnow", user="88", password_env="WORD")
+    tq = TqSettings(run_mode="real", user="mira", password_env="vault:bots/mm1#password", accounts=(account,))
+    settings = Settings(bus="memory://", vault=VaultSettings(url=server.url), tq=tq)
+    environment = {"VAULT_TOKEN": server.root, "WORD": "vault:bots/mm1#number", "BOT_SECRETS": "vault:bots/mm1"}
+    made = Wiring(settings, process="test", secrets=environment)
+    (tmp_path / "broker.json").touch(mode=0o600)
+    (tmp_path / "broker.json").write_text('{"password": "vault:bots/mm1#password", "number": 7}')
+    for mount in ("", "vault:bots/mm1", str(tmp_path)):
+        assert dict(secrets_of(made, mount).read("broker")) == {"password": SECRET, "number": "7"}, mount
+    login = login_of(tq, made.secrets)
+    assert (login.password, login.accounts[0].password) == (SECRET, "7")
+    assert SECRET not in dump(settings)
+    made.vault().close()

@@ -7,12 +7,15 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
+from tests.property.test_desk_snapshot import a_tick
 from tests.unit.risk.conftest import RB
 
 from tradepit.trading.model.errors import BadRequest
 from tradepit.trading.model.order import Order, OrderIntent
 from tradepit.trading.model.report import DayReport, OrderReport, Report, TradeReport
 from tradepit.trading.model.terms import Exchange, Offset, OrderStatus, OrderType, SessionPhase, Side, TradingState
+from tradepit.trading.model.tick import Tick
 from tradepit.trading.model.trade import Trade
 from tradepit.trading.orders import events as facts
 from tradepit.trading.orders.desk import OrderDesk
@@ -36,7 +39,8 @@ JUDGED = sorted({rule.name for rule in RULES} - BLIND)
 class Recorded:
     """A few trading days at a desk, and the journal it kept."""
 
-    def __init__(self, seed: int, orders: int = 120) -> None:
+    def __init__(self, seed: int, orders: int = 120, *, market: bool = False) -> None:
+        self.ticks: list[Tick] = []
         self.chance, self.desk, self.journal = random.Random(seed), OrderDesk(PIPELINE), list[facts.Fact]()
         self.now_ns, self.sequence, self.day = 1, 0, DAY
         self.working: dict[str, tuple[OrderIntent, int]] = {}
@@ -45,7 +49,10 @@ class Recorded:
         self.roll()
         for number in range(orders):
             self.now_ns += self.chance.choice((0, S // 10, S))
-            self.desk.exposure.on_phase(RB.symbol, SessionPhase.CONTINUOUS)
+            if not market:
+                self.desk.exposure.on_phase(RB.symbol, SessionPhase.CONTINUOUS)
+            elif not self.ticks or self.chance.random() < 0.5:
+                self.tick()
             self.order(number)
             for _ in range(self.chance.randrange(3)):
                 self.happen()
@@ -54,6 +61,21 @@ class Recorded:
         for fact in news:
             self.desk.apply(fact)
             self.journal.append(fact)
+
+    def tick(self) -> None:
+        self.now_ns += 1
+        last = 3300 + self.chance.randint(-60, 60)
+        phase = self.chance.choice((SessionPhase.CONTINUOUS,) * 5 + (SessionPhase.BREAK,))
+        tick = replace(
+            a_tick(RB.symbol, last, self.now_ns),
+            exchange=Exchange.SHFE,
+            phase=phase,
+            upper_limit_ticks=3630,
+            lower_limit_ticks=2970,
+        )
+        self.ticks.append(tick)
+        self.desk.exposure.on_tick(replace(tick, trading_day=self.desk.register.trading_day))
+        self.now_ns += 1
 
     def order(self, number: int) -> None:
         chance = self.chance
@@ -121,7 +143,12 @@ class Recorded:
         """All days, from the journal as bytes."""
         dry = DryRun(PIPELINE, rule=rule, scope=scope, limits=limits)
         decoder = msgspec.json.Decoder(facts.Fact)
+        ticks = iter(self.ticks)
+        waiting = next(ticks, None)
         for fact in self.journal:
+            while waiting is not None and waiting.time_ns <= fact.time_ns:
+                dry.see(waiting)
+                waiting = next(ticks, None)
             dry.fold(decoder.decode(msgspec.json.encode(fact)))
         return [dry.result(day) for day in dry.days]
 
@@ -138,6 +165,27 @@ def test_with_unchanged_limits_no_decision_differs(seed: int, rule: str) -> None
     if rule in JUDGED:
         # And every decision of this rule could be made again from the journal alone.
         assert sum(result.unsure for result in results) == 0
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 10_000), rule=st.sampled_from(sorted(BLIND)))
+def test_with_the_recorded_market_rules_of_price_and_session_decide_as_they_did(seed: int, rule: str) -> None:
+    results = Recorded(seed, market=True).judged(rule, CONFIGURED.get(rule, {}))
+    assert [(result.differences, result.unsure, result.blind) for result in results] == [([], 0, False) for _ in results]
+
+
+def test_another_collar_is_judged_by_the_recorded_market() -> None:
+    recorded = Recorded(5, market=True)
+    away = {"max_away": "0.001", "max_away_ticks": 3}
+    found = [each for result in recorded.judged("collar", away) for each in result.differences]
+    assert {each.would for each in found} == {"PRICE_COLLAR"}
+    # Some passed, others were refused by rules that are asked later.
+    assert {ACCEPTED, "SELF_TRADE"} <= {each.was for each in found}
+    intents = {fact.intent.client_order_id: fact for fact in recorded.journal if isinstance(fact, facts.OrderAccepted)}
+    for fact in [intents[each.client_order_id] for each in found if each.was == ACCEPTED]:
+        last = next(tick.last_ticks for tick in reversed(recorded.ticks) if tick.time_ns <= fact.time_ns)
+        beyond = fact.intent.price_ticks - last if fact.intent.side is Side.BUY else last - fact.intent.price_ticks
+        assert beyond > 3
 
 
 @settings(max_examples=25, deadline=None)

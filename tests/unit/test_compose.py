@@ -21,10 +21,13 @@ from tradepit.backends.cache.redis_timeline import RedisTimeline
 from tradepit.backends.journal.file import FileJournal
 from tradepit.backends.journal.memory import MemoryJournal
 from tradepit.backends.lease.memory import MemoryLease
+from tradepit.backends.store.market import SqlMarketRecords
 from tradepit.backends.store.sql import SqlStore
+from tradepit.backends.store.trading import SqlTradingRecords
 from tradepit.bots.live.settings import BotRow
+from tradepit.cli.house import House
 from tradepit.compose.bots import secrets_of
-from tradepit.compose.contracts import channels_of
+from tradepit.compose.contracts import channels_of, platform_channels_of
 from tradepit.compose.roles import house_day, instances_of, make_service, opening_commands
 from tradepit.compose.wiring import Wiring, starts_at_ns, tqsdk_link
 from tradepit.config import (
@@ -77,11 +80,25 @@ def wiring(tmp_path: Path, **changes: object) -> Wiring:
 
 
 def test_the_bus_is_chosen_by_its_url_and_a_wrong_one_keeps_its_password(tmp_path: Path) -> None:
-    for url in ("nats://127.0.0.1:1", "amqp://user:secret@127.0.0.1:1/", "amqps://user:secret@127.0.0.1:1/"):
+    urls = ("nats://127.0.0.1:1", "amqp://user:secret@127.0.0.1:1/", "amqps://user:secret@127.0.0.1:1/", "kafka://a:1,b:2")
+    for url in urls:
         assert isinstance(wiring(tmp_path, bus=url).bus(), ColocatedBus)
-    with pytest.raises(ConfigError) as caught:
-        wiring(tmp_path, bus="kafka://user:secret@127.0.0.1:1").bus()
-    assert "secret" not in str(caught.value)
+    for url in ("pulsar://user:secret@127.0.0.1:1", "kafka://user:secret@127.0.0.1"):
+        with pytest.raises(ConfigError) as caught:
+            wiring(tmp_path, bus=url).bus()
+        assert "secret" not in str(caught.value)
+
+
+def test_the_platforms_topics_are_on_the_houses_bus_or_on_one_of_their_own(tmp_path: Path) -> None:
+    together, apart = wiring(tmp_path, profile="platform"), wiring(tmp_path, profile="platform", platform_bus="kafka://a:1")
+    assert together.platform_bus() is together.bus()
+    assert together.more_buses == ()
+    assert apart.platform_bus() is apart.platform_bus() is not apart.bus()
+    assert apart.more_buses == (apart.platform_bus(),)
+    platforms = {"orders.intent.account.*.*", "orders.dead_intents", "ssi_ps"}
+    assert platforms <= {channel.subject for channel in platform_channels_of(apart.settings)}
+    assert platforms <= {channel.subject for channel in channels_of(together.settings)}
+    assert not platforms & {channel.subject for channel in channels_of(apart.settings)}
 
 
 async def test_memory_backends_of_one_wiring_share_what_they_keep(tmp_path: Path) -> None:
@@ -136,10 +153,11 @@ def test_backends_nobody_has_are_refused(tmp_path: Path, setting: dict[str, str]
         ask(wiring(tmp_path, **setting))  # type: ignore[operator]  # a table of lambdas
 
 
-def test_what_lives_on_nats_is_refused_beside_a_bus_on_rabbitmq(tmp_path: Path) -> None:
-    made = wiring(tmp_path, bus="amqp://user:secret@127.0.0.1:1/", journal="jetstream", lease="nats", cache="nats")
+@pytest.mark.parametrize("bus", ["amqp://user:secret@127.0.0.1:1/", "kafka://user:secret@127.0.0.1:1"])
+def test_what_lives_on_nats_is_refused_beside_a_bus_elsewhere(tmp_path: Path, bus: str) -> None:
+    made = wiring(tmp_path, bus=bus, journal="jetstream", lease="nats", cache="nats")
     for ask in (lambda: made.journal("orders"), lambda: made.lease("a"), made.cache):
-        with pytest.raises(ConfigError, match="RabbitMQ") as told:
+        with pytest.raises(ConfigError, match="not NATS") as told:
             ask()
         assert "secret" not in str(told.value)
 
@@ -353,6 +371,28 @@ async def test_a_bot_runner_of_the_settings_rows_and_where_a_bots_secrets_are(
     (tmp_path / "broker.json").write_text('{"password": "from the mount"}')
     assert secrets_of(made, "").read("broker")["password"] == "from the environment"
     assert secrets_of(made, str(tmp_path)).read("broker")["password"] == "from the mount"
+
+
+async def test_records_are_in_the_store_and_their_tables_those_that_the_profile_needs(tmp_path: Path) -> None:
+    made = wiring(tmp_path, store=f"sqlite+aiosqlite:///{tmp_path / 'rows.db'}")
+    assert isinstance(made.market_records(), SqlMarketRecords)
+    assert isinstance(made.trading_records(), SqlTradingRecords)
+    assert (await made.tables().schema()).missing == ("0001", "0002")
+    connect = wiring(tmp_path, profile="tq", store=f"sqlite+aiosqlite:///{tmp_path / 'rows.db'}")
+    assert (await connect.tables().schema()).missing == ("0001",)
+    with pytest.raises(ConfigError, match="store migrate"):
+        await made.trading_records(migrates=False).connect()
+    for ask in (wiring(tmp_path).market_records, wiring(tmp_path).trading_records, wiring(tmp_path).tables):
+        with pytest.raises(ConfigError, match="no store"):
+            ask()
+
+
+def test_a_house_starts_the_writers_of_records_where_there_is_a_store(tmp_path: Path) -> None:
+    without, with_store = (
+        House(Settings(profile="pit", store=store), tmp_path / f"s{store[:1]}") for store in ("", "sqlite:///x")
+    )
+    assert set(with_store.members) - set(without.members) == {"records"}
+    assert with_store.members["records"].instances == ("market-records-1", "order-records-1")
 
 
 async def test_a_secret_that_is_said_to_be_in_vault_is_looked_for_nowhere_else(

@@ -30,7 +30,7 @@ def test_the_producers_names() -> None:
         "CONSUMER_REDIS_ADDR": "elsewhere:1",
     }
     told = with_environment(Settings(), [PRODUCER + "-1"], environment)
-    assert (told.bus, told.cache) == ("kafka://one:9092,two:9092", "nats")
+    assert (told.bus, told.cache) == ("kafka://one:9092,two:9092", "memory")
     assert told.powerscreen == PowerScreenSettings(
         host="127.0.0.1", port=8091, default_topic="bot-orders", topic="ssi_ps_test", files=("day.txt",)
     )

@@ -7,8 +7,10 @@ from typing import Any, Protocol
 
 import msgspec
 
+from tradepit.bots.data_door import DataDoor
 from tradepit.trading.model.errors import BadRequest, TimedOut, TradepitError, Unavailable
 from tradepit.trading.model.ids import check_id
+from tradepit.wire.data_api import MOST_ROWS, TICKS_PATH, TickWindow
 
 _MS = 1_000
 
@@ -175,6 +177,50 @@ class RedisTimeSeriesMarketDataClient:
             if "does not exist" in str(error):
                 return None
             raise Unavailable("the market data cannot be read", command=words[0], cause=str(error)[:200]) from error
+
+
+class DataApiMarketDataClient:
+    """Asks the Data API at ``url``, for bots that reach nothing else: ``price``, ``volume`` (the day's lots), best quotes.
+
+    Ranges are of the hot window. What a tick does not have is not among its fields.
+    """
+
+    def __init__(self, url: str, symbol: str, *, timeout_s: float = 5.0) -> None:
+        self._door, self._symbol = DataDoor(url, timeout_s=timeout_s), check_id(symbol, "symbol")
+
+    def fetch(self) -> MarketSnapshot | None:
+        found = self._window("n=1")
+        return self._snapshots(found)[-1] if found is not None and found.time_ms else None
+
+    def fetch_range(self, start: datetime | int, end: datetime | int, count: int | None = None) -> list[MarketSnapshot]:
+        first, last = _interval(start, end, count)
+        newest = self._window("n=1")
+        if newest is None or not newest.time_ms:
+            return []
+        following: int | None = max(first, newest.from_ms)
+        last, found = min(last, newest.time_ms[-1]), list[MarketSnapshot]()
+        while following is not None and following <= last and (count is None or len(found) < count):
+            limit = MOST_ROWS if count is None else min(MOST_ROWS, count - len(found))
+            window = self._window(f"start_ms={following}&end_ms={last}&limit={limit}")
+            if window is None:
+                break
+            found += self._snapshots(window)
+            following = window.next_start_ms
+        return found
+
+    def _window(self, query: str) -> TickWindow | None:
+        return self._door.ask(f"{TICKS_PATH}/{self._symbol}?{query}", TickWindow)
+
+    def _snapshots(self, window: TickWindow) -> list[MarketSnapshot]:
+        columns = {name: getattr(window, name) for name in ("price", "volume", "bid", "ask", "bid_lots", "ask_lots")}
+        return [
+            MarketSnapshot(
+                symbol=self._symbol,
+                time_ms=time_ms,
+                fields={name: float(column[at]) for name, column in columns.items() if column[at] is not None},
+            )
+            for at, time_ms in enumerate(window.time_ms)
+        ]
 
 
 def _sample(told: Sequence[Any]) -> tuple[int, float]:

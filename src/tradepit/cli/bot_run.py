@@ -71,6 +71,7 @@ async def _run(wiring: Wiring, row: BotRow) -> BotRunner:
     host = Host(wiring.bus(), wiring.cache(), wiring.clock)
     runner = make_bot_runner(wiring, f"{BOT_RUNNER}-{row.bot_id}"[:64], [row], on_idle=host.end)
     host.add(runner)
+    host.connect_too(wiring.more_buses)
     await host.run(wiring.follow_time)
     return runner
 

@@ -61,7 +61,9 @@ def run_demo(
     set_up("demo", level="ERROR" if not headless or json else "WARNING", folder=data_dir / "logs")
     without = frozenset({"trading-agents"}) if ticks is not None else frozenset()
     settings = msgspec.structs.replace(_settings(ticks, speed, seed), profile=profile, journal=journal)
-    settings = with_free_port(msgspec.structs.replace(settings, diff=load().diff))
+    around = load()
+    settings = msgspec.structs.replace(settings, diff=around.diff, store=around.store, records=around.records)
+    settings = with_free_port(settings)
     # A recording that is played as fast as possible is over before anybody could trade in it.
     late = frozenset() if ticks is not None and not settings.market.speed else frozenset({DIFF_FRONT})
     house = House(settings, data_dir, without=without, late=late)

@@ -10,6 +10,7 @@ from tradepit.cli import doctor_broker as broker
 from tradepit.cli import doctor_data as data
 from tradepit.cli import doctor_disk as disk
 from tradepit.cli import doctor_machine as machine
+from tradepit.cli import doctor_platform as platform
 from tradepit.cli import doctor_ssi as ssi
 from tradepit.cli import doctor_stores as stores
 from tradepit.cli import doctor_surroundings as surroundings
@@ -35,6 +36,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("disk sync", disk.check_disk_sync),
     ("nats-server", surroundings.check_nats_server),
     ("bus", surroundings.check_bus),
+    ("platform bus", platform.check_platform_bus),
     ("store", stores.check_store),
     ("cache", stores.check_cache),
     ("hot window", data.check_hot_window),

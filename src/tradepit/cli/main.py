@@ -15,6 +15,7 @@ from tradepit.cli.bot_commands import bot
 from tradepit.cli.exits import Exit
 from tradepit.cli.house_settings import settings_and_secrets, settings_of
 from tradepit.cli.output import fail
+from tradepit.cli.report import report
 from tradepit.cli.risk_commands import risk
 from tradepit.config import load
 from tradepit.trading.model.errors import TradepitError
@@ -23,6 +24,7 @@ app = App(name="tradepit", help="A futures trading house in one package.", versi
 app.command(roles_command.roles)
 app.command(roles_command.contracts)
 app.command(bot)
+app.command(report)
 app.command(risk)
 
 Config = Annotated[Path | None, Parameter(name=["--config", "-c"], help="Settings file (YAML).")]
@@ -33,8 +35,11 @@ Json = Annotated[bool, Parameter(name="--json", negative="", help="One JSON docu
 def run(*roles: str, profile: str = "", config: Config = None) -> int:
     """Run role instances in this process until SIGTERM, for example ``trading-gateway-1 market-data-1``.
 
-    With a real ``broker`` no ROLE runs the whole house, the settings' bots among it. ``--config`` may be a broker connect's
-    ``config.yaml``; its flat shape names a profile of one process and needs no ROLE.
+    Without ROLE, ``--profile platform`` (or ``pit``, ``simulator``, or a ``--config`` that names one) runs the whole house: the
+    processes that ``tradepit roles`` lists, and a NATS server of their own. What dies is started again. With ``bus: memory://`` it is
+    this process alone.
+
+    ``--config`` may be a broker connect's ``config.yaml``; its flat shape names a profile of one process and needs no ROLE.
     ``--profile tq_flat`` (or ``tq``) without ``--config`` takes the ``config.yaml`` of this folder. Roles of the profile
     ``powerscreen`` choose it, and also listen to the bot platform's own environment (``PRODUCER_*``, ``CONSUMER_*``).
     """
@@ -46,7 +51,7 @@ def run(*roles: str, profile: str = "", config: Config = None) -> int:
     settings, secrets = settings_and_secrets(config)
     if is_powerscreen(roles):
         settings = with_environment(settings, roles, os.environ)
-    return run_roles(in_profile(settings, profile), roles, secrets)
+    return run_roles(in_profile(settings, profile), roles, secrets, whole=bool(profile or config))
 
 
 @app.command
@@ -187,18 +192,19 @@ def bench(
     logins: Literal["shared", "separate"] = "shared",
     bots: int = 50,
     accounts: int = 20,
+    profile: Literal["pit", "platform"] = "pit",
     json: Json = False,
 ) -> int:
     """Measure matching, backtests, the risk review, the order path, events, failover, bots, Data API or broker connect, most beside a peer.
 
     ``all`` leaves out ``tq``, which needs RabbitMQ, Valkey or Redis, and PostgreSQL installed. LOAD is orders a second: 100 for
-    ``failover``, 50 for ``tq``, one for each of the BOTS on ACCOUNTS of ``bots`` unless told; ``scale`` goes from 1 to 1,000
-    bots. LOGINS of ``tq``: the five services that log in share one process and login, or each
-    of the eight services has a process of its own.
+    ``failover``, 50 for ``tq``, one for each of the BOTS on ACCOUNTS of ``bots`` unless told; ``scale`` goes from 1 to 1,000 bots.
+    PROFILE of ``bots``: the embedded server alone, or a private Kafka, Valkey and PostgreSQL. LOGINS of ``tq``: the five services
+    that log in share one process and login, or each of the eight services has a process of its own.
     """
     from tradepit.cli.bench.command import BotLoad, run_bench  # noqa: PLC0415 - each command loads only what it needs
 
-    many = BotLoad(bots=bots, accounts=accounts)
+    many = BotLoad(bots=bots, accounts=accounts, profile=profile)
     return run_bench(what, kills=kills, load=load, seconds=seconds, journal=journal, logins=logins, many=many, json=json)
 
 
@@ -277,8 +283,11 @@ def parity(folder: Path = Path(".tradepit/demo"), *, json: Json = False) -> int:
 
 
 @app.command
-def store(action: Literal["status", "migrate"], *, config: Config = None, json: Json = False) -> int:
-    """Tell which revision the store's tables are of (exit 1 when they are not the newest), or bring them up to date."""
+def store(action: Literal["status", "migrate", "rebuild"], *, config: Config = None, json: Json = False) -> int:
+    """Tell which revision the store's tables are of (exit 1 when they are not the newest), or bring them up to date.
+
+    ``rebuild`` empties the rows of orders and all that follows from them: order-records tells them again, from the journal's beginning.
+    """
     from tradepit.cli.store import run_store  # noqa: PLC0415 - each command loads only what it needs
 
     return run_store(settings_of(config), action, json=json)

@@ -30,8 +30,15 @@ def show(settings: Settings, scope: str, *, json: bool) -> int:
         rows = [(each["scope"], _text(each["limits"]), each["revision"], each["who"], each["reason"]) for each in told["scopes"]]
         print_table("set for scopes", ("scope", "limits", "revision", "who", "why"), rows)
         print_table("not trading freely", ("scope", "state"), list(told["states"].items()))
+        if told["waiting"]:
+            waiting = [(each["scope"], each["state"], each["who"], each["reason"]) for each in told["waiting"]]
+            print_table("halts that wait", ("scope", "state", "who", "why"), waiting)
 
-    return _perform(settings, lambda client: client.ask("get_limits", {"scope": scope}), tell, json=json)
+    async def work(client: RiskClient) -> Reply:
+        waiting = msgspec.to_builtins(await client.waiting())
+        return {**await client.ask("get_limits", {"scope": scope}), "waiting": waiting}
+
+    return _perform(settings, work, tell, json=json)
 
 
 def set_limits(
@@ -113,8 +120,8 @@ def halt(
 
     def tell(standing: HaltStanding) -> None:
         if standing.reply is None:
-            told = "kept in the data folder; it holds before another order is taken"
-            print_fields(f"{scope} {state}", {"key": standing.key, "applied": False, "": told})
+            told = {"key": standing.key, "carried out": "not yet: it holds before another order is taken"}
+            print_fields(f"{scope} {state}", {**told, "kept in": (settings.folder / "halts").resolve()})
         else:
             print_fields(f"{scope} {state}", {"key": standing.key, **msgspec.to_builtins(standing.reply.checklist)})
 

@@ -147,6 +147,7 @@ def dry_run(
     limits: Annotated[str, Parameter(help="JSON, as under orders.risk; null for none of the scope's own.")],
     day: Annotated[int, Parameter(help="The trading day, YYYYMMDD.")],
     scope: str = "global",
+    ticks: Annotated[Path | None, Parameter(help="Recorded ticks of that day, a Parquet file or a folder of them.")] = None,
     config: Config = None,
     json: Json = False,
 ) -> int:
@@ -157,4 +158,4 @@ def dry_run(
     """
     from tradepit.cli import risk_dry_run as work  # noqa: PLC0415 - each command loads only what it needs
 
-    return work.dry_run(settings_of(config), folder, rule=rule, limits=limits, scope=scope, day=day, json=json)
+    return work.dry_run(settings_of(config), folder, rule=rule, limits=limits, scope=scope, day=day, ticks=ticks, json=json)

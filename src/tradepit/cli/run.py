@@ -8,15 +8,25 @@ from tradepit.cli.exits import Exit
 from tradepit.cli.loop import run
 from tradepit.compose.wiring import Wiring
 from tradepit.config import Settings
-from tradepit.profiles.catalogue import SIMULATED, roles_of
+from tradepit.profiles.catalogue import roles_of
 from tradepit.runtime.host import Host
 from tradepit.runtime.logs import set_up
 from tradepit.trading.model.errors import ConfigError
-from tradepit.wire.simulator import BOT_RUNNER, TRADING_GATEWAY
+from tradepit.wire.simulator import BOT_RUNNER
+
+HOUSES = frozenset({"pit", "simulator", "platform"})
 
 
-def run_roles(settings: Settings, names: Sequence[str], secrets: Mapping[str, str]) -> int:
-    """``names`` are instances (``order-management-2``) or roles (all of their instances); none: all of what can share this process."""
+def run_roles(settings: Settings, names: Sequence[str], secrets: Mapping[str, str], *, whole: bool = False) -> int:
+    """``names`` are instances (``order-management-2``) or roles (all of their instances); none: all of a profile.
+
+    ``whole``: where the profile has several processes and no role is named, start them all, with a NATS server of their own. On a
+    memory bus all of them are this process.
+    """
+    if whole and not names and settings.profile in HOUSES and not _alone(settings):
+        from tradepit.cli.run_house import run_house  # noqa: PLC0415 - kept out of the processes that it starts
+
+        return run_house(settings)
     names = names or _all_of(settings)
     process = "+".join(names)[:40]
     set_up(process, level=settings.log.level, folder=settings.folder / "logs" if settings.log.files else None)
@@ -32,14 +42,18 @@ def in_profile(settings: Settings, profile: str) -> Settings:
     return msgspec.structs.replace(settings, profile=profile)
 
 
+def _alone(settings: Settings) -> bool:
+    """Whether nobody outside of this process can reach the bus."""
+    return settings.bus.startswith("memory:")
+
+
 def _all_of(settings: Settings) -> list[str]:
-    """The roles of a profile of one process, or of a house at a real broker, its bots among them."""
     roles = roles_of(settings.profile, settings.broker)
-    at_broker = settings.broker != SIMULATED and any(role.name == TRADING_GATEWAY for role in roles)
-    if not at_broker and len({role.process for role in roles}) > 1:
+    if len({role.process for role in roles}) > 1 and not _alone(settings):
         raise ConfigError(f"name at least one role; `tradepit roles {settings.profile}` lists them", profile=settings.profile)
     bots = {BOT_RUNNER} if settings.bots.rows else set()
-    return [role.name for role in roles if not role.on_request or role.name in bots]
+    wanted = [role for role in roles if settings.store or not role.with_store]
+    return [role.name for role in wanted if not role.on_request or role.name in bots]
 
 
 async def _run(settings: Settings, names: Sequence[str], process: str, secrets: Mapping[str, str]) -> int:
@@ -50,4 +64,5 @@ async def _run(settings: Settings, names: Sequence[str], process: str, secrets: 
     host = Host(wiring.bus(), wiring.cache(), wiring.clock)
     for instance in instances:
         host.add(make_service(wiring, instance, host.fail))
+    host.connect_too(wiring.more_buses)
     return int(Exit.OK) if await host.run(wiring.follow_time) == 0 else int(Exit.FINDINGS)

@@ -47,8 +47,8 @@ def make_bot_runner(
     outcomes: Outcomes | None = None
     chosen = _orders_by(wiring.settings)
     if chosen == "intents":
-        runner = settings.runner
-        taker = outcomes = IntentTaker(bus, client, wiring.clock, timeout_s=runner.intent_s, resend_s=runner.resend_s)
+        runner, topics = settings.runner, wiring.platform_bus()
+        taker = outcomes = IntentTaker(topics, client, wiring.clock, timeout_s=runner.intent_s, resend_s=runner.resend_s)
     elif chosen == "engine":
         taker = outcomes = EngineLink(settings.runner, catalog, wiring.clock)
 
@@ -79,6 +79,7 @@ def make_bot_runner(
         lambda runner: BotDoor(runner, settings.host, settings.port),
         instance,
         on_idle,
+        commands_from=wiring.platform_bus(),
     )
 
 

@@ -13,6 +13,7 @@ from tradepit.wire.tq import TqContract
 
 BROKER_CONNECT = frozenset({"tq", "tq_flat"})
 POWERSCREEN = "powerscreen"
+WITH_PLATFORM = frozenset({"pit", "platform"})
 
 
 def contract_of(settings: Settings) -> TqContract:
@@ -26,15 +27,27 @@ def contract_of(settings: Settings) -> TqContract:
 
 
 def channels_of(settings: Settings) -> Sequence[Channel]:
-    """The channels of the profile's wire contract; the simulated exchange behind a broker connect tells its reports on the same bus."""
+    """The channels of the profile's wire contract on the house's bus.
+
+    The simulated exchange behind a broker connect tells its reports there too.
+    """
+    platforms = () if settings.platform_bus else platform_channels_of(settings)
     if settings.profile == POWERSCREEN:
-        return _powerscreen_channels(settings)
-    if settings.profile == "pit":
-        return (*CHANNELS, *platform.CHANNELS, platform.DEAD_INTENTS)
+        return platforms
+    if settings.profile in WITH_PLATFORM:
+        return (*CHANNELS, *platforms)
     if settings.profile not in BROKER_CONNECT:
         return CHANNELS
     reports = (BROKER_REPORTS,) if settings.broker == "simulated" else ()
     return (*contract_of(settings).channels, *reports)
+
+
+def platform_channels_of(settings: Settings) -> Sequence[Channel]:
+    """The channels of the bot platform, wherever they live."""
+    if settings.profile == POWERSCREEN:
+        return _powerscreen_channels(settings)
+    bots = platform.CHANNELS if settings.profile == "pit" else _powerscreen_channels(settings)
+    return (*bots, platform.DEAD_INTENTS)
 
 
 def _powerscreen_channels(settings: Settings) -> Sequence[Channel]:

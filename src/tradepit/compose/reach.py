@@ -14,5 +14,17 @@ async def reach_rabbitmq(url: str, *, timeout_s: float) -> None:
         await link.close()
 
 
+async def reach_kafka(url: str, *, timeout_s: float) -> int:
+    """Ask Kafka which topics it has, and leave again; how many. Raises Unavailable, ConfigError (it refuses, no library)."""
+    with extra("kafka"):
+        from tradepit.backends.bus.kafka_link import KafkaLink  # noqa: PLC0415 - an extra
+    link = KafkaLink(url, name="tradepit-doctor")
+    try:
+        await link.connect(timeout_s)
+        return len(await link.topics(timeout_s))
+    finally:
+        await link.close()
+
+
 async def _nothing(_: object) -> None:
     """There is nothing to declare."""

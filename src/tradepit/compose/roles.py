@@ -4,9 +4,11 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import msgspec
+
 from tradepit.compose.broker_connect import ROLES as BROKER_CONNECT_ROLES
 from tradepit.compose.broker_connect import make_tq_service, parts_of
-from tradepit.compose.contracts import channels_of
+from tradepit.compose.contracts import platform_channels_of
 from tradepit.compose.wiring import Wiring, extra
 from tradepit.config import Settings
 from tradepit.ports.bus import Channel
@@ -15,6 +17,7 @@ from tradepit.runtime.clock import ManualClock
 from tradepit.runtime.exchange_desk import ExchangeDesk
 from tradepit.runtime.generated_feed import GeneratedFeed
 from tradepit.runtime.ids import new_id
+from tradepit.runtime.order_client import OrderClient
 from tradepit.runtime.service import Service
 from tradepit.runtime.tick_feed import TickFeed
 from tradepit.services.bot_orders import MOST_TOGETHER
@@ -31,12 +34,12 @@ from tradepit.trading.calendar.trading_calendar import load_calendar
 from tradepit.trading.matching.commands import Command, ListInstrument, OpenAccount
 from tradepit.trading.model.errors import ConfigError
 from tradepit.trading.risk.rules import load_rules
-from tradepit.wire import data_api, platform, powerscreen
+from tradepit.wire import data_api, platform, powerscreen, record_tables
 from tradepit.wire import simulator as wire
 from tradepit.wire.queues import QueueRoute
 
 OnFailure = Callable[[BaseException], None]
-_INTENTS_IN_HAND, _ACCOUNTS_AT_ONCE = 2_000, 64
+_INTENTS_IN_HAND, _ACCOUNTS_AT_ONCE, _PATIENCE_S = 2_000, 64, 1.0
 
 
 def instances_of(settings: Settings, names: Sequence[str]) -> list[str]:
@@ -87,7 +90,9 @@ def _gateway(wiring: Wiring, instance: str, number: int, on_failure: OnFailure) 
     del number
     exchange = wiring.settings.exchange
     if wiring.settings.broker != SIMULATED:
-        return _broker_gateway(wiring, instance, on_failure)
+        from tradepit.compose.broker_gateway import make_broker_gateway  # noqa: PLC0415 - only a house with a real broker needs it
+
+        return make_broker_gateway(wiring, instance, on_failure)
     return TradingGateway(
         bus=wiring.bus(),
         commands=wiring.journal("commands"),
@@ -98,23 +103,6 @@ def _gateway(wiring: Wiring, instance: str, number: int, on_failure: OnFailure) 
         instance=instance,
         settings=exchange.gateway,
         opening=opening_commands(wiring),
-        on_failure=on_failure,
-    )
-
-
-def _broker_gateway(wiring: Wiring, instance: str, on_failure: OnFailure) -> Service:
-    from tradepit.services.broker_gateway import BrokerGateway  # noqa: PLC0415 - only a house with a real broker needs it
-
-    return BrokerGateway(
-        broker=wiring.broker(),
-        market=wiring.market(),
-        bus=wiring.bus(),
-        clock=wiring.clock,
-        exchange_clock=wiring.exchange_clock(),
-        calendar=load_calendar(),
-        venue=wiring.settings.broker,
-        instance=instance,
-        run_id=new_id("R"),
         on_failure=on_failure,
     )
 
@@ -215,7 +203,7 @@ def _market_cache(wiring: Wiring, instance: str, number: int, on_failure: OnFail
         wiring.series(),
         wiring.cache(),
         wiring.clock,
-        wiring.exchange_clock(),
+        wiring.exchange_clock() if wiring.settings.exchange.time == "clock" else None,
         wiring.settings.market_cache,
         instance,
         on_failure,
@@ -297,7 +285,12 @@ def _powerscreen_producer(wiring: Wiring, instance: str, number: int, on_failure
 
     settings = wiring.settings
     return PowerScreenProducer(
-        wiring.bus(), wiring.clock, channels_of(settings), settings.powerscreen, instance, on_failure=on_failure
+        wiring.platform_bus(),
+        wiring.clock,
+        platform_channels_of(settings),
+        settings.powerscreen,
+        instance,
+        on_failure=on_failure,
     )
 
 
@@ -306,7 +299,7 @@ def _powerscreen_consumer(wiring: Wiring, instance: str, number: int, on_failure
     with extra("protobuf"):
         from tradepit.services.snapshot_projection import SnapshotProjection  # noqa: PLC0415 - an extra
 
-    told, bus = wiring.settings.powerscreen, wiring.bus()
+    told, bus = wiring.settings.powerscreen, wiring.platform_bus()
     return QueueWorker(
         powerscreen.CONSUMER,
         instance,
@@ -324,7 +317,9 @@ def _trade_executor(wiring: Wiring, instance: str, number: int, on_failure: OnFa
     from tradepit.services.order_events import OrderEvents  # noqa: PLC0415 - likewise
     from tradepit.services.trade_executor import TradeExecutor, account_of  # noqa: PLC0415 - likewise
 
-    bus = wiring.bus()
+    house, bus, retry = wiring.bus(), wiring.platform_bus(), wiring.settings.orders.retry
+    # Many orders in one request take their time: asking again before that would make it longer.
+    patient = msgspec.structs.replace(retry, attempt_timeout_s=max(_PATIENCE_S, retry.attempt_timeout_s))
     events = OrderEvents(wiring.journal("orders"), bus, wiring.clock)
     return GroupWorker(
         platform.TRADE_EXECUTOR,
@@ -332,13 +327,39 @@ def _trade_executor(wiring: Wiring, instance: str, number: int, on_failure: OnFa
         bus=bus,
         route=_route(platform.ORDER_INTENTS, platform.TRADE_EXECUTOR),
         dead_letters=DeadLetters(bus, _route(platform.DEAD_INTENTS, platform.DEAD_INTENTS.subject)),
-        work=TradeExecutor(bus, wiring.clock, wiring.client(bus), events, instance),
+        work=TradeExecutor(house, wiring.clock, OrderClient(house, wiring.clock, policy=patient), events, instance),
         clock=wiring.clock,
         hands=_INTENTS_IN_HAND,
         lane_of=account_of,
         lanes=_ACCOUNTS_AT_ONCE,
         most=MOST_TOGETHER,
     )
+
+
+def _market_records(wiring: Wiring, instance: str, number: int, on_failure: OnFailure) -> Service:
+    del number
+    from tradepit.services.market_records import MarketRecordsWriter  # noqa: PLC0415 - only its own process needs it
+    from tradepit.services.record_gaps import RecordingFetch  # noqa: PLC0415 - likewise
+
+    bus, settings = wiring.bus(), wiring.settings
+    fetch = RecordingFetch(bus, settings.folder / "recordings")
+    return MarketRecordsWriter(
+        wiring.market_records(), bus, wiring.clock, settings.records, instance, fetch, on_failure=on_failure
+    )
+
+
+def _order_records(wiring: Wiring, instance: str, number: int, on_failure: OnFailure) -> Service:
+    del number
+    from tradepit.compose.records import make_order_records  # noqa: PLC0415 - only its own process needs it
+
+    return make_order_records(wiring, instance, on_failure)
+
+
+def _alert_relay(wiring: Wiring, instance: str, number: int, on_failure: OnFailure) -> Service:
+    del number, on_failure
+    from tradepit.services.alert_relay import AlertRelay  # noqa: PLC0415 - only its own process needs it
+
+    return AlertRelay(wiring.bus(), wiring.platform_bus(), wiring.clock, instance)
 
 
 def _route(channel: Channel, queue: str) -> QueueRoute:
@@ -361,6 +382,9 @@ _MAKERS: dict[str, Callable[[Wiring, str, int, OnFailure], Service]] = {
     data_api.MARKET_CACHE: _market_cache,
     data_api.DATA_API: _data_api,
     platform.TRADE_EXECUTOR: _trade_executor,
+    record_tables.MARKET_RECORDS: _market_records,
+    record_tables.ORDER_RECORDS: _order_records,
+    platform.ALERT_RELAY: _alert_relay,
     powerscreen.PRODUCER: _powerscreen_producer,
     powerscreen.CONSUMER: _powerscreen_consumer,
     wire.BOT_RUNNER: _bot_runner,

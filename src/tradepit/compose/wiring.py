@@ -23,19 +23,21 @@ from tradepit.backends.journal.jetstream import JetstreamJournal
 from tradepit.backends.journal.memory import MemoryJournal, MemoryJournalStore
 from tradepit.backends.lease.memory import MemoryLease, MemoryLeaseStore
 from tradepit.backends.lease.nats import NatsLease
-from tradepit.compose.contracts import channels_of, routes_of
+from tradepit.compose.contracts import BROKER_CONNECT, POWERSCREEN, channels_of, platform_channels_of, routes_of
 from tradepit.compose.tqsdk_login import check_login_settings, login_of
 from tradepit.config import Settings
 from tradepit.ports.broker import Broker
-from tradepit.ports.bus import Bus
+from tradepit.ports.bus import Bus, Channel
 from tradepit.ports.cache import Cache
 from tradepit.ports.clock import Clock
 from tradepit.ports.journal import Journal
 from tradepit.ports.lease import Lease
 from tradepit.ports.market import BrokerMarket
+from tradepit.ports.market_records import MarketRecords
 from tradepit.ports.series import SeriesCache
-from tradepit.ports.store import Store
+from tradepit.ports.store import Store, Tables
 from tradepit.ports.timeline import Timeline
+from tradepit.ports.trading_records import TradingRecords
 from tradepit.profiles import tq as profile_tq
 from tradepit.runtime.clock import ShiftedClock, SystemClock
 from tradepit.runtime.halt_box import HaltBox
@@ -69,6 +71,7 @@ class Wiring:
         self._secrets = secrets or {}
         self.clock = SystemClock()
         self._bus: Bus | None = None
+        self._platform_bus: Bus | None = None
         self._cache: Cache | None = None
         self._tqsdk: TqsdkLink | None = None
         self._ssi: SsiLink | None = None
@@ -83,21 +86,40 @@ class Wiring:
     def bus(self) -> Bus:
         """The process's bus: everything in one process shares one connection. Its owner connects and closes it."""
         if self._bus is None:
-            url = self.settings.bus
-            if url.startswith("memory:"):
-                self._bus = MemoryBus(MemoryHub(), channels=channels_of(self.settings))
-            elif url.startswith("nats:"):
-                self._bus = ColocatedBus(NatsBus(url, name=self.process, channels=channels_of(self.settings)))
-            elif url.startswith(("amqp:", "amqps:")):
-                with extra("rabbitmq"):
-                    from tradepit.backends.bus.rabbitmq import RabbitmqBus  # noqa: PLC0415 - an extra
-                channels, routes = channels_of(self.settings), routes_of(self.settings)
-                self._bus = ColocatedBus(RabbitmqBus(url, name=self.process, channels=channels, routes=routes))
-            else:
-                raise ConfigError(
-                    "bus must be memory://, nats://host:port or amqp://user:password@host:port/", bus=without_secret(url)
-                )
+            # PowerScreen's roles ask nobody anything.
+            requests = self.settings.profile != POWERSCREEN
+            self._bus = self._make_bus(self.settings.bus, channels_of(self.settings), requests=requests)
         return self._bus
+
+    def platform_bus(self) -> Bus:
+        """The bus of the bot platform's topics: the process's own, or the one that the settings name for them."""
+        if not self.settings.platform_bus:
+            return self.bus()
+        if self._platform_bus is None:
+            channels = platform_channels_of(self.settings)
+            self._platform_bus = self._make_bus(self.settings.platform_bus, channels, requests=False)
+        return self._platform_bus
+
+    @property
+    def more_buses(self) -> Sequence[Bus]:
+        """The buses beside the process's own that somebody here uses."""
+        return () if self._platform_bus is None else (self._platform_bus,)
+
+    def _make_bus(self, url: str, channels: Sequence[Channel], *, requests: bool) -> Bus:
+        if url.startswith("memory:"):
+            return MemoryBus(MemoryHub(), channels=channels)
+        if url.startswith("nats:"):
+            return ColocatedBus(NatsBus(url, name=self.process, channels=channels))
+        if url.startswith(("amqp:", "amqps:")):
+            with extra("rabbitmq"):
+                from tradepit.backends.bus.rabbitmq import RabbitmqBus  # noqa: PLC0415 - an extra
+            return ColocatedBus(RabbitmqBus(url, name=self.process, channels=channels, routes=routes_of(self.settings)))
+        if url.startswith("kafka:"):
+            with extra("kafka"):
+                from tradepit.backends.bus.kafka import KafkaBus  # noqa: PLC0415 - an extra
+            return ColocatedBus(KafkaBus(url, name=self.process, channels=channels, requests=requests))
+        known = "memory://, nats://host:port, amqp://user:password@host:port/ or kafka://host:port"
+        raise ConfigError(f"a bus must be {known}", bus=without_secret(url))
 
     def journal(self, name: str, *, synced: bool = True) -> Journal:
         """One of the house's journals (``orders``, ``commands``, ``events``), an instance of its own.
@@ -170,18 +192,40 @@ class Wiring:
         raise ConfigError("timelines need a cache in memory or on redis://host:port/database", cache=self.settings.cache)
 
     def _nats(self, what: str) -> str:
-        """The NATS server's URL, which is the bus's. Raises ConfigError where the bus is RabbitMQ."""
-        if self.settings.bus.startswith(("amqp:", "amqps:")):
-            raise ConfigError("on a RabbitMQ bus this cannot be kept on NATS", setting=what)
+        """The NATS server's URL, which is the bus's. Raises ConfigError where the bus is another."""
+        if self.settings.bus.startswith(("amqp:", "amqps:", "kafka:")):
+            raise ConfigError("where the bus is not NATS this cannot be kept there", setting=what)
         return self.settings.bus
 
     def store(self) -> Store:
         """The store of the order tables. Its owner connects and closes it."""
-        if not self.settings.store:
-            raise ConfigError("no store is set: store must be sqlite+aiosqlite:///file or postgresql+asyncpg://…")
         with extra("sql"):
             from tradepit.backends.store.sql import SqlStore  # noqa: PLC0415 - an extra
-        return SqlStore(self.settings.store, migrates=self.settings.migrate_store)
+        return SqlStore(self._store_url(), migrates=self.settings.migrate_store)
+
+    def tables(self) -> Tables:
+        """The store's tables as this profile needs them: the broker connect's, or those of records. Raises ConfigError."""
+        return self.store() if self.settings.profile in BROKER_CONNECT else self.market_records()
+
+    def market_records(self, *, migrates: bool = True) -> MarketRecords:
+        """The records of ticks and bars in the store. Their owner connects and closes them. Raises ConfigError.
+
+        ``migrates``: whoever connects may bring the tables up to date, if the settings say so.
+        """
+        with extra("sql"):
+            from tradepit.backends.store.market import SqlMarketRecords  # noqa: PLC0415 - an extra
+        return SqlMarketRecords(self._store_url(), migrates=migrates and self.settings.migrate_store)
+
+    def trading_records(self, *, migrates: bool = True) -> TradingRecords:
+        """The records of orders and all that follows from them in the store. As above."""
+        with extra("sql"):
+            from tradepit.backends.store.trading import SqlTradingRecords  # noqa: PLC0415 - an extra
+        return SqlTradingRecords(self._store_url(), migrates=migrates and self.settings.migrate_store)
+
+    def _store_url(self) -> str:
+        if not self.settings.store:
+            raise ConfigError("no store is set: store must be sqlite+aiosqlite:///file or postgresql+asyncpg://…")
+        return self.settings.store
 
     @property
     def secrets(self) -> Mapping[str, str]:

@@ -85,7 +85,8 @@ class Bus(Protocol):
 
         BROADCAST: every subscriber gets every message; with ``replay`` on a durable channel all retained ones first, no gap.
         COMPETE: each message goes to one subscriber of ``group``; acknowledged when the handler returns; a handler that
-        raises, dies or is stopped lets another have it. Survives server restarts without going deaf.
+        raises, dies or is stopped lets another have it. Where the bus shares subjects and not single messages (Kafka), another
+        has it once the subject has moved there. Survives server restarts without going deaf.
         """
 
     async def last(self, channel: Channel) -> Message | None:

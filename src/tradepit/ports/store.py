@@ -29,7 +29,20 @@ class SchemaStatus(msgspec.Struct, frozen=True, kw_only=True):
         return self.current == self.newest
 
 
-class Store(Protocol):
+class Tables(Protocol):
+    """Tables that are brought up to date. Works before ``connect``."""
+
+    async def schema(self) -> SchemaStatus:
+        """Which revision the tables are of; changes nothing."""
+
+    async def migrate(self) -> SchemaStatus:
+        """Bring the tables up to date, whoever else tries the same; the status after it."""
+
+    async def close(self) -> None:
+        """Disconnect. Idempotent."""
+
+
+class Store(Tables, Protocol):
     """Orders by their sender's id. Everything is idempotent; reads see what was kept before, from whichever instance.
 
     After an outage it serves again by itself. Raises Unavailable or TimedOut: it may or may not be kept, so tell it again.
@@ -59,12 +72,3 @@ class Store(Protocol):
 
     async def forget(self, portfolio_id: str) -> int:
         """Empty a portfolio's rows, so that they can be told again from the source; how many orders it had."""
-
-    async def schema(self) -> SchemaStatus:
-        """Which revision the tables are of. Works before ``connect``; changes nothing."""
-
-    async def migrate(self) -> SchemaStatus:
-        """Bring the tables up to date, whoever else tries the same; the status after it. Works before ``connect``."""
-
-    async def close(self) -> None:
-        """Disconnect. Idempotent."""

@@ -1,12 +1,13 @@
 """All profiles by name."""
 
-from tradepit.profiles import at_broker, pit, powerscreen, simulator, tq, tq_flat
+from tradepit.profiles import at_broker, pit, platform, powerscreen, simulator, tq, tq_flat
 from tradepit.profiles.role import Role
 from tradepit.trading.model.errors import ConfigError
 
 PROFILES: dict[str, tuple[Role, ...]] = {
     "pit": pit.ROLES,
     "simulator": simulator.ROLES,
+    "platform": platform.ROLES,
     "powerscreen": powerscreen.ROLES,
     "tq": tq.ROLES,
     "tq_flat": tq_flat.ROLES,

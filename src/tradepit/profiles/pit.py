@@ -2,6 +2,7 @@
 
 import msgspec
 
+from tradepit.profiles.records import ROLES as RECORD_ROLES
 from tradepit.profiles.role import Role
 from tradepit.profiles.simulator import ROLES as SIMULATOR_ROLES
 from tradepit.wire import platform
@@ -30,4 +31,5 @@ _EXECUTOR = Role(
 ROLES = (
     *(msgspec.structs.replace(role, process=_SHARED.get(role.name, role.process)) for role in SIMULATOR_ROLES),
     _EXECUTOR,
+    *RECORD_ROLES,
 )

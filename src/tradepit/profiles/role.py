@@ -9,7 +9,8 @@ class Role(msgspec.Struct, frozen=True, kw_only=True):
     """``replicas`` instances named ``<role>-1`` …; ``process`` is a format of ``{n}``: equal names share a process.
 
     ``consumes`` and ``publishes`` are channels of the wire contract; ``serves`` are RPC methods on ``rpc.<role>.<method>``.
-    A role ``on_request`` is started by whoever wants it; a house that is started whole does without.
+    A role ``on_request`` is started by whoever wants it; a house that is started whole does without. One ``with_store`` is started
+    with a house whose settings name a store.
     """
 
     name: str
@@ -20,6 +21,7 @@ class Role(msgspec.Struct, frozen=True, kw_only=True):
     publishes: tuple[Channel, ...] = ()
     serves: tuple[str, ...] = ()
     on_request: bool = False
+    with_store: bool = False
 
     def instances(self) -> list[str]:
         """The ids of the role's instances."""

@@ -7,6 +7,7 @@ from typing import TypeVar
 import msgspec
 
 from tradepit.ports.bus import Bus
+from tradepit.trading.ledger.statement import SettlementStatement
 from tradepit.trading.matching.commands import OpenAccount
 from tradepit.trading.model.account import Account
 from tradepit.trading.model.errors import BadRequest, Unavailable
@@ -72,6 +73,14 @@ class ExchangeDesk:
     async def positions(self, account: str) -> list[Position]:
         """The account's positions as the exchange holds them, lots of working close orders frozen."""
         return (await self._ask("positions", wire.QueryAccount(account=account), wire.PositionsReply)).positions
+
+    async def statement(self, account: str, trading_day: int) -> SettlementStatement | None:
+        """The account's statement of a settled day; None when the exchange has none, or does not know the account."""
+        try:
+            body = wire.QueryStatement(account=account, trading_day=trading_day)
+            return (await self._ask("statement", body, wire.StatementReply)).statement
+        except BadRequest:
+            return None
 
     async def orders(self, account: str) -> list[Order]:
         """All orders of the account of this trading day and the one before, oldest first."""

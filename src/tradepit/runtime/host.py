@@ -24,6 +24,7 @@ class Host:
 
     def __init__(self, bus: Bus, cache: Cache, clock: Clock) -> None:
         self._bus, self._cache, self._clock = bus, cache, clock
+        self._beside: list[Bus] = []
         self._services: list[Service] = []
         self._hearts: list[Heartbeat] = []
         self._ended = asyncio.Event()
@@ -34,6 +35,10 @@ class Host:
         """Host one more service; before ``run``."""
         self._services.append(service)
         self._hearts.append(Heartbeat(service, self._bus, self._cache, self._clock))
+
+    def connect_too(self, buses: Sequence[Bus]) -> None:
+        """Buses that the services use beside the house's own; before ``run``."""
+        self._beside.extend(buses)
 
     def fail(self, error: BaseException) -> None:
         """A service can no longer work: end the process, so that whoever runs it starts it again."""
@@ -52,7 +57,8 @@ class Host:
             loop.add_signal_handler(number, self._ended.set)
         started: list[Service] = []
         try:
-            await self._bus.connect()
+            for bus in (self._bus, *self._beside):
+                await bus.connect()
             await self._cache.connect()
             if before_start is not None:
                 await before_start()
@@ -106,4 +112,5 @@ class Host:
         for heart in self._hearts[: len(started)]:
             await heart.sign_off()
         await self._cache.close()
-        await self._bus.close()
+        for bus in (*self._beside, self._bus):
+            await bus.close()

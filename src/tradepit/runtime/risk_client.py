@@ -46,9 +46,13 @@ class RiskClient:
         """``get_limits``, ``set_limits``, ``evaluate``, ``audit``."""
         return await self._orders.call(method, body)
 
+    async def waiting(self) -> list[StateRequest]:
+        """Halts in the box that nobody has carried out yet, oldest first. Needs nobody to answer."""
+        return await asyncio.to_thread(self._box.pending)
+
     async def resume(self, scope: str, *, who: str, reason: str, key: str = "") -> Reply:
         """Let a scope trade again. Raises HaltPending while a halt of it has not been carried out."""
-        if any(wish.scope == scope for wish in await asyncio.to_thread(self._box.pending)):
+        if any(wish.scope == scope for wish in await self.waiting()):
             raise HaltPending(scope=scope)
         wish = StateRequest(
             scope=scope, state=TradingState.ACTIVE.value, who=who, reason=reason, key=key or new_id("R"), wait_ms=_RESUME_MS

@@ -4,9 +4,14 @@ from urllib.parse import urlsplit
 
 
 def without_secret(url: str) -> str:
-    """Scheme, host, port and path of ``url``: user, password and parameters are left out; ``***`` for what is no URL."""
+    """Scheme, host, port and path of ``url``: user, password and parameters are left out; ``***`` for what is no URL.
+
+    Several addresses, as of Kafka's brokers, are shown as they are.
+    """
     try:
         parts = urlsplit(url)
+        if "," in parts.netloc:
+            return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
         port = f":{parts.port}" if parts.port is not None else ""
     except ValueError:
         return "***"

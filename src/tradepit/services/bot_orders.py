@@ -9,7 +9,7 @@ from tradepit.ports.clock import Clock
 from tradepit.runtime.eager import Started
 from tradepit.runtime.latency import LatencyMeter
 from tradepit.services.order_leader import OrderLeader
-from tradepit.trading.model.errors import BadRequest, OutcomeUnknown, RequestRefused, RiskRefused
+from tradepit.trading.model.errors import BadRequest, NotActive, OutcomeUnknown, RequestRefused, RiskRefused
 from tradepit.trading.model.ids import check_id
 from tradepit.trading.model.order import Order, OrderIntent
 from tradepit.trading.model.product import CloseRule
@@ -19,20 +19,22 @@ from tradepit.wire.simulator import OrderRequest
 from tradepit.wire.simulator_codec import decode
 
 MOST_TOGETHER = 64
+_IN_A_TURN = 2
+_ANSWERS_OF_ACCOUNT, _ANSWERS_OF_ALL = 16, 96
 MakeIntent = Callable[[OrderRequest, Side, OrderLeader], Awaitable[OrderIntent]]
 
 
 class BotOrders:
     """Methods by name; each raises NotActive where ``leader`` does.
 
-    ``place_all`` does not wait for the exchange: an order that is journaled will be answered for, whatever happens. None of its
-    orders is reviewed before the one in front of it was; when one cannot be taken now, the whole is asked for again, and those
-    that were taken are known by then.
+    ``place_all`` does not wait for the exchange's answers, as long as these are not too many: an order that is journaled will be
+    answered for, whatever happens. None of its orders is reviewed before the one in front of it was; when one cannot be taken
+    now, the whole is asked for again, and those that were taken are known by then.
     """
 
     def __init__(self, leader: Callable[[], OrderLeader], make_intent: MakeIntent, clock: Clock, latency: LatencyMeter) -> None:
         self._leader, self._make_intent, self._clock, self._latency = leader, make_intent, clock, latency
-        self._unanswered: set[asyncio.Task[Order]] = set()
+        self._unanswered: dict[asyncio.Task[Order], str] = {}
         self.methods: dict[str, Callable[[bytes], Awaitable[object]]] = {"place": self._place, "place_all": self._place_all}
 
     async def _place(self, payload: bytes) -> object:
@@ -55,7 +57,15 @@ class BotOrders:
         requests = decode(payload, PlaceAllRequest).orders
         if not 0 < len(requests) <= MOST_TOGETHER:
             raise BadRequest("orders are too many, or none", limit=MOST_TOGETHER)
-        placed = [await self._begin(request, leader) for request in requests]
+        placed = []
+        for number, request in enumerate(requests, start=1):
+            await self._room_for(request.account)
+            if self._leader() is not leader:
+                raise NotActive
+            placed.append(await self._begin(request, leader))
+            if number % _IN_A_TURN == 0:
+                # Many requests come at once: together they must not keep the leader from refreshing its lease.
+                await asyncio.sleep(0)
         await leader.write()
         return PlaceAllReply(orders=[_told(each, leader) if isinstance(each, OrderIntent) else each for each in placed])
 
@@ -75,7 +85,7 @@ class BotOrders:
             if not begun.finished:
                 # What had to wait before it was decided (an account that is not known yet, others in its way) is waited for.
                 if leader.desk.known(intent) is not None:
-                    self._await_answer(begun.task, began_ns)
+                    self._await_answer(begun.task, intent.account, began_ns)
                     return
                 await asyncio.shield(begun.task)
             begun.result()
@@ -84,13 +94,23 @@ class BotOrders:
                 raise
         self._latency.add(self._clock.monotonic_ns() - began_ns)
 
-    def _await_answer(self, sending: "asyncio.Task[Order]", began_ns: int) -> None:
+    async def _room_for(self, account: str) -> None:
+        """Wait while the exchange owes too many answers: to all, or, before that, to this account, so that one which is not answered
+        holds up no other.
+        """
+        while True:
+            own = [task for task, name in self._unanswered.items() if name == account]
+            if len(own) < _ANSWERS_OF_ACCOUNT and len(self._unanswered) < _ANSWERS_OF_ALL:
+                return
+            await asyncio.wait(own if len(own) >= _ANSWERS_OF_ACCOUNT else self._unanswered, return_when=asyncio.FIRST_COMPLETED)
+
+    def _await_answer(self, sending: "asyncio.Task[Order]", account: str, began_ns: int) -> None:
         def answered(task: "asyncio.Task[Order]") -> None:
-            self._unanswered.discard(task)
+            self._unanswered.pop(task, None)
             if not task.cancelled() and task.exception() is None:
                 self._latency.add(self._clock.monotonic_ns() - began_ns)
 
-        self._unanswered.add(sending)
+        self._unanswered[sending] = account
         sending.add_done_callback(answered)
 
     async def _intent(self, request: PlaceRequest, leader: OrderLeader) -> OrderIntent:

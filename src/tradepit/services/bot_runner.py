@@ -50,7 +50,7 @@ class BotRunner:
     """Several bots, one service. ``on_idle`` is called when no bot lives any more, once.
 
     A bot's commands come on ``bot.commands.<bot_id>``; its stop flag in the cache is looked at every second. Raises BotRefused
-    BOT_ID_TWICE.
+    BOT_ID_TWICE. ``commands_from`` is the bus that commands come on, where it is another.
     """
 
     def __init__(
@@ -62,12 +62,15 @@ class BotRunner:
         make_door: Callable[["BotRunner"], Door],
         instance: str,
         on_idle: Callable[[], None] | None = None,
+        *,
+        commands_from: Bus | None = None,
     ) -> None:
         names = [row.bot_id for row in rows]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise BotRefused("BOT_ID_TWICE", "Two bots of one runner have one id.", bot_id=twice[0])
         self._bus, self._cache, self._instance, self._on_idle = bus, cache, instance, on_idle
+        self._commands_from = commands_from or bus
         self._parts = parts = make_parts(self._on_report)
         self._clock = parts.clock
         self.seats = {row.bot_id: BotSeat(row, parts) for row in rows}
@@ -106,7 +109,7 @@ class BotRunner:
         await self._market.start()
         if self._parts.outcomes is not None:
             await self._parts.outcomes.start(self._on_refusal)
-        self._commands = await self._bus.subscribe(BOT_COMMANDS, self._on_command)
+        self._commands = await self._commands_from.subscribe(BOT_COMMANDS, self._on_command)
         for work in (self._list_forever, self._watch_forever, self._flags_forever, self._keep_forever, self._beat_forever):
             self._tasks.spawn(work(), work.__name__)
         self._tasks.spawn(self._begin_all(), "begin")

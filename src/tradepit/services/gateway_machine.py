@@ -22,6 +22,7 @@ Events = tuple[Event, ...]
 _ENCODER = msgspec.json.Encoder()
 _DECODER = msgspec.json.Decoder(Stamped)
 _ADVANCE = AdvanceTime()
+_REMEMBERED_DAYS = 40
 
 T = TypeVar("T")
 
@@ -44,13 +45,14 @@ class Saved(msgspec.Struct, frozen=True, kw_only=True):
     instruments: dict[str, Instrument]
     statements: dict[str, SettlementStatement]
     venue: bytes
+    past: dict[str, list[SettlementStatement]] = {}
 
 
 class GatewayMachine:
     """A venue with what its gateway must remember beside it.
 
     ``now_ns`` is the last instant, ``last_report`` the last report's number; ``instruments`` are all there ever were, since the
-    last reports of an expired one may still have to be told; ``statements`` are the accounts' latest.
+    last reports of an expired one may still have to be told; ``statements`` are the accounts' latest, ``past`` their last forty.
     """
 
     def __init__(self, venue: Venue) -> None:
@@ -60,6 +62,7 @@ class GatewayMachine:
         self.commands = 0
         self.instruments: dict[str, Instrument] = {}
         self.statements: dict[str, SettlementStatement] = {}
+        self.past: dict[str, list[SettlementStatement]] = {}
 
     def apply(self, command: Command, now_ns: int) -> tuple[Events, Events]:
         """What the passing of time brought, and then what the command did: a refusal is the command's own."""
@@ -86,6 +89,12 @@ class GatewayMachine:
                     if isinstance(event, REPORTS):
                         tell(event)
 
+    def statement(self, account: str, trading_day: int = 0) -> SettlementStatement | None:
+        """An account's statement of one of its last forty days, of the very last for 0; None where there is none."""
+        if not trading_day:
+            return self.statements.get(account)
+        return next((told for told in self.past.get(account, ()) if told.trading_day == trading_day), None)
+
     def snapshot(self) -> bytes:
         """Everything ``restore`` needs."""
         saved = Saved(
@@ -94,6 +103,7 @@ class GatewayMachine:
             commands=self.commands,
             instruments=self.instruments,
             statements=self.statements,
+            past=self.past,
             venue=self.venue.snapshot(),
         )
         return msgspec.msgpack.encode(saved)
@@ -104,6 +114,7 @@ class GatewayMachine:
         machine = cls(Venue.restore(saved.venue, calendar=calendar))
         machine.now_ns, machine.last_report, machine.commands = saved.now_ns, saved.last_report, saved.commands
         machine.instruments, machine.statements = dict(saved.instruments), dict(saved.statements)
+        machine.past = saved.past or {account: [last] for account, last in saved.statements.items()}
         return machine
 
     def _count(self, events: Iterable[Event]) -> None:
@@ -111,7 +122,9 @@ class GatewayMachine:
             if isinstance(event, REPORTS):
                 self.last_report = event.sequence
             elif isinstance(event, StatementIssued):
-                self.statements[event.statement.account] = event.statement
+                account = event.statement.account
+                self.statements[account] = event.statement
+                self.past[account] = [*self.past.get(account, []), event.statement][-_REMEMBERED_DAYS:]
 
 
 def read_founding(record: bytes) -> VenueSettings:

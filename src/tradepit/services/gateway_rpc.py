@@ -48,6 +48,7 @@ _ORDERS = msgspec.json.Decoder(wire.OrderBatch)
 _TICKS = msgspec.json.Decoder(wire.TicksRequest)
 _QUERY_ORDER = msgspec.json.Decoder(wire.QueryOrder)
 _QUERY_ACCOUNT = msgspec.json.Decoder(wire.QueryAccount)
+_QUERY_STATEMENT = msgspec.json.Decoder(wire.QueryStatement)
 _REPORTS = msgspec.json.Decoder(wire.ReportsRequest)
 _ADVANCE = msgspec.json.Decoder(wire.AdvanceRequest)
 _DEPTH = msgspec.json.Decoder(wire.DepthRequest)
@@ -213,8 +214,8 @@ class Doors:
         return wire.encode(wire.PositionsReply(positions=list(self._venue.positions(body.account))))
 
     async def _statement(self, payload: bytes) -> bytes:
-        body = wire.read_body(payload, _QUERY_ACCOUNT, MAX_REQUEST_BYTES)
-        return wire.encode(wire.StatementReply(statement=self._machine.statements.get(body.account)))
+        body = wire.read_body(payload, _QUERY_STATEMENT, MAX_REQUEST_BYTES)
+        return wire.encode(wire.StatementReply(statement=self._machine.statement(body.account, body.trading_day)))
 
     async def _reports(self, payload: bytes) -> bytes:
         body = wire.read_body(payload, _REPORTS, MAX_REQUEST_BYTES)

@@ -78,6 +78,14 @@ class HotContract:
         while self._held[0].at_ms < tick.at_ms - self._window_ms:
             self._held.popleft()
 
+    def precede(self, ticks: Sequence[HotTick]) -> None:
+        """Older ticks that the cache has now: they are held too, as far as there is room."""
+        room = (self._held.maxlen or 0) - len(self._held)
+        oldest_ms = self._held[-1].at_ms - self._window_ms if self._held else 0
+        first_ms = self._held[0].at_ms if self._held else 0
+        older = [tick for tick in ticks if oldest_ms <= tick.at_ms < first_ms]
+        self._held.extendleft(reversed(older[-room:] if room else []))
+
     def write_all_again(self) -> None:
         """The cache has lost something of it."""
         self._again = bool(self._held)

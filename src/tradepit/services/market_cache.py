@@ -9,14 +9,15 @@ from loguru import logger
 from tradepit.ports.bus import Bus, Message, Subscription
 from tradepit.ports.cache import Cache
 from tradepit.ports.clock import Clock
-from tradepit.ports.series import SeriesCache
+from tradepit.ports.series import MOST_MS, SeriesCache
 from tradepit.runtime.service import Health
 from tradepit.runtime.tasks import TaskGroup
 from tradepit.runtime.tick_row import MAX_TICK_BYTES, read_row
 from tradepit.runtime.tick_sequence import SequenceWatch
 from tradepit.services.hot_contract import HotContract, HotTick, Newest, hot_tick
+from tradepit.services.hot_refill import TickPast
 from tradepit.services.market_cache_settings import MarketCacheSettings
-from tradepit.trading.model.errors import BadRequest, PayloadTooLarge, TradepitError
+from tradepit.trading.model.errors import BadRequest, PayloadTooLarge, TradepitError, Unavailable
 from tradepit.trading.model.ids import check_id
 from tradepit.wire.data_api import MARKET_CACHE
 from tradepit.wire.market_series import VOLUME, newest_depth_key, newest_phase_key, newest_tick_key, series_key
@@ -26,6 +27,7 @@ _MOST_CONTRACTS = 10_000
 _AT_ONCE = 1_000
 _RECENT_MS = 10_000
 _RETRY_S = 0.25
+_REFILL_AGAIN_S = 5.0
 _PHASE = msgspec.json.Decoder(PhaseData)
 
 
@@ -42,7 +44,7 @@ class MarketCache:
     forgotten (which is looked for), is written again from the ticks held here; all of it may be written twice. The newest tick
     that was *received* is what the cache tells: an earlier run's later instants do not stand in its way.
 
-    ``time`` is the exchange's.
+    ``time`` is the exchange's; None where ticks are what drives it, and none can be ahead.
     """
 
     def __init__(
@@ -51,19 +53,21 @@ class MarketCache:
         series: SeriesCache,
         cache: Cache,
         clock: Clock,
-        time: Clock,
+        time: Clock | None,
         settings: MarketCacheSettings,
         instance: str,
         on_failure: Callable[[BaseException], None] | None = None,
+        past: TickPast | None = None,
     ) -> None:
         self._bus, self._series, self._cache, self._clock, self._time = bus, series, cache, clock, time
         self._settings, self._instance, self._tell_failure = settings, instance, on_failure
+        self._past = past
         self._tasks = TaskGroup(f"{self.name}:{instance}", self._on_failure)
         self._contracts: dict[str, HotContract] = {}
         self._watch = SequenceWatch()
         self._subscriptions: list[Subscription] = []
         self._woken = asyncio.Event()
-        self._ticks = self._refused = self._written = self._rewritten = 0
+        self._ticks = self._refused = self._written = self._rewritten = self._refilled = 0
         self._last_ns = clock.monotonic_ns()
         self._problem = self._unseen = self._failure = ""
         self._stopped = False
@@ -93,6 +97,8 @@ class MarketCache:
         await self._tasks.stop()
         await self._write()
         await self._series.close()
+        if self._past is not None:
+            await self._past.close()
         logger.info("{} stopped: {}", self._instance, self.health().figures)
 
     def health(self) -> Health:
@@ -103,6 +109,7 @@ class MarketCache:
             "ticks_written": self._written,
             "ticks_waiting": sum(contract.waiting for contract in self._contracts.values()),
             "rewritten": self._rewritten,
+            "refilled": self._refilled,
             "refused": self._refused,
             "missing": sum(self._watch.missing.values()),
             "repeated": self._watch.repeated,
@@ -127,6 +134,8 @@ class MarketCache:
             return
         is_new, missing = self._watch.see(contract.symbol, message.headers)
         if is_new:
+            if self._past is not None and not contract.since_ms:
+                self._tasks.spawn(self._refill(self._past, contract, tick.at_ms), f"refill {contract.symbol}")
             contract.take(tick, message.payload, self._clock.now_ns(), unbroken=not missing)
             self._ticks += 1
             self._last_ns = self._clock.monotonic_ns()
@@ -155,7 +164,8 @@ class MarketCache:
         logger.debug("{}: {} is refused: {}", self._instance, message.subject, error)
 
     def _in_time(self, tick: HotTick) -> HotTick:
-        if not 0 <= tick.at_ms <= self._time.now_ns() // 1_000_000 + self._settings.ahead_s * 1_000:
+        latest_ms = MOST_MS if self._time is None else self._time.now_ns() // 1_000_000 + int(self._settings.ahead_s * 1_000)
+        if not 0 <= tick.at_ms <= latest_ms:
             raise BadRequest("the tick is dated before its time", at_ms=tick.at_ms)
         return tick
 
@@ -228,6 +238,30 @@ class MarketCache:
                 value = msgspec.json.encode(kept)
             await self._cache.put_newer(key, value, version=newest.received_ns, ttl_s=self._settings.newest_h * 3_600.0)
             newest.untold = False
+
+    async def _refill(self, past: TickPast, contract: HotContract, first_ms: int) -> None:
+        """The window from before this life, as the market's records have it. Late samples find their bars."""
+        found: list[HotTick] = []
+        start_ms, pause_s = first_ms - self._settings.window_ms, self._settings.refill_s
+        while True:
+            await self._clock.sleep(pause_s)
+            try:
+                part = await past.ticks(contract.symbol, start_ms, first_ms, most=_AT_ONCE)
+                await self._series.connect()
+                await self._series.add(contract.samples(part))
+            except Unavailable as error:
+                logger.debug("{}: {} is not filled from the records yet: {}", self._instance, contract.symbol, error)
+                pause_s = _REFILL_AGAIN_S
+                continue
+            except TradepitError as error:
+                logger.warning("{}: {} cannot be filled from the records: {}", self._instance, contract.symbol, error)
+                return
+            found += part
+            if len(part) < _AT_ONCE:
+                break
+            start_ms, pause_s = part[-1].at_ms + 1, 0.0
+        contract.precede(found)
+        self._refilled += len(found)
 
     async def _check_forever(self) -> None:
         while True:

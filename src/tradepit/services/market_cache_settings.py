@@ -12,6 +12,9 @@ class MarketCacheSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
     ``flush_ms`` is the pause between two writes, ``check_s`` between two looks whether the cache still holds what was written.
     ``most_ticks`` of a contract are held here, to be written again to a cache that forgot them. A tick dated more than ``ahead_s``
     before its time is refused: the window would move on to it, and the others be too old.
+
+    Where there is a store, ticks from before a contract's first one are taken from its records, ``refill_s`` after that first one:
+    records are a little late.
     """
 
     window_min: Annotated[int, msgspec.Meta(ge=5, le=60)] = 60
@@ -20,6 +23,7 @@ class MarketCacheSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
     flush_ms: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 100
     check_s: Annotated[float, msgspec.Meta(gt=0, le=3_600)] = 1.0
     most_ticks: Annotated[int, msgspec.Meta(ge=1_000, le=1_000_000)] = 100_000
+    refill_s: Annotated[float, msgspec.Meta(ge=0, le=3_600)] = 10.0
     ahead_s: Annotated[float, msgspec.Meta(gt=0, le=86_400)] = 60.0
 
     @property

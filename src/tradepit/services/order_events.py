@@ -62,6 +62,11 @@ class OrderEvents:
         last = await self._bus.last(wire.ORDER_EVENTS)
         if last is not None:
             self._told = self._last = _position_of(read_event(last.payload).correlation_id)
+            written, _ = await self._journal.last()
+            if self._told[0] > written:
+                # Topics on a server of their own may outlive a house: what they tell is of another journal.
+                logger.warning("the bus has order events of another journal, of {} entries: all are told", self._told[0])
+                self._told = self._last = (0, 0)
         logger.info("order events go on after entry {} number {}", *self._told)
 
     async def close(self) -> None:

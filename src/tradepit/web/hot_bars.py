@@ -12,6 +12,8 @@ from tradepit.wire.market_series import LENGTHS_MS, PRICE, VOLUME, rollup_key
 SameDay = Callable[[int, int], bool]
 """Whether two instants (ms) belong to one trading day of a contract, as far as somebody knows."""
 
+# No two trading days are nearer to one another.
+_BETWEEN_DAYS_MS = 600_000
 _PRICES = (Aggregate.FIRST, Aggregate.MAX, Aggregate.MIN, Aggregate.LAST)
 
 
@@ -73,7 +75,8 @@ def _lots(totals: Sequence[Sample], length_ms: int, since_ms: int, same_day: Sam
     for former, total in pairwise(totals):
         if total.at_ms <= since_ms < total.at_ms + length_ms:
             continue
-        goes_on = total.value >= former.value and same_day(former.at_ms, total.at_ms)
+        near = total.at_ms - former.at_ms < _BETWEEN_DAYS_MS
+        goes_on = total.value >= former.value and (near or same_day(former.at_ms, total.at_ms))
         found[total.at_ms] = round(total.value - former.value if goes_on else total.value)
     return found
 

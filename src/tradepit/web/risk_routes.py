@@ -48,6 +48,12 @@ class ResumeOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     reason: str
 
 
+class WaitingHalts(msgspec.Struct, frozen=True, kw_only=True):
+    """Halts in the data folder's box."""
+
+    waiting: list[StateRequest]
+
+
 class RiskHealth(msgspec.Struct, frozen=True, kw_only=True):
     """The door lives."""
 
@@ -113,6 +119,12 @@ async def halt(request: AnyRequest, client: Client) -> Response[HaltStanding]:
     return Response(standing, status_code=200 if standing.applied else 202)
 
 
+@get("/risk/halts", summary="Halts that wait")
+async def halts(client: Client) -> WaitingHalts:
+    """Halts that nobody has carried out yet, oldest first; told whoever is dead."""
+    return WaitingHalts(waiting=await client.waiting())
+
+
 @post("/risk/resume", status_code=200, summary="Trade again")
 async def resume(request: AnyRequest, client: Client) -> Reply:
     """400 (HALT_PENDING) while a halt of the scope has not been carried out."""
@@ -166,4 +178,4 @@ def status_of(error: TradepitError) -> int | None:
     return {"REVISION_CONFLICT": 412, "HALT_PENDING": 409, "DUPLICATE_ID": 409}.get(error.reason_code)
 
 
-ROUTES: tuple[HTTPRouteHandler, ...] = (health, limits, limits_of, change_limits, evaluate, halt, resume, audit)
+ROUTES: tuple[HTTPRouteHandler, ...] = (health, limits, limits_of, change_limits, evaluate, halt, halts, resume, audit)

@@ -42,9 +42,16 @@ class QueryOrder(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class QueryAccount(msgspec.Struct, frozen=True, kw_only=True):
-    """Body of account, positions and statement."""
+    """Body of account and positions."""
 
     account: str
+
+
+class QueryStatement(msgspec.Struct, frozen=True, kw_only=True):
+    """Body of statement: that of ``trading_day`` (YYYYMMDD, of the last forty settled), 0 for the last one."""
+
+    account: str
+    trading_day: int = 0
 
 
 class QueryOrders(msgspec.Struct, frozen=True, kw_only=True):
@@ -145,7 +152,7 @@ class PositionsReply(Reply, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class StatementReply(Reply, frozen=True, kw_only=True, omit_defaults=True):
-    """Reply of statement: an account's last daily settlement statement; none before its first."""
+    """Reply of statement: an account's daily settlement statement; none where there is none of that day."""
 
     statement: SettlementStatement | None = None
 

@@ -21,6 +21,7 @@ RISK_ALERTS = Channel(name="platform.alerts", subject="risk.alerts.account.*", d
 BOT_COMMANDS = Channel(name="platform.commands", subject="bot.commands.*", durable=True)
 DEAD_INTENTS = Channel(name="platform.dead_intents", subject="orders.dead_intents", delivery=Delivery.COMPETE, durable=True)
 TRADE_EXECUTOR = "trade-executor"
+ALERT_RELAY = "alert-relay"
 CHANNELS = (ORDER_INTENTS, ORDER_EVENTS, RISK_ALERTS, BOT_COMMANDS)
 
 CONTENT_TYPE = "content-type"

@@ -22,7 +22,7 @@ def test_no_store_and_the_bus_s_cache_are_fine() -> None:
 def test_a_store_is_looked_at_and_left_alone(tmp_path: Path) -> None:
     url = f"sqlite+aiosqlite:///{tmp_path / 'orders.db'}"
     found = check_store(Settings(store=url))
-    assert (found.outcome, found.seen.startswith("1 steps are missing"), "store migrate" in found.mend) == (
+    assert (found.outcome, found.seen.startswith("2 steps are missing"), "store migrate" in found.mend) == (
         Outcome.WARN,
         True,
         True,

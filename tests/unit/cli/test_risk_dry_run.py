@@ -64,6 +64,15 @@ def test_what_cannot_be_judged_is_refused(words: tuple[str, ...], folder: Path) 
     assert dry_run(folder, *words) == 2
 
 
+def test_a_recording_that_cannot_be_laid_beside_it_is_refused(folder: Path) -> None:
+    words = ("--rule", "collar", "--limits", "{}", "--day", "20250103", "--ticks")
+    assert dry_run(folder, *words, str(folder / "none.parquet")) == 3
+    assert dry_run(folder, *words, str(folder / "house.yaml")) == 3
+    with (folder / "house.yaml").open("a") as settings:
+        settings.write("exchange: {time: ticks}\n")
+    assert dry_run(folder, *words, str(folder / "house.yaml")) == 2
+
+
 def test_a_folder_without_a_journal_stays_as_it_is(tmp_path: Path) -> None:
     command = ["risk", "dry-run", str(tmp_path / "none"), "--rule", "margin", "--limits", "{}", "--day", "20250103"]
     (tmp_path / "x.yaml").write_text("{}")

@@ -1,4 +1,4 @@
-"""Which instances a process without named roles runs: all of a profile of one process, or of a house at a real broker."""
+"""Which instances a process without named roles runs: all of a profile of one process, or of a house on a memory bus."""
 
 import pytest
 
@@ -14,15 +14,11 @@ def test_a_profile_of_several_processes_needs_a_role(profile: str) -> None:
         _all_of(Settings(profile=profile))
 
 
-def test_the_broker_connects_eight_processes_stay_eight() -> None:
-    with pytest.raises(ConfigError, match="name at least one role"):
-        _all_of(Settings(profile="tq", broker="tqsdk"))
-
-
-def test_at_a_real_broker_the_house_is_one_process_with_its_bots() -> None:
-    found = _all_of(Settings(profile="pit", broker="tqsdk"))
+def test_on_a_memory_bus_the_house_is_one_process_with_its_bots() -> None:
+    found = _all_of(Settings(profile="pit", broker="tqsdk", bus="memory://"))
     assert found[:2] == ["trading-gateway", "order-management"]
     assert "trade-executor" in found
     assert not {"bot-runner", "diff-front", "market-data"} & set(found)
     row = BotRow(bot="bot.py", bot_id="b", account="A1")
-    assert "bot-runner" in _all_of(Settings(profile="pit", broker="ssi", bots=BotsSettings(rows=(row,))))
+    assert "bot-runner" in _all_of(Settings(profile="pit", broker="ssi", bus="memory://", bots=BotsSettings(rows=(row,))))
+    assert "market-data" in _all_of(Settings(profile="pit", bus="memory://"))

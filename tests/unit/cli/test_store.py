@@ -29,14 +29,15 @@ def test_tables_are_missing_then_migrated_then_up_to_date(
     monkeypatch.setenv("TRADEPIT_STORE", f"sqlite+aiosqlite:///{tmp_path / 'store.db'}")
     assert tradepit(monkeypatch, "store", "status", "--json") == 1
     told = json.loads(capsys.readouterr().out)
-    assert (told["revision"], told["missing"], told["up_to_date"]) == ("", ["0001"], False)
+    assert (told["revision"], told["missing"], told["up_to_date"]) == ("", ["0001", "0002"], False)
     assert not (tmp_path / "store.db").exists()
     assert tradepit(monkeypatch, "store", "migrate", "--json") == 0
     assert tradepit(monkeypatch, "store", "migrate") == 0
     capsys.readouterr()
     assert tradepit(monkeypatch, "store", "status", "--json") == 0
     assert json.loads(capsys.readouterr().out) == {
-        "store": f"sqlite+aiosqlite:///{tmp_path / 'store.db'}", "revision": "0001", "newest": "0001", "missing": [], "up_to_date": True,
+        "store": f"sqlite+aiosqlite:///{tmp_path / 'store.db'}", "revision": "0002", "newest": "0002", "missing": [], "up_to_date": True,
+        "ticks": "one plain table",
     }  # fmt: skip
 
 

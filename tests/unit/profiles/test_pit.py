@@ -9,9 +9,12 @@ def test_only_the_processes_differ() -> None:
     def without_process(roles: tuple[object, ...]) -> list[dict[str, object]]:
         return [{key: value for key, value in msgspec.structs.asdict(role).items() if key != "process"} for role in roles]  # type: ignore[arg-type]  # roles are structs
 
-    *shared, executor = pit.ROLES
+    *shared, executor, ticks, orders = pit.ROLES
     assert without_process(tuple(shared)) == without_process(simulator.ROLES)
     assert executor.name == "trade-executor"
+    assert [(role.name, role.process, role.with_store) for role in (ticks, orders)] == [
+        ("market-records", "records", True), ("order-records", "records", True),
+    ]  # fmt: skip
 
 
 def test_what_is_killed_in_the_show_lives_alone() -> None:

@@ -126,3 +126,24 @@ async def test_orphans_stop_by_themselves(inn: Inn, monkeypatch: pytest.MonkeyPa
         assert not running.done()
         inn.host.fail(ValueError("enough"))
         assert await running == 1
+
+
+async def test_buses_beside_the_houses_own_are_connected_before_and_closed_after_the_services() -> None:
+    inn, diary = Inn(), list[str]()
+
+    class Beside(MemoryBus):
+        async def connect(self) -> None:
+            diary.append("connect")
+            assert not inn.diary
+            await super().connect()
+
+        async def close(self) -> None:
+            diary.append("close")
+            assert inn.diary[-1] == "stop a"
+            await super().close()
+
+    inn.host.connect_too([Beside(MemoryHub())])
+    running = await inn.until_started()
+    inn.host.end()
+    assert await running == 0
+    assert diary == ["connect", "close"]

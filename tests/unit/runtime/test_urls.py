@@ -14,6 +14,7 @@ from tradepit.runtime.urls import without_secret
         ("sqlite+aiosqlite:////tmp/store.db", "sqlite+aiosqlite:////tmp/store.db"),
         ("redis://me:pw@host:port/1", "***"),
         ("redis://me:pw@[", "***"),
+        ("kafka://me:p@ss@one:9092,two:9092?sasl.password=pw", "kafka://one:9092,two:9092"),
         ("me:pw@host", "***"),
         ("", "***"),
     ],

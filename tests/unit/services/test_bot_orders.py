@@ -93,15 +93,64 @@ async def test_what_is_in_doubt_is_told_as_such(front: Front) -> None:
     assert await told(front, many(1)) == [("c1", "OUTCOME_UNKNOWN")]
 
 
-async def test_a_busy_or_former_leader_takes_none_and_says_ask_again(front: Front) -> None:
+async def test_an_account_that_is_not_answered_waits_by_itself(front: Front) -> None:
+    for account in ("A1", "A2"):
+        await front.acting.admit(account)
+    front.office.broker.hold["submit"] = asyncio.Event()
+    stuck = asyncio.create_task(told(front, many(40)))
+    await turns(200)
+    assert not stuck.done()
+    accepted = [fact.intent.sequence for fact in front.office.journaled() if isinstance(fact, facts.OrderAccepted)]
+    assert accepted == list(range(1, 17))
+    others = [each | {"account": "A2", "bot": "b2"} for each in many(10)]
+    assert [status for _, status in await told(front, others)] == ["SENDING"] * 10
+    # Asked again meanwhile it is the same request.
+    again = asyncio.create_task(told(front, many(40)))
+    await turns(50)
+    front.office.broker.hold["submit"].set()
+    for asked in (stuck, again):
+        assert [name for name, _ in await asked] == [f"c{number}" for number in range(1, 41)]
+    await until(lambda: len(front.office.venue.orders) == 50)
+    assert set(front.office.venue.arrivals.values()) == {1}
+    accepted = [
+        fact.intent.sequence
+        for fact in front.office.journaled()
+        if isinstance(fact, facts.OrderAccepted) and fact.intent.account == "A1"
+    ]
+    assert accepted == list(range(1, 41))
+
+
+async def test_a_leader_that_is_none_any_more_takes_no_further_order(front: Front) -> None:
     await front.acting.admit("A1")
     front.office.broker.hold["submit"] = asyncio.Event()
-    for part in range(8):
-        await told(front, [each | {"client_order_id": f"p{part}-{each['sequence']}", "sequence": 0} for each in many(64)])
-    assert front.acting.busy
-    assert await front.code("place_all", {"orders": many(1)}) == "SERVICE_UNAVAILABLE"
+    asked = asyncio.create_task(front.ask("place_all", {"orders": many(40)}))
+    await turns(200)
+    front.active = False
     front.office.broker.hold["submit"].set()
-    await until(lambda: not front.acting.busy)
+    assert (await asked)["error"] == "NOT_ACTIVE"
+    assert len([fact for fact in front.office.journaled() if isinstance(fact, facts.OrderAccepted)]) == 16
+    front.active = True
+    assert [name for name, _ in await told(front, many(40))] == [f"c{number}" for number in range(1, 41)]
+    assert set(front.office.venue.arrivals.values()) == {1}
+
+
+async def test_all_together_wait_before_they_are_too_many(front: Front) -> None:
+    front.office.broker.accounts |= {f"B{number}" for number in range(10)}
+    front.office.broker.hold["submit"] = asyncio.Event()
+    asked = [asyncio.create_task(told(front, [each | {"account": f"B{number}"} for each in many(20)])) for number in range(10)]
+    await turns(500)
+    accepted = [fact for fact in front.office.journaled() if isinstance(fact, facts.OrderAccepted)]
+    assert len(accepted) <= 106
+    assert not front.acting.busy
+    front.office.broker.hold["submit"].set()
+    await asyncio.gather(*asked)
+    await until(lambda: len(front.office.venue.orders) == 200)
+
+
+async def test_a_busy_or_former_leader_takes_none_and_says_ask_again(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tradepit.services.order_leader.MAX_IN_FLIGHT", 0)
+    assert await front.code("place_all", {"orders": many(1)}) == "SERVICE_UNAVAILABLE"
+    monkeypatch.undo()
     assert (await told(front, many(1)))[0][0] == "c1"
     front.active = False
     assert await front.code("place_all", {"orders": many(1)}) == "NOT_ACTIVE"

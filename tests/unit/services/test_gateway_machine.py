@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from tradepit.services.gateway_machine import (
@@ -12,12 +13,12 @@ from tradepit.services.gateway_machine import (
     write_record,
 )
 from tradepit.trading.calendar.trading_calendar import load_calendar
-from tradepit.trading.matching.commands import CancelOrder, SubmitOrder
+from tradepit.trading.matching.commands import AdvanceTime, CancelOrder, SubmitOrder
 from tradepit.trading.matching.events import CommandRefused, PhaseChanged
 from tradepit.trading.matching.venue import Venue
 from tradepit.trading.matching.venue_settings import VenueSettings
 from tradepit.trading.model.errors import JournalCorrupted
-from tradepit.trading.model.report import Report
+from tradepit.trading.model.report import DayReport, Report
 
 if TYPE_CHECKING:
     from tests.unit.services.conftest import House
@@ -52,6 +53,26 @@ def test_replay_and_snapshot_give_the_same_machine(house: "House") -> None:
         assert (other.last_report, other.commands, other.now_ns) == (5, machine.commands, TEN + 4)
     assert restored.instruments == machine.instruments
     assert [report.sequence for report in told] == [1, 2, 3, 4, 5]
+
+
+def test_the_last_forty_statements_of_an_account_are_remembered_also_by_a_snapshot(house: "House") -> None:
+    machine = opened(house)
+    days: list[int] = []
+    for day in range(1, 75):
+        days += {report.settled_day for report in _days(machine.apply(AdvanceTime(), TEN + day * 24 * HOUR))}
+    assert len(days) > 40
+    restored = GatewayMachine.restore(read_snapshot(machine.snapshot()), load_calendar())
+    for each in (machine, restored):
+        assert [statement.trading_day for day in days if (statement := each.statement("A", day))] == days[-40:]
+        assert each.statement("A") == each.statement("A", days[-1]) == each.statements["A"]
+        assert each.statement("nobody", days[-1]) is None
+    # A snapshot of before they were remembered knows the last one.
+    older = msgspec.structs.replace(read_snapshot(machine.snapshot()), past={})
+    assert GatewayMachine.restore(older, load_calendar()).statement("B", days[-1]) == machine.statement("B", days[-1])
+
+
+def _days(told: tuple[tuple[object, ...], tuple[object, ...]]) -> list[DayReport]:
+    return [event for events in told for event in events if isinstance(event, DayReport)]
 
 
 def test_settings_are_founded_once() -> None:

@@ -8,6 +8,7 @@ from tests.bot_stage import tick
 from tests.market_world import START_MS, MarketWorld
 
 from tradepit.ports.series import MOST_MS, Sample
+from tradepit.services.market_cache import MarketCache
 from tradepit.services.market_cache_settings import MarketCacheSettings
 from tradepit.wire.data_api import KeptTick
 from tradepit.wire.market_series import newest_phase_key, newest_tick_key, series_key
@@ -143,6 +144,17 @@ async def test_a_tick_of_another_symbol_or_of_the_future_is_refused(world: Marke
     await world.clock.advance(1)
     assert world.writer.health().figures["refused"] == 2
     assert [sample.at_ms for sample in await held(world)] == [START_MS]
+
+
+async def test_where_ticks_are_the_time_none_is_ahead_of_it(world: MarketWorld) -> None:
+    await world.writer.stop()
+    replayed = MarketCache(world.bus, world.series, world.cache, world.clock, None, world.settings, "market-cache-2")
+    await replayed.start()
+    await world.tell(tick(22_499, 22_501, last=22_500), tick(22_499, 22_501, last=22_501, after_s=86_400))
+    await world.clock.advance(1)
+    assert [sample.at_ms for sample in await held(world)] == [START_MS + 86_400_000]
+    assert replayed.health().figures["refused"] == 0
+    await replayed.stop()
 
 
 async def test_stopping_writes_what_waits_and_may_be_done_twice(world: MarketWorld) -> None:

@@ -171,6 +171,8 @@ async def test_a_halt_holds_while_nobody_leads_and_is_carried_out_by_the_next(do
     status, told, _ = await door.ask("POST", "/risk/halt", HALT, Idempotency_Key="h1")
     assert (status, told["persisted"], told["applied"]) == (202, True, False)
     assert [wish.scope for wish in door.box.pending()] == ["account:A1"]
+    status, told, _ = await door.ask("GET", "/risk/halts")
+    assert [(each["scope"], each["who"], each["key"]) for each in told["waiting"]] == [("account:A1", "risk", "h1")]
     resume = {"scope": "account:A1", "who": "risk", "reason": "over"}
     assert await door.code("POST", "/risk/resume", resume) == (409, "HALT_PENDING")
     assert await door.code("GET", "/risk/limits") == (503, "OUTCOME_UNKNOWN")
@@ -179,6 +181,7 @@ async def test_a_halt_holds_while_nobody_leads_and_is_carried_out_by_the_next(do
         while door.box.pending():  # noqa: ASYNC110 - a folder has no event
             await asyncio.sleep(0.01)
     assert await door.front.code("buy", BUY) == "TRADING_HALTED"
+    assert (await door.ask("GET", "/risk/halts"))[1] == {"waiting": []}
     status, told, _ = await door.ask("POST", "/risk/halt", HALT, Idempotency_Key="h1")
     assert (status, told["applied"]) == (200, True)
     assert door.front.acting.desk.audit.total == 1

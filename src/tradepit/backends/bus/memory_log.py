@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from bisect import insort
 from collections import OrderedDict, deque
 from collections.abc import Coroutine
 from typing import Any
@@ -164,7 +165,9 @@ class Group:
         asyncio.get_running_loop().call_later(delay_s, self._put_back, message, deliveries)
 
     def _put_back(self, message: Message, deliveries: int) -> None:
-        self._again.append((msgspec.structs.replace(message, redelivered=True), deliveries))
+        # In their order, as a server keeps them: what one worker held comes again as it came.
+        again = msgspec.structs.replace(message, redelivered=True), deliveries
+        insort(self._again, again, key=lambda waiting: waiting[0].sequence)
         self.dispatch()
 
 

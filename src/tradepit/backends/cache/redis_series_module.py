@@ -1,5 +1,6 @@
 """Time series as the module RedisTimeSeries keeps them."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -51,8 +52,7 @@ class ModuleSeries:
         for begin in range(0, len(commands), _BATCH):
             await self._all(commands[begin : begin + _BATCH])
         if not self._with_rules:
-            for series in rolled:
-                await roll_up(self, series, told[series])
+            await asyncio.gather(*(roll_up(self, series, told[series]) for series in rolled))
 
     async def _rule(self, told: Sequence[TimeSeries]) -> None:
         """Make series with their rules where they are not known to be there."""

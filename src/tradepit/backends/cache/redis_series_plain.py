@@ -4,6 +4,7 @@ A series is a sorted set under its own key: the score is the instant in ms, the 
 labels are the hash ``tradepit:series:{key}``; ``tradepit:label:{name}={value}`` is the set of keys with a label.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ from tradepit.ports.series import Buckets, Sample, TimeSeries
 from tradepit.trading.model.errors import BadRequest
 
 _BATCH = 1_000
+_TOGETHER = 16
 _UNLABEL = """
 local held = redis.call('HGETALL', KEYS[2])
 for i = 1, #held, 2 do
@@ -55,19 +57,22 @@ return 1
 
 
 class PlainSeries:
-    """Each series is written in one step: nobody sees it between two values of an instant."""
+    """Each series is written in steps of their own: nobody sees one between two values of an instant."""
 
     def __init__(self, link: RedisLink) -> None:
         self._link = link
 
     async def add(self, told: Mapping[TimeSeries, Sequence[Sample]]) -> None:
+        steps: list[tuple[str, tuple[str | int, ...]]] = []
         for series, samples in told.items():
             labels = [text for label in series.labels for text in label]
             for begin in range(0, len(samples), _BATCH):
                 words = [word for sample in samples[begin : begin + _BATCH] for word in (sample.at_ms, repr(float(sample.value)))]
-                await self._script(_ADD, series.key, series.retention_ms, len(series.labels), *labels, *words)
-            if series.rollups and samples:
-                await roll_up(self, series, samples)
+                steps.append((series.key, (series.retention_ms, len(series.labels), *labels, *words)))
+        for begin in range(0, len(steps), _TOGETHER):
+            await self._scripts(_ADD, steps[begin : begin + _TOGETHER])
+        rolled = [(series, samples) for series, samples in told.items() if series.rollups and samples]
+        await asyncio.gather(*(roll_up(self, series, samples) for series, samples in rolled))
 
     async def range(self, key: str, start_ms: int, end_ms: int, buckets: Buckets | None, most: int) -> list[Sample]:
         limit = ("LIMIT", 0, most) if most and buckets is None else ()
@@ -87,24 +92,39 @@ class PlainSeries:
         return {key: into_buckets(samples, buckets) for key, samples in zip(keys, found, strict=True)}
 
     async def forget(self, key: str) -> None:
-        await self._script(_FORGET, key)
+        await self._scripts(_FORGET, [(key, ())])
 
     async def _ranges(self, keys: Sequence[str], start_ms: int, end_ms: int) -> list[list[Sample]]:
         return [[_sample(key, member) for member in await self._ask(key, "ZRANGEBYSCORE", key, start_ms, end_ms)] for key in keys]
 
-    async def _script(self, script: str, key: str, *words: str | int) -> None:
-        await self._ask(key, "EVAL", script, 2, key, f"tradepit:series:{key}", *words)
+    async def _scripts(self, script: str, steps: Sequence[tuple[str, tuple[str | int, ...]]]) -> None:
+        """One after another, in one going to and fro. The first that is refused is told, the others are done."""
+
+        async def send(client: Any) -> None:  # noqa: ANN401 - the vendor's client is not typed to its answers
+            pipeline = client.pipeline(transaction=False)
+            for key, words in steps:
+                pipeline.execute_command("EVAL", script, 2, key, f"tradepit:series:{key}", *words)
+            for (key, _), told in zip(steps, await pipeline.execute(raise_on_error=False), strict=True):
+                if isinstance(told, Exception):
+                    _refuse(told, key)
+                    raise told
+
+        await self._link.run(send)
 
     async def _ask(self, key: str, *command: str | int) -> Any:  # noqa: ANN401 - the vendor's answers have no type
         async def ask(client: Any) -> Any:  # noqa: ANN401 - the vendor's client is not typed to its answers
             try:
                 return await client.execute_command(*command)
             except exceptions.ResponseError as error:
-                if "WRONGTYPE" in str(error):
-                    raise BadRequest("the key holds something else", key=key) from error
+                _refuse(error, key)
                 raise
 
         return await self._link.run(ask)
+
+
+def _refuse(error: Exception, key: str) -> None:
+    if "WRONGTYPE" in str(error):
+        raise BadRequest("the key holds something else", key=key) from error
 
 
 def _sample(key: str, member: bytes) -> Sample:

@@ -9,11 +9,11 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tradepit.backends.store.database import Database, Raced
-from tradepit.backends.store.revisions import check_columns, revision_status, status_at, upgrade
+from tradepit.backends.store.database import Raced
+from tradepit.backends.store.migrated import MigratedDatabase
+from tradepit.backends.store.revisions import Steps
 from tradepit.backends.store.tables import EVENTS, IDENTITIES, ORDERS, RANKS
 from tradepit.ports.store import Kept, SchemaStatus
-from tradepit.trading.model.errors import ConfigError
 from tradepit.trading.orders.order_record import (
     OrderEvent,
     OrderRecord,
@@ -29,38 +29,23 @@ from tradepit.wire.order_tables import FINISHED, ORDER_HISTORY_COLUMNS, UPDATED_
 _ORDER_FIELDS = tuple(column.field for column in ORDER_HISTORY_COLUMNS if column.field)
 _NAMES = ("order_id", "kind", "identity")
 _BATCH = 500
-_MIGRATION_S = 600.0
+_STEPS = Steps("0001", (ORDERS, EVENTS))
 
 
 class SqlStore:
     """One member's view of a database; any number of them may write at once. ``migrates``: ``connect`` may change the tables."""
 
     def __init__(self, url: str, *, migrates: bool = True, timeout_s: float = 5.0) -> None:
-        self._database = Database(url, timeout_s=timeout_s)
-        self._migrates = migrates
+        self._database = MigratedDatabase(url, _STEPS, migrates=migrates, timeout_s=timeout_s)
 
     async def connect(self) -> None:
-        status = await self.schema()
-        if not status.up_to_date:
-            if not self._migrates:
-                raise ConfigError(
-                    "the store's tables are not up to date: run `tradepit store migrate`",
-                    store=self._database.name,
-                    revision=status.current,
-                    newest=status.newest,
-                )
-            await self.migrate()
-        await self._database.read(lambda connection: connection.run_sync(check_columns))
+        await self._database.connect()
 
     async def schema(self) -> SchemaStatus:
-        if not self._database.exists:
-            return status_at("")
-        self._database.open()
-        return await self._database.read(lambda connection: connection.run_sync(revision_status))
+        return await self._database.schema()
 
     async def migrate(self) -> SchemaStatus:
-        self._database.open()
-        return await self._database.write(lambda connection: connection.run_sync(upgrade), timeout_s=_MIGRATION_S)
+        return await self._database.migrate()
 
     async def keep(self, updates: Sequence[OrderUpdate], events: Sequence[OrderEvent] = ()) -> Kept:
         records = merge_all(map(check_update, updates))

@@ -1,35 +1,24 @@
 """The Data API as a bot's runner asks it: the newest ticks of a contract, and the contract now."""
 
-import urllib.error
-import urllib.request
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import TypeVar
 
-import msgspec
-
+from tradepit.bots.data_door import DataDoor
 from tradepit.trading.calendar.trading_calendar import TradingCalendar
-from tradepit.trading.model.errors import CalendarUnknown, ConfigError, TimedOut, TradepitError, Unavailable
+from tradepit.trading.model.errors import CalendarUnknown, TradepitError, Unavailable
 from tradepit.trading.model.instrument import Instrument
 from tradepit.trading.model.tick import Level, Tick
 from tradepit.wire.data_api import MOST_ROWS, SNAPSHOT_PATH, TICKS_PATH, Snapshot, TickWindow
 from tradepit.wire.simulator_codec import tick_of
 
-AnswerT = TypeVar("AnswerT", bound=msgspec.Struct)
-_MOST_BYTES = 64 * 1024 * 1024
 _NS = 1_000_000
-_UNKNOWN = 404
 
 
 class DataClient:
-    """Blocking: call it in a thread. Raises Unavailable and TimedOut, nothing else once it was made. ``url`` is ``http://host:port``."""
+    """Blocking: call it in a thread. Raises what the door raises."""
 
     def __init__(self, url: str, calendar: TradingCalendar, *, timeout_s: float = 5.0) -> None:
-        if not url.startswith(("http://", "https://")) or "@" in url:
-            raise ConfigError("data_api must be http://host:port", data_api=url[:100])
-        self._url, self._calendar, self._timeout_s = url.rstrip("/"), calendar, timeout_s
-        # What the environment says of proxies is not meant for the house's own doors.
-        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        self._door, self._calendar = DataDoor(url, timeout_s=timeout_s), calendar
 
     def ticks(self, instrument: Instrument, most: int) -> list[Tick]:
         """The ``most`` newest ticks there are, oldest first; as much of each as the hot window holds."""
@@ -38,7 +27,7 @@ class DataClient:
         while len(found) < most:
             rows = min(most - len(found), MOST_ROWS)
             until = "" if end_ms is None else f"&end_ms={end_ms}"
-            window = self._ask(f"{TICKS_PATH}/{instrument.symbol}?n={rows}{until}", TickWindow)
+            window = self._door.ask(f"{TICKS_PATH}/{instrument.symbol}?n={rows}{until}", TickWindow)
             if window is None or not window.time_ms:
                 break
             found = self._read(window, instrument) + found
@@ -49,7 +38,7 @@ class DataClient:
 
     def snapshot(self, instrument: Instrument) -> Tick | None:
         """A contract's newest tick in full, None when nobody knows it."""
-        found = self._ask(f"{SNAPSHOT_PATH}/{instrument.symbol}", Snapshot)
+        found = self._door.ask(f"{SNAPSHOT_PATH}/{instrument.symbol}", Snapshot)
         try:
             return tick_of(found.tick, instrument) if found is not None else None
         except TradepitError as error:
@@ -90,20 +79,6 @@ class DataClient:
             asks=_level(ask, ask_lots, instrument),
             phase=phase,
         )
-
-    def _ask(self, path: str, kind: type[AnswerT]) -> AnswerT | None:
-        try:
-            with self._opener.open(self._url + path, timeout=self._timeout_s) as reply:
-                return msgspec.json.decode(reply.read(_MOST_BYTES), type=kind)
-        except urllib.error.HTTPError as error:
-            with error:
-                if error.code == _UNKNOWN:
-                    return None
-                raise Unavailable("the Data API does not answer that now", path=path, status=error.code) from error
-        except TimeoutError as error:
-            raise TimedOut("the Data API does not answer", path=path) from error
-        except (OSError, ValueError, msgspec.MsgspecError) as error:
-            raise Unavailable("the Data API cannot be asked", path=path, cause=str(error)[:200]) from error
 
 
 def _ticks(price: float | None, instrument: Instrument) -> int:

@@ -10,6 +10,7 @@ import signal
 import struct
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -40,11 +41,12 @@ def find_programs() -> Path:
 class PostgresServer:
     """One PostgreSQL server with an empty cluster. Blocking; about a second to make it, a tenth to start it again.
 
-    The server refuses to run as root: then it runs as ``nobody``, in a temporary folder that belongs to it.
+    The server refuses to run as root: then it runs as ``nobody``, in a temporary folder that belongs to it. ``programs`` is the
+    folder of ``initdb`` and ``postgres``, of the wheel or the system where it is not told; ``options`` are the server's own.
     """
 
-    def __init__(self) -> None:
-        programs = find_programs()
+    def __init__(self, programs: Path | None = None, *, options: Sequence[str] = ()) -> None:
+        programs, self._options = programs or find_programs(), (*_OPTIONS, *options)
         self.port = free_port()
         self.password = secrets.token_urlsafe(18)
         self._folder = Path(tempfile.mkdtemp(prefix="tradepit-pg-"))
@@ -82,7 +84,7 @@ class PostgresServer:
         (self._folder / "data" / "postmaster.pid").unlink(missing_ok=True)
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [str(self._programs / "postgres"), "-D", str(self._folder / "data"), "-p", str(self.port), *_OPTIONS],
+                [str(self._programs / "postgres"), "-D", str(self._folder / "data"), "-p", str(self.port), *self._options],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self._environment(), cwd=self._folder,
                 user=self._user, extra_groups=[] if self._user else None, start_new_session=True,
             )  # fmt: skip

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from tradepit.trading.model.order import OrderIntent
+from tradepit.trading.model.tick import Tick
 from tradepit.trading.orders import events as facts
 from tradepit.trading.orders.desk import OrderDesk
 from tradepit.trading.risk.limits import Setting
@@ -40,7 +41,7 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
 
 class DryRunResult(msgspec.Struct, frozen=True, kw_only=True):
     """``orders`` were judged on the day, ``refused`` of them refused then. ``unsure`` could not be judged again: what the rule said then
-    cannot be had from the journal. ``blind``: the rule looks at prices or sessions, which no journal tells; it was asked without them.
+    cannot be had again. ``blind``: the rule looks at prices or sessions, which no journal tells, and it was asked without them.
     """
 
     trading_day: int
@@ -68,6 +69,7 @@ class DryRun:
         self._refused: Counter[int] = Counter()
         self._unsure: Counter[int] = Counter()
         self._found: list[tuple[int, Difference]] = []
+        self._sees = False
         self._lay(0)
 
     def fold(self, fact: facts.Fact) -> None:
@@ -82,6 +84,13 @@ class DryRun:
         if isinstance(fact, facts.LimitsSet) and fact.scope == self._scope:
             self._lay(fact.time_ns)
 
+    def see(self, tick: Tick) -> None:
+        """A market snapshot as it came, at the journal's time, before the next fact."""
+        self._sees = True
+        day = self._was.register.trading_day
+        for desk in (self._was, self._would):
+            desk.exposure.on_tick(msgspec.structs.replace(tick, trading_day=day))
+
     def result(self, trading_day: int) -> DryRunResult:
         """What was found of a trading day (YYYYMMDD). What came before the journal's first day was told belongs to that day."""
         first = min((day for day in self._orders if day), default=0) or self._was.register.trading_day
@@ -93,7 +102,7 @@ class DryRun:
             orders=sum(self._orders[day] for day in days),
             refused=sum(self._refused[day] for day in days),
             unsure=sum(self._unsure[day] for day in days),
-            blind=self._rule in BLIND,
+            blind=self._rule in BLIND and not self._sees,
             differences=[difference for day, difference in self._found if day in days],
         )
 
