@@ -39,7 +39,7 @@ be published to. `GET /healthz` answers 200. Loopback only.
 """
 _EXECUTOR = """Role `trade-executor` (profiles `pit`, `platform`) brings intents to order management, those of one account in the order
 in which they came and up to 64 together, 64 accounts at once; each is acknowledged once its order is journaled, and no account waits for
-another's. What an executor that was killed had in hand comes before newer intents (on NATS within five seconds). The same
+another's. What an executor that was killed had in hand comes before newer intents (on NATS after two seconds). The same
 `intent_id`, or the same `sequence` of a bot on an account, is the same order; a `sequence` must rise. Each intent has one
 outcome: an `ack` and then fills, and a `cancel` or a late `rejection` where it did not fill; or a `rejection` with a stable code
 as its `reason` (`DUPLICATE`: another intent had this number). What cannot be read, and an id that was used for another order, is

@@ -36,7 +36,8 @@ def run(*roles: str, profile: str = "", config: Config = None) -> int:
     """Run role instances in this process until SIGTERM, for example ``trading-gateway-1 market-data-1``.
 
     Without ROLE, ``--profile platform`` (or ``pit``, ``simulator``, or a ``--config`` that names one) runs the whole house: the
-    processes that ``tradepit roles`` lists, and a NATS server of their own. What dies is started again.
+    processes that ``tradepit roles`` lists, and a NATS server of their own. What dies is started again. With ``bus: memory://`` it is
+    this process alone.
 
     ``--config`` may be a broker connect's ``config.yaml``; its flat shape names a profile of one process and needs no ROLE.
     ``--profile tq_flat`` (or ``tq``) without ``--config`` takes the ``config.yaml`` of this folder. Roles of the profile
@@ -191,18 +192,19 @@ def bench(
     logins: Literal["shared", "separate"] = "shared",
     bots: int = 50,
     accounts: int = 20,
+    profile: Literal["pit", "platform"] = "pit",
     json: Json = False,
 ) -> int:
     """Measure matching, backtests, the risk review, the order path, events, failover, bots, Data API or broker connect, most beside a peer.
 
     ``all`` leaves out ``tq``, which needs RabbitMQ, Valkey or Redis, and PostgreSQL installed. LOAD is orders a second: 100 for
-    ``failover``, 50 for ``tq``, one for each of the BOTS on ACCOUNTS of ``bots`` unless told; ``scale`` goes from 1 to 1,000
-    bots. LOGINS of ``tq``: the five services that log in share one process and login, or each
-    of the eight services has a process of its own.
+    ``failover``, 50 for ``tq``, one for each of the BOTS on ACCOUNTS of ``bots`` unless told; ``scale`` goes from 1 to 1,000 bots.
+    PROFILE of ``bots``: the embedded server alone, or a private Kafka, Valkey and PostgreSQL. LOGINS of ``tq``: the five services
+    that log in share one process and login, or each of the eight services has a process of its own.
     """
     from tradepit.cli.bench.command import BotLoad, run_bench  # noqa: PLC0415 - each command loads only what it needs
 
-    many = BotLoad(bots=bots, accounts=accounts)
+    many = BotLoad(bots=bots, accounts=accounts, profile=profile)
     return run_bench(what, kills=kills, load=load, seconds=seconds, journal=journal, logins=logins, many=many, json=json)
 
 

@@ -120,8 +120,8 @@ def halt(
 
     def tell(standing: HaltStanding) -> None:
         if standing.reply is None:
-            told = "kept in the data folder; it holds before another order is taken"
-            print_fields(f"{scope} {state}", {"key": standing.key, "applied": False, "": told})
+            told = {"key": standing.key, "carried out": "not yet: it holds before another order is taken"}
+            print_fields(f"{scope} {state}", {**told, "kept in": (settings.folder / "halts").resolve()})
         else:
             print_fields(f"{scope} {state}", {"key": standing.key, **msgspec.to_builtins(standing.reply.checklist)})
 

@@ -32,16 +32,15 @@ class HaltBox:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def open(self) -> None:
-        """Make the folder. Idempotent."""
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-
     def put(self, wish: StateRequest, now_ns: int) -> None:
-        """Keep a wish until it is answered. Raises IdNotValid for one without a key, BadRequest, DuplicateId."""
+        """Keep a wish until it is answered. Raises IdNotValid for one without a key, BadRequest, DuplicateId.
+
+        A data folder that does not exist is not made (FileNotFoundError): no house would ever look there.
+        """
         check_id(wish.key, "key")
         if wish.state not in TradingState.__members__:
             raise BadRequest("state must be ACTIVE, REDUCING or HALTED", state=wish.state[:16])
-        self.open()
+        self._folder.mkdir(exist_ok=True, mode=0o700)
         known = next((each for _, each in self._wishes() if each.key == wish.key), None) or self.answered(wish.key)
         if known is not None:
             if (known.scope, known.state) != (wish.scope, wish.state):

@@ -19,6 +19,7 @@ from tradepit.trading.model.errors import TradepitError, Unavailable
 
 _EXPIRES_S, _HEARTBEAT_S = 5.0, 1.0
 _SILENT_S = 2.5
+_MANY_HANDS_S = 2.0
 _RETRY_S, _MAX_RETRY_S = 0.05, 0.5
 _NAK_S, _MAX_NAK_S = 0.05, 5.0
 
@@ -45,7 +46,9 @@ class WorkQueue:
     ) -> None:
         self._link, self._stream, self._handler, self._declare = link, stream, handler, declare
         self._consumer = re.sub(r"[^A-Za-z0-9_-]", "_", group)
-        self._subject, self._limit, self._ack_wait_s = subject, max_in_flight, ack_wait_s
+        # Whoever follows a killed worker of many hands waits so long before it begins.
+        self._ack_wait_s = ack_wait_s if max_in_flight == 1 else min(ack_wait_s, _MANY_HANDS_S)
+        self._subject, self._limit = subject, max_in_flight
         self._inbox = f"_INBOX.w{secrets.token_hex(8)}"
         self._pull = 0
         self._wanted = 0

@@ -9,7 +9,7 @@ from tradepit.ports.clock import Clock
 from tradepit.runtime.eager import Started
 from tradepit.runtime.latency import LatencyMeter
 from tradepit.services.order_leader import OrderLeader
-from tradepit.trading.model.errors import BadRequest, OutcomeUnknown, RequestRefused, RiskRefused
+from tradepit.trading.model.errors import BadRequest, NotActive, OutcomeUnknown, RequestRefused, RiskRefused
 from tradepit.trading.model.ids import check_id
 from tradepit.trading.model.order import Order, OrderIntent
 from tradepit.trading.model.product import CloseRule
@@ -28,9 +28,8 @@ class BotOrders:
     """Methods by name; each raises NotActive where ``leader`` does.
 
     ``place_all`` does not wait for the exchange's answers, as long as these are not too many: an order that is journaled will be
-    answered for, whatever happens. None of its
-    orders is reviewed before the one in front of it was; when one cannot be taken now, the whole is asked for again, and those
-    that were taken are known by then.
+    answered for, whatever happens. None of its orders is reviewed before the one in front of it was; when one cannot be taken
+    now, the whole is asked for again, and those that were taken are known by then.
     """
 
     def __init__(self, leader: Callable[[], OrderLeader], make_intent: MakeIntent, clock: Clock, latency: LatencyMeter) -> None:
@@ -61,6 +60,8 @@ class BotOrders:
         placed = []
         for number, request in enumerate(requests, start=1):
             await self._room_for(request.account)
+            if self._leader() is not leader:
+                raise NotActive
             placed.append(await self._begin(request, leader))
             if number % _IN_A_TURN == 0:
                 # Many requests come at once: together they must not keep the leader from refreshing its lease.

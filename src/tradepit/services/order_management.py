@@ -49,7 +49,7 @@ class OrderManagementService:
     """One instance. State lives in the journal; everything here is a fold of it and can be thrown away.
 
     A standby that follows keeps a snapshot every ``snapshot_facts`` facts and at each new trading day; a leader, whose time
-    belongs to orders, only when it stops in order.
+    belongs to orders, only when it stops in order. Halts in the box ``halts`` are carried out before an order is taken.
     """
 
     name = ORDER_MANAGEMENT

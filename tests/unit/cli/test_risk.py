@@ -60,6 +60,7 @@ class Desk:
 @pytest.fixture
 def desk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Desk:
     made = Desk(tmp_path)
+    (tmp_path / ".tradepit").mkdir()
     monkeypatch.chdir(tmp_path)
 
     class Served(MemoryBus):
@@ -119,7 +120,7 @@ def test_a_refusal_by_the_review_is_a_finding(desk: Desk, capsys: Printed) -> No
 def test_a_halt_is_kept_when_nobody_answers(desk: Desk, capsys: Printed) -> None:
     desk.away = True
     assert desk.run("halt", "global", "--reason", "x", "--who", "me", "--wait-ms", "50", "--key", "k1") == 5
-    assert "kept" in capsys.readouterr().out
+    assert "kept in" in capsys.readouterr().out
     [wish] = HaltBox(desk.folder / ".tradepit" / "halts").pending()
     assert (wish.scope, wish.state, wish.who, wish.reason, wish.key) == ("global", "HALTED", "me", "x", "k1")
     desk.away = False
@@ -129,6 +130,16 @@ def test_a_halt_is_kept_when_nobody_answers(desk: Desk, capsys: Printed) -> None
     assert "HALT_PENDING" in capsys.readouterr().err
     assert desk.run("halt", "global", "--reason", "x", "--who", "me", "--wait-ms", "50", "--key", "k1") == 0
     assert desk.run("resume", "global", "--reason", "x") == 0
+
+
+def test_where_no_house_is_a_halt_is_not_said_to_be_kept(desk: Desk, capsys: Printed) -> None:
+    (desk.folder / ".tradepit").rmdir()
+    desk.away = True
+    assert desk.run("halt", "global", "--reason", "x", "--wait-ms", "50") == 4
+    assert "could be kept nowhere" in capsys.readouterr().err
+    assert list(desk.folder.iterdir()) == []
+    desk.away = False
+    assert desk.run("halt", "global", "--reason", "x", "--wait-ms", "50") == 0
 
 
 def test_a_halt_that_is_refused_does_not_stay(desk: Desk, capsys: Printed) -> None:

@@ -120,6 +120,20 @@ async def test_an_account_that_is_not_answered_waits_by_itself(front: Front) -> 
     assert accepted == list(range(1, 41))
 
 
+async def test_a_leader_that_is_none_any_more_takes_no_further_order(front: Front) -> None:
+    await front.acting.admit("A1")
+    front.office.broker.hold["submit"] = asyncio.Event()
+    asked = asyncio.create_task(front.ask("place_all", {"orders": many(40)}))
+    await turns(200)
+    front.active = False
+    front.office.broker.hold["submit"].set()
+    assert (await asked)["error"] == "NOT_ACTIVE"
+    assert len([fact for fact in front.office.journaled() if isinstance(fact, facts.OrderAccepted)]) == 16
+    front.active = True
+    assert [name for name, _ in await told(front, many(40))] == [f"c{number}" for number in range(1, 41)]
+    assert set(front.office.venue.arrivals.values()) == {1}
+
+
 async def test_all_together_wait_before_they_are_too_many(front: Front) -> None:
     front.office.broker.accounts |= {f"B{number}" for number in range(10)}
     front.office.broker.hold["submit"] = asyncio.Event()

@@ -70,8 +70,6 @@ class KafkaBus:
                 await self._link.ensure(channel.subject)
         publisher = KafkaPublisher(self._link, self._clock, timeout_s=self._publish_timeout_s)
         publisher.start()
-        self._poster = KafkaPublisher(self._link, self._clock, timeout_s=_PASSING_S, kept=False, settings=_PASSING)
-        self._poster.start()
         if self._requests:
             self._desk = KafkaDesk(self._link, self._watch, self._clock, topic=self._topic)
             await self._desk.start()
@@ -87,6 +85,12 @@ class KafkaBus:
 
     async def publish_all(self, messages: Sequence[Outgoing]) -> None:
         """As the port says. Neighbours of one subject go together; Kafka keeps no order between topics, so others wait for them."""
+        new = {
+            message.subject for message in messages if self._is_kept(message.subject) and not self._link.is_known(message.subject)
+        }
+        if len(new) > 1 and self._publisher is not None:
+            # What is refused here is refused again below, by its message.
+            await asyncio.gather(*(self._link.ensure(subject) for subject in new), return_exceptions=True)
         for _, run in itertools.groupby(messages, lambda message: message.subject):
             begun = [self._begin(message.subject, message.payload, message.message_id, message.headers) for message in run]
             for kept in begun:
@@ -144,12 +148,15 @@ class KafkaBus:
     def _begin(
         self, subject: str, payload: bytes, message_id: str, headers: Mapping[str, str] | None
     ) -> "asyncio.Future[None] | None":
-        publisher, poster = self._publisher, self._poster
-        if publisher is None or poster is None:
+        publisher = self._publisher
+        if publisher is None:
             raise Unavailable("the bus is not connected")
         if self._is_kept(subject):
             return publisher.begin(subject, payload, message_id=message_id, headers=headers)
-        poster.begin(subject, payload, message_id=message_id, headers=headers).add_done_callback(self._posted)
+        if self._poster is None:
+            self._poster = KafkaPublisher(self._link, self._clock, timeout_s=_PASSING_S, kept=False, settings=_PASSING)
+            self._poster.start()
+        self._poster.begin(subject, payload, message_id=message_id, headers=headers).add_done_callback(self._posted)
         return None
 
     def _posted(self, sent: "asyncio.Future[None]") -> None:

@@ -99,6 +99,7 @@ class KafkaLink:
         self._settings = {**_PATIENCE, **_read(url), "client.id": name}
         self._admin: AdminClient | None = None
         self._known: set[str] = set()
+        self.cluster = ""
 
     def settings(self, more: Mapping[str, object]) -> dict[str, Any]:
         """The client library's settings for this cluster, and ``more``."""
@@ -129,10 +130,14 @@ class KafkaLink:
                 return
 
     async def topics(self, timeout_s: float = _ANSWER_S) -> Mapping[str, int]:
-        """How many partitions each topic has, now. Raises Unavailable."""
+        """How many partitions each topic has, now; ``cluster`` is the id of the one that was asked last. Raises Unavailable."""
         admin = self._connected()
         with translated():
             told = await asyncio.to_thread(admin.list_topics, timeout=timeout_s)
+        if told.cluster_id and told.cluster_id != self.cluster:
+            # Another cluster at the same address, as when one lost its store, has none of the topics.
+            self.cluster = told.cluster_id
+            self._known.clear()
         return {name: len(topic.partitions) for name, topic in told.topics.items() if topic.error is None and topic.partitions}
 
     async def ensure(self, topic: str, settings: Mapping[str, str] | None = None) -> None:

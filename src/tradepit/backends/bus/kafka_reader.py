@@ -22,7 +22,8 @@ _ANSWER_S = 5.0
 class KafkaReader:
     """Reads without a group: nothing of it stays in the cluster. An id that was seen (the last 65,536) is passed over.
 
-    Topics that come later are read from their beginning. ``lossy``: a slow handler loses the oldest instead of holding up the rest.
+    Topics that come later are read from their beginning, and so is a cluster that lost its store. ``lossy``: a slow handler loses
+    the oldest instead of holding up the rest.
     """
 
     def __init__(
@@ -34,6 +35,7 @@ class KafkaReader:
         self._wake = asyncio.Event()
         self._seen: OrderedDict[str, None] = OrderedDict()
         self._read: Partitions = set()
+        self._cluster = ""
         self._stopping = False
         self._consumer: KafkaConsumer | None = None
         self._task: asyncio.Task[None] | None = None
@@ -60,7 +62,7 @@ class KafkaReader:
         except BaseException:
             await consumer.close()
             raise
-        self._consumer, self._read = consumer, found
+        self._consumer, self._read, self._cluster = consumer, found, self._link.cluster
         self._task = asyncio.get_running_loop().create_task(self._run(), name=f"kafka:{self._subject}")
         self._watch.follow(self._pattern, self._on_topics)
 
@@ -92,30 +94,37 @@ class KafkaReader:
 
     def _places(self, consumer: Consumer, found: Iterable[tuple[str, int]]) -> list[TopicPartition]:
         if self._replay:
-            return [TopicPartition(topic, number, OFFSET_BEGINNING) for topic, number in found]
+            return _beginnings(found)
         ends = []
         for topic, number in found:
             _, end = consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=_ANSWER_S) or (0, 0)
             ends.append(TopicPartition(topic, number, end))
         return ends
 
-    def _on_topics(self, found: Partitions) -> None:
+    def _on_topics(self, found: Partitions, cluster: str) -> None:
         consumer, busy = self._consumer, self._adding is not None and not self._adding.done()
-        if consumer is not None and not busy and not found <= self._read:
-            # What is missing now may be back in a moment, as when a broker starts again: it keeps its place.
-            self._adding = asyncio.get_running_loop().create_task(self._add(consumer, found))
+        if consumer is None or busy:
+            return
+        if anew := cluster != self._cluster:
+            logger.warning("{}: the cluster is not the one it was; reading it from its beginning", self._subject)
+        # What is missing now may be back in a moment, as when a broker starts again: it keeps its place.
+        if anew or not found <= self._read:
+            self._adding = asyncio.get_running_loop().create_task(self._add(consumer, found, cluster, anew=anew))
 
-    async def _add(self, consumer: KafkaConsumer, found: Partitions) -> None:
+    async def _add(self, consumer: KafkaConsumer, found: Partitions, cluster: str, *, anew: bool) -> None:
         def add(it: Consumer) -> None:
-            new = found - {(each.topic, each.partition) for each in it.assignment()}
-            it.incremental_assign([TopicPartition(topic, number, OFFSET_BEGINNING) for topic, number in new])
+            if anew:
+                it.assign(_beginnings(found))
+            else:
+                it.incremental_assign(_beginnings(found - {(each.topic, each.partition) for each in it.assignment()}))
 
         try:
             await consumer.call(add)
         except Exception as error:  # noqa: BLE001 - it is tried again with the next look
             logger.warning("{}: topics cannot be added yet: {}", self._subject, error)
         else:
-            self._read |= found
+            self._cluster = cluster
+            self._read = found if anew else self._read | found
 
     async def _run(self) -> None:
         while not self._stopping:
@@ -141,3 +150,7 @@ class KafkaReader:
         if len(self._seen) > _KNOWN:
             self._seen.popitem(last=False)
         return False
+
+
+def _beginnings(partitions: Iterable[tuple[str, int]]) -> list[TopicPartition]:
+    return [TopicPartition(topic, number, OFFSET_BEGINNING) for topic, number in partitions]

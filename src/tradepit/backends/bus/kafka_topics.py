@@ -12,6 +12,7 @@ from tradepit.trading.model.errors import TradepitError
 
 _LOOK_S = 0.5
 Partitions = set[tuple[str, int]]
+OnTopics = Callable[[Partitions, str], None]
 
 
 class TopicWatch:
@@ -19,20 +20,20 @@ class TopicWatch:
 
     def __init__(self, link: KafkaLink) -> None:
         self._link = link
-        self._readers: dict[Callable[[Partitions], None], re.Pattern[str]] = {}
+        self._readers: dict[OnTopics, re.Pattern[str]] = {}
         self._task: asyncio.Task[None] | None = None
 
     async def look(self, pattern: re.Pattern[str]) -> Partitions:
         """The partitions of the topics that match, now. Raises Unavailable."""
         return _matching(await self._link.topics(), pattern)
 
-    def follow(self, pattern: re.Pattern[str], reader: Callable[[Partitions], None]) -> None:
-        """Tell ``reader`` from now on, whether something changed or not."""
+    def follow(self, pattern: re.Pattern[str], reader: OnTopics) -> None:
+        """Tell ``reader`` from now on, whether something changed or not; with it the id of the cluster that has them."""
         self._readers[reader] = pattern
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._run(), name="kafka-topics")
 
-    def leave(self, reader: Callable[[Partitions], None]) -> None:
+    def leave(self, reader: OnTopics) -> None:
         """Tell a reader no more. Idempotent."""
         self._readers.pop(reader, None)
 
@@ -55,7 +56,7 @@ class TopicWatch:
                 logger.debug("the topics cannot be looked up: {}", error)
                 continue
             for reader, pattern in tuple(self._readers.items()):
-                reader(_matching(topics, pattern))
+                reader(_matching(topics, pattern), self._link.cluster)
 
 
 def _matching(topics: Mapping[str, int], pattern: re.Pattern[str]) -> Partitions:

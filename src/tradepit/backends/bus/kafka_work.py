@@ -99,7 +99,7 @@ class KafkaWorker:
         found = await self._watch.look(self._pattern)
         self._consumer = KafkaConsumer(settings, self, name=f"{self._group}:{self._subject}")
         self._consumer.start()
-        self._on_topics(found)
+        self._on_topics(found, "")
         self._watch.follow(self._pattern, self._on_topics)
 
     async def stop(self) -> None:
@@ -137,7 +137,8 @@ class KafkaWorker:
 
     # Partitions come and go
 
-    def _on_topics(self, found: Partitions) -> None:
+    def _on_topics(self, found: Partitions, cluster: str) -> None:
+        del cluster  # what a group has done is kept with the topics, and lost with them
         consumer, topics = self._consumer, {topic for topic, _ in found}
         if consumer is None or topics <= self._topics:
             return

@@ -7,19 +7,23 @@ import tempfile
 import urllib.error
 import urllib.request
 from collections import Counter
+from contextlib import AsyncExitStack, ExitStack
 from decimal import Decimal
 from pathlib import Path
 
 import msgspec
 
 from tradepit.bots.live.settings import BotRow
+from tradepit.cli.bench.bots_servers import platform_of
 from tradepit.cli.bench.figures import Spread, spread
 from tradepit.cli.bench.usage import usage
 from tradepit.cli.demo_settings import demo_settings
 from tradepit.cli.house import House
 from tradepit.cli.loop import run
 from tradepit.cli.proof import Proof, prove
+from tradepit.compose.wiring import Wiring
 from tradepit.config import AccountSettings, BotsSettings, Settings
+from tradepit.ports.bus import Message
 from tradepit.runtime.clock import SystemClock
 from tradepit.runtime.nats_connection import NatsMessage
 from tradepit.runtime.nats_link import NatsLink
@@ -32,9 +36,9 @@ from tradepit.wire.simulator import BOT_RUNNER, BROKER_REPORTS
 
 RUNNER = f"{BOT_RUNNER}-1"
 CADENCE_MS = 500
-_WITHOUT = frozenset({"monitor-api", "execution-algo"})
+_WITHOUT = frozenset({"monitor-api", "execution-algo", "risk-api", "powerscreen-producer", "powerscreen-consumer"})
 _DEPOSIT = Decimal(1_000_000_000)
-_START_S, _SETTLE_S, _LOOK_S, _TELL_S, _DOOR_S = 180.0, 20.0, 0.1, 10.0, 20.0
+_START_S, _SETTLE_S, _LOOK_S, _TELL_S, _DOOR_S, _WARM_UP_S = 180.0, 20.0, 0.1, 10.0, 20.0, 15.0
 _BOT = "tradepit.cli.bench.steady_bot:Steady"
 _NO_LIMITS = {
     "rate": {"orders_per_s": 100_000, "order_burst": 100_000, "cancels_per_s": 100_000, "cancel_burst": 100_000},
@@ -74,22 +78,30 @@ class BotsResult(msgspec.Struct, frozen=True, kw_only=True):
     proof: Proof
 
 
-def measure(*, bots: int, accounts: int, seconds: float, orders_per_bot_s: float) -> BotsResult:
-    """``bots`` in one runner, dealt out to ``accounts``, each sending so many orders a second. Ends by itself. Raises ConfigError."""
+def measure(*, bots: int, accounts: int, seconds: float, orders_per_bot_s: float, profile: str = "pit") -> BotsResult:
+    """``bots`` in one runner, dealt out to ``accounts``, each sending so many orders a second. Ends by itself.
+
+    Profile ``platform`` has its topics on a private Kafka, its keys in Valkey, its rows in PostgreSQL. Raises ConfigError, and
+    Unavailable when one of them is not installed.
+    """
     if not (1 <= bots <= 10_000 and 1 <= accounts <= bots and 0 < orders_per_bot_s <= 1_000 / CADENCE_MS):
         raise ConfigError(
             "1 to 10000 bots, no more accounts than bots, and at most an order with each tick", cadence_ms=CADENCE_MS
         )
-    with tempfile.TemporaryDirectory(prefix="tradepit-bots-", ignore_cleanup_errors=True) as name:
+    with tempfile.TemporaryDirectory(prefix="tradepit-bots-", ignore_cleanup_errors=True) as name, ExitStack() as stack:
         folder = Path(name)
-        house = House(_settings(bots, accounts, orders_per_bot_s), folder, without=_WITHOUT, also=frozenset({BOT_RUNNER}))
+        settings = _settings(bots, accounts, orders_per_bot_s)
+        if profile == "platform":
+            _tell("starting Kafka, Valkey and PostgreSQL")
+            settings = stack.enter_context(platform_of(settings, folder))
+        house = House(settings, folder / "house", without=_WITHOUT, also=frozenset({BOT_RUNNER}))
         house.start()
         try:
             run_of = _Run(house, bots, seconds)
             run(run_of.run())
         finally:
             house.stop()
-        return run_of.result(accounts, prove(folder))
+        return run_of.result(accounts, prove(folder / "house"))
 
 
 def _settings(bots: int, accounts: int, orders_per_bot_s: float) -> Settings:
@@ -127,20 +139,14 @@ class _Run:
         self._asked: dict[str, int] = {}
         self._at_exchange: dict[str, int] = {}
         self._told: dict[str, int] = {}
+        self._heard_of: set[str] = set()
         self._outcomes: Counter[str] = Counter()
         self._costs: dict[str, Cost] = {}
         self._runner_mb = self._runner_cpu_s = self._took_s = 0.0
 
     async def run(self) -> None:
-        link = NatsLink(self._house.server.url, name="bench-bots")
-        await link.connect()
-        try:
-            for channel, hear in (
-                (wire.ORDER_INTENTS, self._on_intent),
-                (wire.ORDER_EVENTS, self._on_event),
-                (BROKER_REPORTS, self._on_report),
-            ):
-                await link.subscribe(channel.subject, hear)
+        async with AsyncExitStack() as stack:
+            await self._listen(stack)
             await self._until_all_began()
             pids = {name: member.process.pid for name, member in self._house.members.items() if member.process is not None}
             if self._house.server.pid is not None:
@@ -162,8 +168,6 @@ class _Run:
             self._runner_mb = ended[runner][0]
             self._runner_cpu_s = ended[runner][1] - began[runner]
             await self._until_answered()
-        finally:
-            await link.close()
 
     def result(self, accounts: int, proof: Proof) -> BotsResult:
         """What was measured."""
@@ -197,6 +201,12 @@ class _Run:
                 raise ConfigError("the bots did not start in time", bots=self._bots, missing=missing)
             # Asking is work for the runner too, for each of its bots.
             await asyncio.sleep(max(_LOOK_S, self._bots / 500))
+        # Topics come to be with their first message: that is not what is measured.
+        deadline_ns = self._clock.monotonic_ns() + int(_WARM_UP_S * 1e9)
+        while len(self._heard_of) < self._bots:
+            if self._clock.monotonic_ns() > deadline_ns:
+                return
+            await asyncio.sleep(_LOOK_S)
 
     async def _until_answered(self) -> None:
         deadline_ns = self._clock.monotonic_ns() + int(_SETTLE_S * 1e9)
@@ -205,11 +215,35 @@ class _Run:
                 return
             await asyncio.sleep(_LOOK_S)
 
-    def _on_intent(self, message: NatsMessage) -> None:
-        self._asked.setdefault(read_intent(message.data, topic=message.subject).intent_id, self._clock.monotonic_ns())
+    async def _listen(self, stack: AsyncExitStack) -> None:
+        """Hear what is said on the topics and of the exchange, as it is said."""
+        link = NatsLink(self._house.server.url, name="bench-bots")
+        await link.connect()
+        stack.push_async_callback(link.close)
+        await link.subscribe(BROKER_REPORTS.subject, self._on_report)
+        if not self._house.settings.platform_bus:
+            await link.subscribe(wire.ORDER_INTENTS.subject, lambda told: self._on_intent(told.subject, told.data))
+            await link.subscribe(wire.ORDER_EVENTS.subject, lambda told: self._on_event(told.subject, told.data))
+            return
+        bus = Wiring(self._house.settings, process="bench").platform_bus()
+        await bus.connect()
+        stack.push_async_callback(bus.close)
 
-    def _on_event(self, message: NatsMessage) -> None:
-        event = read_event(message.data, topic=message.subject).event
+        async def hear_intent(message: Message) -> None:
+            self._on_intent(message.subject, message.payload)
+
+        async def hear_event(message: Message) -> None:
+            self._on_event(message.subject, message.payload)
+
+        await bus.subscribe(wire.ORDER_INTENTS, hear_intent, group="bench-bots", max_in_flight=64)
+        await bus.subscribe(wire.ORDER_EVENTS, hear_event)
+
+    def _on_intent(self, topic: str, payload: bytes) -> None:
+        self._asked.setdefault(read_intent(payload, topic=topic).intent_id, self._clock.monotonic_ns())
+
+    def _on_event(self, topic: str, payload: bytes) -> None:
+        self._heard_of.add(topic)
+        event = read_event(payload, topic=topic).event
         if event.intent_id not in self._told:
             self._told[event.intent_id] = self._clock.monotonic_ns()
             if event.intent_id in self._asked:

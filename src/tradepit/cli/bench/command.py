@@ -18,10 +18,11 @@ _WITH_SERVERS = frozenset({"tq"})
 
 
 class BotLoad(msgspec.Struct, frozen=True, kw_only=True):
-    """How many bots, on how many accounts."""
+    """How many bots, on how many accounts, on the embedded server or on Kafka, Redis and PostgreSQL."""
 
     bots: int = 50
     accounts: int = 20
+    profile: Literal["pit", "platform"] = "pit"
 
 
 def run_bench(
@@ -127,7 +128,7 @@ def _bots(many: BotLoad, seconds: float, load: float | None) -> msgspec.Struct:
     from tradepit.cli.bench.bots import measure  # noqa: PLC0415 - each measurement loads only what it needs
 
     each = 1.0 if load is None else load / max(1, many.bots)
-    return measure(bots=many.bots, accounts=many.accounts, seconds=seconds, orders_per_bot_s=each)
+    return measure(bots=many.bots, accounts=many.accounts, seconds=seconds, orders_per_bot_s=each, profile=many.profile)
 
 
 def _scale(seconds: float) -> msgspec.Struct:

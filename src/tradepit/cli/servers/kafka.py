@@ -55,6 +55,11 @@ listener.name.sasl_plaintext.plain.sasl.jaas.config=org.apache.kafka.common.secu
 _HELLO = bytes.fromhex("0000000a0012000000000001ffff")
 
 
+def jar_folders() -> tuple[Path, ...]:
+    """Where Kafka's programs are: what ``KAFKA_JARS`` names, else where ``make servers`` puts them in a checkout."""
+    return (Path(os.environ.get(JARS_VARIABLE, "tests/servers/kafka_jars")).absolute(),)
+
+
 class KafkaServer:
     """One broker that answers on 127.0.0.1 only. Blocking; takes about five seconds to start.
 
