@@ -89,7 +89,7 @@ def make_bot_runner(
 def _orders_by(settings: Settings) -> str:
     if settings.bots.runner.orders != "auto":
         return settings.bots.runner.orders
-    return "intents" if any(role.name == TRADE_EXECUTOR for role in roles_of(settings.profile)) else "rpc"
+    return "intents" if any(role.name == TRADE_EXECUTOR for role in roles_of(settings.profile, settings.broker)) else "rpc"
 
 
 def secrets_of(wiring: Wiring, mount: str) -> Secrets:
