@@ -59,7 +59,8 @@ def _sections() -> list[tuple[str, str, dict[str, str]]]:
         (
             "Codes of the exchange",
             "Refusals of the exchange and of the intake of orders, beside those of the tree; an order that ended says why in `reason`.",
-            _of(("trading/matching/*.py", "trading/ledger/*.py", "services/gateway_*.py"), *_REFUSALS) | _reasons(),
+            _of(("trading/matching/*.py", "trading/ledger/*.py", "services/gateway_*.py", "services/broker_doors.py"), *_REFUSALS)
+            | _reasons(),
         ),
         (
             "Codes of algorithm orders",

@@ -4,7 +4,8 @@ import sys
 from collections.abc import Sequence
 
 from generator.text import code, doc, table
-from tradepit.profiles.catalogue import PROFILES
+from tradepit.profiles import at_broker
+from tradepit.profiles.catalogue import PROFILES, roles_of
 from tradepit.profiles.role import Role
 
 _INTRO = """# Roles
@@ -21,6 +22,8 @@ def page() -> str:
         module = sys.modules[f"tradepit.profiles.{name}"]
         rows = [(code(role.name), role.replicas, _processes(role), _purpose(role)) for role in roles]
         parts += [f"## Profile `{name}`", doc(module), table(("role", "instances", "process", "purpose"), rows)]
+    rows = [(code(role.name), role.replicas, _processes(role), _purpose(role)) for role in roles_of("pit", "tqsdk")]
+    parts += ["## Profile `pit` with a real broker", doc(at_broker), table(("role", "instances", "process", "purpose"), rows)]
     parts += ["## What each role reads, tells and answers", _channels()]
     return "\n\n".join(parts)
 

@@ -282,7 +282,8 @@ class Settings(_Settings, frozen=True, kw_only=True):
     ``redis://user:password@host:port/database``. ``store``, where orders, and ticks too, become rows for other programs:
     ``sqlite+aiosqlite:///file``, ``postgresql+asyncpg://user:password@host:port/database``, or empty for none;
     ``migrate_store``: whoever connects to it may bring its tables up to date. ``broker``: where order management sends orders,
-    the house's own ``simulated`` exchange, ``tqsdk`` (China) or ``ssi`` (Vietnam).
+    the house's own ``simulated`` exchange, ``tqsdk`` (China) or ``ssi`` (Vietnam); with a real one there is no exchange of its own,
+    and the profiles ``pit`` and ``simulator`` run what is left, order management and the trading gateway in one process.
     """
 
     profile: str = "pit"

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from tradepit.trading.model.errors import DuplicateId, OrderNotFound, OutcomeUnk
 from tradepit.trading.model.order import Order, OrderIntent
 from tradepit.trading.model.report import DayReport, OrderReport, Report, TradeReport
 from tradepit.trading.model.terms import Exchange, Offset, OrderStatus, OrderType, Side
+from tradepit.trading.orders.position_book import PositionBook
 from tradepit.trading.risk import review
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -55,7 +57,7 @@ class World:
         self._open: list[TqsdkBroker] = []
         self.links: list[TqsdkLink] = []
 
-    def link(self) -> TqsdkLink:
+    def link(self, *, carries: bool = False) -> TqsdkLink:
         environment = {
             "PATH": os.environ["PATH"],
             "PYTHONPATH": f"{ROOT / 'tests/fakes'}:{ROOT / 'src'}",
@@ -64,7 +66,7 @@ class World:
             "SECRET": "everything",
         }
         journal = FileJournal(self.folder / "journal", sync="os")
-        link = TqsdkLink(self.folder, journal, login, SystemClock(), timing=TIMING, environment=environment)
+        link = TqsdkLink(self.folder, journal, login, SystemClock(), timing=TIMING, environment=environment, carries=carries)
         self.links.append(link)
         return link
 
@@ -433,3 +435,38 @@ def _lives(pid: int) -> bool:
         os.kill(pid, 0)
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     return False
+
+
+async def test_what_was_held_before_the_first_login_is_reported_once_before_all_else(world: World) -> None:
+    (world.place / "books").write_text(json.dumps({"orders": {}, "trades": {}, "day": 20250106, "held": 7}))
+    broker, link = await world.broker(world.link(carries=True))
+    await broker.open_session(1)
+    await broker.submit(order(1), epoch=1)
+    world.happen("fill", "c1", 5)
+    await until(lambda: link.book.last_report >= 5)
+    assert link.pid is not None
+    os.kill(link.pid, signal.SIGKILL)
+    await until(lambda: not link.ready)
+    await until(lambda: link.ready)
+    await broker.submit(order(2), epoch=1)
+    held, day, *rest = await all_reports(broker)
+    assert isinstance(held, TradeReport)
+    assert isinstance(day, DayReport)
+    trade = held.trade
+    assert (trade.account, trade.symbol, trade.side, trade.volume_lots) == ("A", "rb2505", Side.BUY, 7)
+    assert (trade.price_ticks, trade.trading_day, trade.client_order_id) == (3500, 20250103, "held-rb2505-BUY")
+    assert (day.settled_day, day.trading_day) == (20250103, 20250106)
+    assert [report.sequence for report in rest] == list(range(3, 3 + len(rest)))
+    assert sum(report.trade.volume_lots for report in rest if isinstance(report, TradeReport)) == 5
+    # Whoever folds the reports holds what the broker does, with history and today's lots apart.
+    positions = PositionBook()
+    positions.list_instrument(
+        load_catalog().instrument("rb2505", on=date(2025, 1, 6), listing_price=Decimal(3500)), Decimal(3500)
+    )
+    for report in (held, day, *rest):
+        if isinstance(report, TradeReport):
+            positions.apply(report.trade, report.sequence)
+        elif isinstance(report, DayReport):
+            positions.roll(report.trading_day, {}, report.sequence)
+    (own,), (theirs,) = positions.positions("A"), await broker.positions("A")
+    assert (own.yesterday_lots, own.today_lots) == (theirs.yesterday_lots, theirs.today_lots) == (7, 5)

@@ -2,18 +2,12 @@
 
 import asyncio
 import json
-import os
 import re
 import signal
-import subprocess
-import sys
-import urllib.error
-import urllib.request
 from pathlib import Path
-from typing import Any
 
+from tests.bot_process import BotProcess
 from tests.house_under_test import HouseUnderTest, settings_of
-from tests.servers.ports import free_port
 
 _WANTED = 12
 _ONLY = ("trading-gateway", "order-management", "market-data", "trade-executor")
@@ -40,45 +34,13 @@ class Gatherer(BotBase):
 '''
 
 
-class BotProcess:
-    """``tradepit bot run`` and its door."""
-
-    def __init__(self, house: HouseUnderTest, bot: Path, log: Path) -> None:
-        self._house, self._bot, self._log, self._port = house, bot, log, free_port()
-        self.process: subprocess.Popen[bytes]
-
-    def start(self) -> None:
-        command = [sys.executable, "-m", "tradepit", "bot", "run", str(self._bot), "--port", str(self._port)]
-        secrets = {"BOT_SECRETS": '{"password": "hunter2-hunter2"}', "BOT_ID": "gatherer", "ACCOUNT_ID": "A1"}
-        with self._log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [*command, "--config", str(self._house.house.settings_path)], stdout=log, stderr=log, env=os.environ | secrets
-            )
-
-    def get(self, path: str) -> tuple[int, bytes]:
-        """Status and body; 0 while nobody answers."""
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self._port}{path}", timeout=5) as reply:
-                return reply.status, reply.read()
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, error.read()
-        except OSError:
-            return 0, b""
-
-    async def seen(self) -> dict[str, Any]:
-        """How the bot fares, empty while nobody answers."""
-        status, body = await asyncio.to_thread(self.get, "/bots")
-        return json.loads(body)[0] if status == 200 else {}
-
-
 async def test_killed_and_started_again_a_bot_doubles_nothing_and_knows_what_it_holds(tmp_path: Path) -> None:
     bot = tmp_path / "gatherer.py"
     bot.write_text(_BOT)
     log = tmp_path / "bot.log"
     async with HouseUnderTest(tmp_path / "house", settings_of("A1"), only=_ONLY) as house:
         await house.ready()
-        run = BotProcess(house, bot, log)
+        run = BotProcess(house, bot, log, "gatherer")
 
         async def lots() -> int:
             return sum(row[3] for row in await house.venue_positions("A1"))

@@ -13,9 +13,11 @@ from tradepit.compose.roles import make_service
 from tradepit.compose.wiring import Wiring
 from tradepit.config import ExchangeSettings, OrderSettings, Settings, SsiAccountSettings, SsiSettings
 from tradepit.runtime.clock import SystemClock
+from tradepit.runtime.exchange_desk import ExchangeDesk
 from tradepit.runtime.order_client import OrderClient
 from tradepit.services.order_management import OrderManagementService
 from tradepit.trading.model.errors import RequestRefused
+from tradepit.trading.model.report import TradeReport
 from tradepit.trading.model.terms import SessionPhase, Side
 
 PRICE = Decimal("1340.5")
@@ -56,15 +58,18 @@ class House:
         made = make_service(self.wiring, "order-management-1", _fail)
         assert isinstance(made, OrderManagementService)
         self.service = made
+        self.gateway = make_service(self.wiring, "trading-gateway-1", _fail)
         self.client: OrderClient = self.wiring.client(self.wiring.bus())
 
     async def open(self) -> None:
         await self.wiring.bus().connect()
+        await self.gateway.start()
         await self.service.start()
         await until(lambda: self.service.health().status == "ACTIVE")
 
     async def close(self) -> None:
         await self.service.stop()
+        await self.gateway.stop()
         await self.wiring.bus().close()
 
     async def buy(self, name: str, volume: int, order_type: str = "LIMIT") -> None:
@@ -143,5 +148,38 @@ async def test_orders_through_review_and_journal_survive_a_restart_of_the_house(
         await until(lambda: house.told("c3") == ("PARTIAL", 1, 1))
         assert world.server.orders == 2
         assert world.server.lots(ACCOUNTS["A"]) == 4
+    finally:
+        await house.close()
+
+
+async def test_whoever_follows_the_exchange_follows_ssi_over_a_restart(tmp_path: Path, world: SsiWorld) -> None:
+    house = House(tmp_path / "house", world)
+    await house.open()
+    try:
+        await house.buy("c1", 3)
+        world.server.trade(ACCOUNTS["B"], Side.SELL, TICKS, 2)
+        await until(lambda: house.told("c1") == ("PARTIAL", 2, 2))
+        await until(lambda: house.gateway.health().ready)
+        before = [report async for report in ExchangeDesk(house.wiring.bus()).reports(0)]
+        await house.close()
+        house = House(tmp_path / "house", world)
+        tracker = make_service(house.wiring, "position-tracker-1", _fail)
+        await house.open()
+        await tracker.start()
+        desk = ExchangeDesk(house.wiring.bus())
+        await until(lambda: house.gateway.health().ready)
+        assert [report async for report in desk.reports(0)][: len(before)] == before
+        world.server.trade(ACCOUNTS["B"], Side.SELL, TICKS, 1)
+        await until(lambda: house.told("c1") == ("FILLED", 3, 3))
+        # The other side of each is an account of this house too.
+        await until(lambda: tracker.health().figures["trades"] == 4)
+        fills = [report.trade async for report in desk.reports(0) if isinstance(report, TradeReport)]
+        assert sum(fill.volume_lots for fill in fills if fill.account == "A") == 3
+        listed = await desk.instruments()
+        assert [(state.instrument.symbol, state.phase) for state in listed.instruments] == [(SYMBOL, SessionPhase.CONTINUOUS)]
+        # SSI tells no market: depth says so instead of showing an old one.
+        assert await desk.market(SYMBOL) is None
+        assert [order.status.value for order in await desk.orders("A")] == ["FILLED"]
+        await tracker.stop()
     finally:
         await house.close()

@@ -39,17 +39,20 @@ from tradepit.config import (
     MarketSettings,
     MonitorSettings,
     Settings,
+    SsiAccountSettings,
+    SsiSettings,
     TqAccountSettings,
     TqSettings,
     dump,
     overlaid,
 )
 from tradepit.ports.series import Sample
-from tradepit.profiles.catalogue import PROFILES
+from tradepit.profiles.catalogue import PROFILES, roles_of
 from tradepit.runtime.clock import ShiftedClock, SystemClock
 from tradepit.runtime.tick_clock import TickClock
 from tradepit.runtime.vault_settings import VaultSettings
 from tradepit.services.bot_runner import BotRunner
+from tradepit.services.broker_gateway import BrokerGateway
 from tradepit.services.powerscreen_settings import PowerScreenSettings
 from tradepit.services.tq_settings import TqServiceSettings
 from tradepit.services.trading_agents import TradingAgents
@@ -188,6 +191,23 @@ def test_every_instance_of_every_profile_can_be_made(tmp_path: Path, profile: st
         assert (service.instance, service.name) == (instance, instance.rpartition("-")[0])
         if isinstance(service, TradingAgents):
             service._log.close()
+
+
+@pytest.mark.parametrize(("broker", "quotes"), [("tqsdk", True), ("ssi", False)])
+def test_at_a_real_broker_the_gateway_follows_it(tmp_path: Path, broker: str, quotes: bool) -> None:
+    account = TqAccountSettings(account="A1", broker_id="simnow", user="88", password_env="TEST_BROKER_WORD")
+    tq = TqSettings(run_mode="real", user="mira", password_env="TEST_TQ_WORD", accounts=(account,))
+    ssi = SsiSettings(client_id="1", accounts=(SsiAccountSettings(account="A1", number="0000018"),), symbols=("VN30F1M",))
+    store = f"sqlite+aiosqlite:///{tmp_path / 'rows.db'}"
+    made = wiring(tmp_path, profile="pit", broker=broker, tq=tq, ssi=ssi, store=store)
+    roles = roles_of("pit", broker)
+    for instance in instances_of(made.settings, [role.name for role in roles]):
+        service = make_service(made, instance, lambda error: None)
+        if instance == "trading-gateway-1":
+            assert isinstance(service, BrokerGateway)
+            assert (service._quotes is not None) == quotes
+    with pytest.raises(ConfigError):
+        instances_of(made.settings, ["market-data"])
 
 
 def test_market_data_instances_deal_out_all_symbols(tmp_path: Path) -> None:

@@ -187,7 +187,7 @@ def calendar_finding(calendar: TradingCalendar, now_ns: int) -> Finding:
 
 def check_profile(settings: Settings) -> Finding:
     """Whether the profile exists."""
-    return ok(f"profile {settings.profile}: {len(roles_of(settings.profile))} roles, data in {settings.folder}")
+    return ok(f"profile {settings.profile}: {len(roles_of(settings.profile, settings.broker))} roles, data in {settings.folder}")
 
 
 def check_running_house(settings: Settings) -> Finding:

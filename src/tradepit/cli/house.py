@@ -117,7 +117,7 @@ class House:
 
     def _processes(self) -> dict[str, tuple[str, ...]]:
         grouped: dict[str, list[str]] = {}
-        for role in roles_of(self._settings.profile):
+        for role in roles_of(self._settings.profile, self._settings.broker):
             wanted = role.name in self._also or not (role.on_request or (role.with_store and not self._settings.store))
             if role.name not in self._without and wanted:
                 for number, instance in enumerate(role.instances(), start=1):

@@ -36,7 +36,8 @@ def run(*roles: str, profile: str = "", config: Config = None) -> int:
     """Run role instances in this process until SIGTERM, for example ``trading-gateway-1 market-data-1``.
 
     Without ROLE, ``--profile platform`` (or ``pit``, ``simulator``, or a ``--config`` that names one) runs the whole house: the
-    processes that ``tradepit roles`` lists, and a NATS server of their own. What dies is started again.
+    processes that ``tradepit roles`` lists, and a NATS server of their own. What dies is started again. With ``bus: memory://`` it is
+    this process alone.
 
     ``--config`` may be a broker connect's ``config.yaml``; its flat shape names a profile of one process and needs no ROLE.
     ``--profile tq_flat`` (or ``tq``) without ``--config`` takes the ``config.yaml`` of this folder. Roles of the profile

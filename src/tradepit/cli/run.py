@@ -12,6 +12,7 @@ from tradepit.profiles.catalogue import roles_of
 from tradepit.runtime.host import Host
 from tradepit.runtime.logs import set_up
 from tradepit.trading.model.errors import ConfigError
+from tradepit.wire.simulator import BOT_RUNNER
 
 HOUSES = frozenset({"pit", "simulator", "platform"})
 
@@ -19,9 +20,10 @@ HOUSES = frozenset({"pit", "simulator", "platform"})
 def run_roles(settings: Settings, names: Sequence[str], secrets: Mapping[str, str], *, whole: bool = False) -> int:
     """``names`` are instances (``order-management-2``) or roles (all of their instances); none: all of a profile.
 
-    ``whole``: where the profile has several processes and no role is named, start them all, with a NATS server of their own.
+    ``whole``: where the profile has several processes and no role is named, start them all, with a NATS server of their own. On a
+    memory bus all of them are this process.
     """
-    if whole and not names and settings.profile in HOUSES:
+    if whole and not names and settings.profile in HOUSES and not _alone(settings):
         from tradepit.cli.run_house import run_house  # noqa: PLC0415 - kept out of the processes that it starts
 
         return run_house(settings)
@@ -40,11 +42,18 @@ def in_profile(settings: Settings, profile: str) -> Settings:
     return msgspec.structs.replace(settings, profile=profile)
 
 
+def _alone(settings: Settings) -> bool:
+    """Whether nobody outside of this process can reach the bus."""
+    return settings.bus.startswith("memory:")
+
+
 def _all_of(settings: Settings) -> list[str]:
-    roles = roles_of(settings.profile)
-    if len({role.process for role in roles}) > 1:
+    roles = roles_of(settings.profile, settings.broker)
+    if len({role.process for role in roles}) > 1 and not _alone(settings):
         raise ConfigError(f"name at least one role; `tradepit roles {settings.profile}` lists them", profile=settings.profile)
-    return [role.name for role in roles]
+    bots = {BOT_RUNNER} if settings.bots.rows else set()
+    wanted = [role for role in roles if settings.store or not role.with_store]
+    return [role.name for role in wanted if not role.on_request or role.name in bots]
 
 
 async def _run(settings: Settings, names: Sequence[str], process: str, secrets: Mapping[str, str]) -> int:

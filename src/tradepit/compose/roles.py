@@ -12,7 +12,7 @@ from tradepit.compose.contracts import platform_channels_of
 from tradepit.compose.wiring import Wiring, extra
 from tradepit.config import Settings
 from tradepit.ports.bus import Channel
-from tradepit.profiles.catalogue import roles_of
+from tradepit.profiles.catalogue import SIMULATED, roles_of
 from tradepit.runtime.clock import ManualClock
 from tradepit.runtime.exchange_desk import ExchangeDesk
 from tradepit.runtime.generated_feed import GeneratedFeed
@@ -44,7 +44,7 @@ _INTENTS_IN_HAND, _ACCOUNTS_AT_ONCE, _PATIENCE_S = 2_000, 64, 1.0
 
 def instances_of(settings: Settings, names: Sequence[str]) -> list[str]:
     """Instance ids for role names and instance ids. Raises ConfigError."""
-    roles = {role.name: role for role in roles_of(settings.profile)}
+    roles = {role.name: role for role in roles_of(settings.profile, settings.broker)}
     chosen: list[str] = []
     for name in names:
         if name in roles:
@@ -89,6 +89,10 @@ def house_day(wiring: Wiring) -> date:
 def _gateway(wiring: Wiring, instance: str, number: int, on_failure: OnFailure) -> Service:
     del number
     exchange = wiring.settings.exchange
+    if wiring.settings.broker != SIMULATED:
+        from tradepit.compose.broker_gateway import make_broker_gateway  # noqa: PLC0415 - only a house with a real broker needs it
+
+        return make_broker_gateway(wiring, instance, on_failure)
     return TradingGateway(
         bus=wiring.bus(),
         commands=wiring.journal("commands"),
@@ -191,9 +195,11 @@ def _monitor_api(wiring: Wiring, instance: str, number: int, on_failure: OnFailu
 
 def _market_cache(wiring: Wiring, instance: str, number: int, on_failure: OnFailure) -> Service:
     del number
-    from tradepit.services.market_cache import MarketCache  # noqa: PLC0415 - only its own process needs it
+    from tradepit.services.hot_refill import RecordedTicks  # noqa: PLC0415 - only its own process needs it
+    from tradepit.services.market_cache import MarketCache  # noqa: PLC0415 - likewise
 
     _check_series_shared(wiring)
+    past = RecordedTicks(wiring.market_records()) if wiring.settings.store else None
     return MarketCache(
         wiring.bus(),
         wiring.series(),
@@ -203,6 +209,7 @@ def _market_cache(wiring: Wiring, instance: str, number: int, on_failure: OnFail
         wiring.settings.market_cache,
         instance,
         on_failure,
+        past,
     )
 
 

@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 from tradepit.backends.broker.simulated import SimulatedBroker
 from tradepit.backends.broker.tqsdk import TqsdkBroker
 from tradepit.backends.broker.tqsdk_link import TqsdkLink, TqsdkTiming
+from tradepit.backends.broker.tqsdk_market import TqsdkMarket
 from tradepit.backends.bus.colocated import ColocatedBus
 from tradepit.backends.bus.memory import MemoryBus, MemoryHub
 from tradepit.backends.bus.nats import NatsBus
@@ -31,6 +32,7 @@ from tradepit.ports.cache import Cache
 from tradepit.ports.clock import Clock
 from tradepit.ports.journal import Journal
 from tradepit.ports.lease import Lease
+from tradepit.ports.market import BrokerMarket
 from tradepit.ports.market_records import MarketRecords
 from tradepit.ports.series import SeriesCache
 from tradepit.ports.store import Store, Tables
@@ -247,15 +249,24 @@ class Wiring:
     def broker(self) -> Broker:
         """Where order management sends orders. Brokers of one process that go through TqSDK share its process."""
         if self.settings.broker == "tqsdk":
-            if self._tqsdk is None:
-                self._tqsdk = tqsdk_link(self)
-            return TqsdkBroker(self._tqsdk, load_catalog(), self.exchange_clock(), timeout_s=self.settings.tq.timeout_s)
+            return TqsdkBroker(self._tqsdk_link(), load_catalog(), self.exchange_clock(), timeout_s=self.settings.tq.timeout_s)
         if self.settings.broker == "ssi":
             return self._ssi_broker()
         together = self.settings.journal != "memory"
         return SimulatedBroker(
             self.bus(), wire.ORDER_MANAGEMENT, timeout_s=self.settings.orders.broker_timeout_s, together=together
         )
+
+    def market(self) -> BrokerMarket | None:
+        """The market as the broker tells it, over the login of the process's brokers; None where it tells none."""
+        if self.settings.broker != "tqsdk":
+            return None
+        return TqsdkMarket(self._tqsdk_link(), load_catalog(), self.exchange_clock())
+
+    def _tqsdk_link(self) -> TqsdkLink:
+        if self._tqsdk is None:
+            self._tqsdk = tqsdk_link(self)
+        return self._tqsdk
 
     def _ssi_broker(self) -> Broker:
         """SSI; brokers of one process share its login and its journal."""
@@ -341,4 +352,6 @@ def tqsdk_link(wiring: Wiring) -> TqsdkLink:
         wiring.exchange_clock(),
         timing=timing,
         environment=os.environ,
+        # Whoever keeps positions of his own builds them from reports; the broker connect's services ask the broker.
+        carries=tq.service is None,
     )

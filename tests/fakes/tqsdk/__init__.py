@@ -126,10 +126,12 @@ class TqApi:
 
     def get_position(self, symbol: str = "", account: Any = None) -> Any:
         bought = sum(trade.volume for trade in self.get_trade(account=account).values())
+        held = self._books().get("held", 0)
         sides: dict[str, Any] = {"exchange_id": "SHFE", "instrument_id": "rb2505"}
-        for word, lots in (("long", bought), ("short", 0)):
-            sides |= {f"pos_{word}_today": lots, f"pos_{word}_his": 0, f"volume_{word}_frozen_today": 0}
-            sides |= {f"volume_{word}_frozen_his": 0, f"open_cost_{word}": 35000.0 * lots, f"margin_{word}": 3500.5 * lots}
+        for word, lots, before in (("long", bought, held), ("short", 0, 0)):
+            sides |= {f"pos_{word}_today": lots, f"pos_{word}_his": before, f"volume_{word}_frozen_today": 0}
+            every = lots + before
+            sides |= {f"volume_{word}_frozen_his": 0, f"open_cost_{word}": 35000.0 * every, f"margin_{word}": 3500.5 * every}
             sides |= {f"float_profit_{word}": 0.1 + 0.2, f"position_profit_{word}": _NAN}
         return Entity({"SHFE.rb2505": Entity(sides)})
 

@@ -1,15 +1,19 @@
 """What the TqSDK broker knows beyond its journal's fold: what in TqSDK's news is new, as numbered reports."""
 
+from collections.abc import Sequence
+
 import msgspec
 from loguru import logger
 
 from tradepit.backends.broker.broker_book import NOT_SENT, BrokerBook, Key, Told
-from tradepit.backends.broker.tqsdk_frames import News, ToldOrder, ToldTrade
-from tradepit.backends.broker.tqsdk_terms import intent_of, order_of, trade_of
+from tradepit.backends.broker.tqsdk_frames import News, ToldHeld, ToldOrder, ToldTrade
+from tradepit.backends.broker.tqsdk_terms import intent_of, order_of, ticks_of, trade_of, weekday_before
 from tradepit.trading.model.errors import TradepitError
+from tradepit.trading.model.ids import check_id
 from tradepit.trading.model.order import Order
-from tradepit.trading.model.report import OrderReport, TradeReport
-from tradepit.trading.model.terms import OrderStatus
+from tradepit.trading.model.report import DayReport, OrderReport, Report, TradeReport
+from tradepit.trading.model.terms import Exchange, Offset, OrderStatus, Side
+from tradepit.trading.model.trade import Trade
 
 
 class TqsdkBook(BrokerBook):
@@ -33,6 +37,19 @@ class TqsdkBook(BrokerBook):
                     Told(report=OrderReport(sequence=sequence, time_ns=now_ns, trading_day=news.trading_day, order=order))
                 )
         return found
+
+    def carry(self, held: Sequence[ToldHeld], trading_day: int, prices: dict[str, str], now_ns: int) -> list[Told]:
+        """What an account held before anything was reported of it: trades of the day before, then the beginning of this one."""
+        if self.last_report or not held:
+            return []
+        before = weekday_before(trading_day)
+        trades = [report for each in held if (report := _held_report(each, before, now_ns)) is not None]
+        found: list[Report] = [
+            *trades,
+            DayReport(sequence=0, time_ns=now_ns, trading_day=trading_day, settled_day=before, settlement_prices=prices),
+        ]
+        numbered = [msgspec.structs.replace(report, sequence=number) for number, report in enumerate(found, start=1)]
+        return [Told(report=one, trade_key=one.trade.trade_id if isinstance(one, TradeReport) else "") for one in numbered]
 
     def _trade_report(
         self, told: ToldTrade, numbers: dict[Key, str], day: int, sequence: int, named: set[tuple[str, str, str]]
@@ -83,3 +100,26 @@ class TqsdkBook(BrokerBook):
             sequence = self.last_report + len(found) + 1
             found.append(Told(report=OrderReport(sequence=sequence, time_ns=now_ns, trading_day=trading_day, order=ended)))
         return found
+
+
+def _held_report(held: ToldHeld, trading_day: int, now_ns: int) -> TradeReport | None:
+    name = f"held-{held.instrument_id}-{held.direction}"
+    try:
+        trade = Trade(
+            trade_id=name,
+            order_id=name,
+            client_order_id=check_id(name, "instrument_id"),
+            account=held.account,
+            symbol=held.instrument_id,
+            exchange=Exchange(held.exchange_id),
+            side=Side(held.direction),
+            offset=Offset.OPEN,
+            price_ticks=ticks_of(held.open_price, held.price_tick),
+            volume_lots=held.lots,
+            time_ns=now_ns,
+            trading_day=trading_day,
+        )
+    except (TradepitError, ValueError) as error:
+        logger.error("held lots of {} have no place here: {}", held.instrument_id, error)
+        return None
+    return TradeReport(sequence=0, time_ns=now_ns, trading_day=trading_day, trade=trade)

@@ -89,6 +89,10 @@ class Ask(_Frame, frozen=True, kw_only=True, tag="ask"):
     symbol: str = ""
 
 
+class Watch(_Frame, frozen=True, kw_only=True, tag="watch"):
+    """From now on tell every known contract's market as it changes; first of all, as it is."""
+
+
 class ToldOrder(msgspec.Struct, frozen=True, kw_only=True):
     """An order as the broker holds it, in TqSDK's words; prices in quoted units."""
 
@@ -146,6 +150,28 @@ class ToldQuote(msgspec.Struct, frozen=True, kw_only=True):
     trading_day: int = 0
 
 
+class ToldTick(msgspec.Struct, frozen=True, kw_only=True):
+    """A contract's market; ``time_ns`` is UTC, prices are in quoted units (0 = none), levels (price, lots) with the best first."""
+
+    symbol: str
+    price_tick: float
+    time_ns: int
+    trading_day: int
+    last: float = 0.0
+    volume: int = 0
+    turnover: float = 0.0
+    open_interest: int = 0
+    open: float = 0.0
+    high: float = 0.0
+    low: float = 0.0
+    upper_limit: float = 0.0
+    lower_limit: float = 0.0
+    pre_close: float = 0.0
+    pre_settlement: float = 0.0
+    bids: list[tuple[float, int]] = []
+    asks: list[tuple[float, int]] = []
+
+
 class ToldAccount(msgspec.Struct, frozen=True, kw_only=True):
     """An account's money."""
 
@@ -178,6 +204,18 @@ class ToldPosition(msgspec.Struct, frozen=True, kw_only=True):
     position_profit: float
 
 
+class ToldHeld(msgspec.Struct, frozen=True, kw_only=True):
+    """Lots of one side that were opened before this trading day; ``open_price`` is the side's average, in quoted units."""
+
+    account: str
+    exchange_id: str
+    instrument_id: str
+    direction: str
+    lots: int
+    open_price: float
+    price_tick: float
+
+
 class Trace(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of an order id.
 
@@ -199,11 +237,18 @@ class News(_Frame, frozen=True, kw_only=True, tag="news"):
     trades: list[ToldTrade]
 
 
+class Ticks(_Frame, frozen=True, kw_only=True, tag="ticks"):
+    """The markets that have changed, each as it is now: what came between two tellings is not told."""
+
+    ticks: list[ToldTick]
+
+
 class LoggedIn(_Frame, frozen=True, kw_only=True, tag="logged_in"):
-    """Logged in; the snapshot of this trading day follows as news."""
+    """Logged in; the snapshot of this trading day follows as news. ``held`` was held when the day began."""
 
     trading_day: int
     quotes: list[ToldQuote]
+    held: list[ToldHeld] = []
 
 
 class Ready(_Frame, frozen=True, kw_only=True, tag="ready"):
@@ -233,9 +278,9 @@ class Answer(_Frame, frozen=True, kw_only=True, tag="answer"):
     trace: Trace | None = None
 
 
-Request = Insert | Cancel | Ask
+Request = Insert | Cancel | Ask | Watch
 ToProcess = Login | Request
-FromProcess = LoggedIn | News | Ready | Beat | Failed | Answer
+FromProcess = LoggedIn | News | Ticks | Ready | Beat | Failed | Answer
 
 _ENCODER = msgspec.msgpack.Encoder()
 

@@ -22,9 +22,13 @@ from tradepit.backends.broker.tqsdk_frames import (
     News,
     Ready,
     Request,
+    Ticks,
     ToldQuote,
+    ToldTick,
+    Watch,
 )
 from tradepit.backends.broker.tqsdk_login_mark import check_login
+from tradepit.backends.broker.tqsdk_newest import NewestTicks
 from tradepit.backends.broker.tqsdk_terms import amount
 from tradepit.ports.clock import Clock
 from tradepit.ports.journal import Journal
@@ -59,6 +63,7 @@ class TqsdkLink:
     """Shared by all brokers of one process on one folder; whoever opened the session with the highest epoch owns the process.
 
     The journal holds what was taken and what was told, under the epoch of the leader: a lower one is refused by it for ever.
+    ``carries``: a journal without reports begins with what the accounts held before, as trades of the day before.
     """
 
     def __init__(
@@ -70,10 +75,11 @@ class TqsdkLink:
         *,
         timing: TqsdkTiming | None = None,
         environment: Mapping[str, str],
+        carries: bool = False,
     ) -> None:
         self._folder, self._login, self._clock = folder, login, clock
         self._reports = ReportJournal(journal, TqsdkBook(), Fact)
-        self.timing, self._environment = timing or TqsdkTiming(), environment
+        self.timing, self._environment, self._carries = timing or TqsdkTiming(), environment, carries
         self.quotes: dict[str, ToldQuote] = {}
         self._found: set[str] = set()
         self.accounts: frozenset[str] = frozenset()
@@ -92,6 +98,7 @@ class TqsdkLink:
         self._answers: dict[int, asyncio.Future[Answer]] = {}
         self._waiting: dict[Key, list[asyncio.Future[Order]]] = {}
         self._unanswered: dict[Key, int] = {}
+        self._newest = NewestTicks()
 
     @property
     def book(self) -> TqsdkBook:
@@ -159,6 +166,15 @@ class TqsdkLink:
         """Reports above ``after``, from the journal, for ever."""
         async for report in self._reports.follow(after):
             yield report
+
+    async def ticks(self) -> AsyncIterator[ToldTick]:
+        """Each contract's newest market whenever it has changed, for ever, from whichever process tells it."""
+        with self._newest.reader() as reader:
+            if self.ready and self._child is not None:
+                self._child.send(Watch())
+            while True:
+                for told in await reader.take():
+                    yield told
 
     async def await_ready(self, timeout_s: float) -> None:
         """Wait for a connection with its snapshot. Raises Unavailable."""
@@ -302,20 +318,27 @@ class TqsdkLink:
             answer = self._answers.get(frame.number)
             if answer is not None and not answer.done():
                 answer.set_result(frame)
+        elif isinstance(frame, Ticks):
+            self._newest.put(frame.ticks)
         elif isinstance(frame, News):
             await self._learn(frame)
         elif isinstance(frame, LoggedIn):
             self.quotes = {quote.symbol.partition(".")[2]: quote for quote in frame.quotes}
-            await self._begin_day(frame.trading_day)
+            await self._begin_day(frame)
             self.trading_day = frame.trading_day
         elif isinstance(frame, Ready):
-            if frame.anew:
-                await self._forget()
-            self._was_ready = True
-            self._ready.set()
-            logger.info("tqsdk: logged in, trading day {}", self.trading_day)
+            await self._begin(frame)
         elif isinstance(frame, Failed):
             logger.warning("tqsdk: {}", frame.message)
+
+    async def _begin(self, ready: Ready) -> None:
+        if ready.anew:
+            await self._forget()
+        self._was_ready = True
+        self._ready.set()
+        if self._newest.read and self._child is not None:
+            self._child.send(Watch())
+        logger.info("tqsdk: logged in, trading day {}", self.trading_day)
 
     async def _learn(self, news: News) -> None:
         async with self._reports.writing:
@@ -338,12 +361,14 @@ class TqsdkLink:
         async with self._reports.writing:
             await self._reports.append(self.book.end_all(self._clock.now_ns(), self.trading_day), self.epoch)
 
-    async def _begin_day(self, trading_day: int) -> None:
+    async def _begin_day(self, login: LoggedIn) -> None:
+        day, now_ns = login.trading_day, self._clock.now_ns()
         async with self._reports.writing:
             # Of a quote that is still yesterday's, the previous settlement price is that of the day before.
-            told = {symbol: quote for symbol, quote in self.quotes.items() if quote.trading_day >= trading_day}
+            told = {symbol: quote for symbol, quote in self.quotes.items() if quote.trading_day >= day}
             prices = {symbol: str(amount(quote.pre_settlement)) for symbol, quote in told.items() if quote.pre_settlement}
-            await self._reports.append(self.book.begin_day(trading_day, prices, self._clock.now_ns()), self.epoch)
+            carried = self.book.carry(login.held, day, prices, now_ns) if self._carries else []
+            await self._reports.append(carried or self.book.begin_day(day, prices, now_ns), self.epoch)
 
     async def _end_other(self) -> None:
         """End the process another owner may still have on this folder."""

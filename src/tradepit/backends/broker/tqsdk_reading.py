@@ -6,13 +6,15 @@ from datetime import datetime, timedelta, timezone
 from itertools import islice
 from typing import Any
 
-from tradepit.backends.broker.tqsdk_frames import ToldAccount, ToldOrder, ToldPosition, ToldQuote, ToldTrade
+from tradepit.backends.broker.tqsdk_frames import ToldAccount, ToldOrder, ToldPosition, ToldQuote, ToldTick, ToldTrade
 
 _CHINA = timezone(timedelta(hours=8))
 _EVENING_H = 18
 _SATURDAY = 5
 _WITHDRAWN = "撤"
 _SIDES = (("BUY", "long"), ("SELL", "short"))
+_LEVELS = 5
+_NO_FIGURE = 1e18
 
 
 def items(entity: Mapping[str, Any]) -> list[tuple[str, Any]]:
@@ -35,8 +37,8 @@ def added_since(entity: Any, count: int) -> list[tuple[str, Any]]:  # noqa: ANN4
 
 
 def number(value: Any) -> float:  # noqa: ANN401 - whatever stands in a field
-    """A number, 0 for every way of saying that there is none."""
-    return float(value) if isinstance(value, int | float) and math.isfinite(value) else 0.0
+    """A number, 0 for every way of saying that there is none: CTP's is the largest float."""
+    return float(value) if isinstance(value, int | float) and math.isfinite(value) and abs(value) < _NO_FIGURE else 0.0
 
 
 def is_acknowledged(order: Any) -> bool:  # noqa: ANN401 - TqSDK's own type
@@ -104,6 +106,42 @@ def read_quote(symbol: str, quote: Any) -> ToldQuote:  # noqa: ANN401 - TqSDK's 
     )
 
 
+def read_tick(symbol: str, quote: Any) -> ToldTick | None:  # noqa: ANN401 - TqSDK's own type
+    """A contract's market; None before it has one."""
+    time_ns = _time_ns(quote.datetime)
+    if not time_ns:
+        return None
+    return ToldTick(
+        symbol=symbol,
+        price_tick=number(quote.price_tick),
+        time_ns=time_ns,
+        trading_day=_day_of(quote.datetime),
+        last=number(quote.last_price),
+        volume=int(number(quote.volume)),
+        turnover=number(quote.amount),
+        open_interest=int(number(quote.open_interest)),
+        open=number(quote.open),
+        high=number(quote.highest),
+        low=number(quote.lowest),
+        upper_limit=number(quote.upper_limit),
+        lower_limit=number(quote.lower_limit),
+        pre_close=number(quote.pre_close),
+        pre_settlement=number(quote.pre_settlement),
+        bids=_levels(quote, "bid"),
+        asks=_levels(quote, "ask"),
+    )
+
+
+def _levels(quote: Any, side: str) -> list[tuple[float, int]]:  # noqa: ANN401 - TqSDK's own type
+    found = []
+    for place in range(1, _LEVELS + 1):
+        price, lots = number(getattr(quote, f"{side}_price{place}")), int(number(getattr(quote, f"{side}_volume{place}")))
+        if not price or lots <= 0:
+            break
+        found.append((price, lots))
+    return found
+
+
 def read_account(account: Any) -> ToldAccount:  # noqa: ANN401 - TqSDK's own type
     """An account's money."""
     return ToldAccount(
@@ -154,6 +192,15 @@ def weekday_evening(now_ns: int) -> int:
 def quote_day(quote: Any) -> int:  # noqa: ANN401 - TqSDK's own type
     """The trading day of a quote, 0 for none."""
     return _day_of(quote.datetime)
+
+
+def _time_ns(text: str) -> int:
+    """UTC nanoseconds of a quote's time, which is China's; 0 for none."""
+    try:
+        moment = datetime.fromisoformat(text).replace(tzinfo=_CHINA)
+    except ValueError:
+        return 0
+    return int(moment.replace(microsecond=0).timestamp()) * 1_000_000_000 + moment.microsecond * 1000
 
 
 def _day_of(text: str) -> int:

@@ -22,10 +22,14 @@ from tradepit.backends.broker.tqsdk_frames import (
     News,
     Ready,
     Request,
+    ToldHeld,
     ToldOrder,
+    ToldQuote,
     ToldTrade,
     Trace,
+    Watch,
 )
+from tradepit.backends.broker.tqsdk_held import held_before
 from tradepit.backends.broker.tqsdk_inbox import Inbox
 from tradepit.backends.broker.tqsdk_reading import (
     added_since,
@@ -41,6 +45,7 @@ from tradepit.backends.broker.tqsdk_reading import (
     read_trade,
     weekday_evening,
 )
+from tradepit.backends.broker.tqsdk_ticks import TickTeller
 from tradepit.backends.broker.tqsdk_wire_log import WireLog
 from tradepit.ports.clock import Clock
 from tradepit.trading.model.errors import InstrumentNotFound, Unavailable
@@ -86,6 +91,7 @@ class Session:
         )
         notices = tqsdk.TqNotify(api)
         self._contracts = Contracts(api, self._clock)
+        self._ticks = TickTeller(self._contracts.known, self._inbox.tell, self._clock)
         for symbol, code in self._contracts.learn([*self._login.symbols, *self._concerned()]).items():
             self._refuse(symbol, code)
         notices.get_notifies()
@@ -99,13 +105,14 @@ class Session:
         api.create_task(self._serve())
         beaten_ns = 0
         while True:
-            changed = api.wait_update(deadline=self._clock.now_ns() / 1e9 + _TURN_S)
+            changed = api.wait_update(deadline=self._clock.now_ns() / 1e9 + min(_TURN_S, self._ticks.due_s))
             if self._trading_day() != self._day:
                 if not self._local:
                     raise LinkLost("a new trading day has begun")
                 self._begin_day()
             if changed:
                 self._look()
+            self._ticks.look(changed=changed)
             for notice in notices.get_notifies():
                 self._hear(notice)
             if self._clock.monotonic_ns() - beaten_ns > _BEAT_NS:
@@ -116,7 +123,16 @@ class Session:
     def _begin_day(self) -> None:
         self._day = self._trading_day()
         quotes = [read_quote(symbol, quote) for symbol, quote in self._contracts.known.items()]
-        self._inbox.tell(LoggedIn(trading_day=self._day, quotes=quotes))
+        held = [] if self._local else self._held({quote.symbol: quote for quote in quotes})
+        self._inbox.tell(LoggedIn(trading_day=self._day, quotes=quotes, held=held))
+
+    def _held(self, quotes: dict[str, ToldQuote]) -> list[ToldHeld]:
+        found: list[ToldHeld] = []
+        for name, account in self._accounts.items():
+            sides = [side for _, held in items(self._api.get_position(account=account)) for side in read_sides(held)]
+            trades = [read_trade(name, key, trade, 0.0) for key, trade in items(self._api.get_trade(account=account))]
+            found += held_before(name, sides, trades, quotes)
+        return found
 
     async def _serve(self) -> None:
         loop, wake = asyncio.get_running_loop(), asyncio.Event()
@@ -130,7 +146,9 @@ class Session:
     def _do(self, request: Request) -> None:
         if isinstance(request, Insert | Cancel) and self._local:
             self._api.create_task(self._fetch_answer(self._accounts[request.account]))
-        if isinstance(request, Insert):
+        if isinstance(request, Watch):
+            self._ticks.begin()
+        elif isinstance(request, Insert):
             refused = self._insert(request)
             self._inbox.tell(Answer(number=request.number, refused=refused))
         elif isinstance(request, Cancel):

@@ -1,11 +1,11 @@
 """TqSDK's words in the house's: prices to ticks, statuses, reasons, contracts; and an order's way back to TqSDK."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 import msgspec
 
-from tradepit.backends.broker.tqsdk_frames import ToldAccount, ToldOrder, ToldPosition, ToldQuote, ToldTrade
+from tradepit.backends.broker.tqsdk_frames import ToldAccount, ToldOrder, ToldPosition, ToldQuote, ToldTick, ToldTrade
 from tradepit.ports.broker import Listing
 from tradepit.trading.calendar.catalog import Catalog
 from tradepit.trading.model.account import Account
@@ -14,6 +14,7 @@ from tradepit.trading.model.ids import check_id
 from tradepit.trading.model.order import Order, OrderIntent
 from tradepit.trading.model.position import Position
 from tradepit.trading.model.terms import Exchange, Offset, OrderStatus, OrderType, Side
+from tradepit.trading.model.tick import Level, Tick
 from tradepit.trading.model.trade import Trade
 
 OFFSETS = frozenset({Offset.OPEN, Offset.CLOSE, Offset.CLOSETODAY})
@@ -40,6 +41,7 @@ _REASONS = (
     ("重复", "DUPLICATE_ID"),
 )
 REFUSED = "VENUE_REFUSED"
+_SATURDAY = 5
 
 
 def order_types(exchange: Exchange) -> frozenset[OrderType]:
@@ -192,6 +194,50 @@ def listing_of(told: ToldQuote, catalog: Catalog, now_ns: int) -> Listing | None
         low = int((amount(told.lower_limit) / tick).to_integral_value(rounding=ROUND_CEILING))
         high = int((amount(told.upper_limit) / tick).to_integral_value(rounding=ROUND_FLOOR))
     return Listing(instrument=instrument, phase=phase, lower_limit_ticks=low, upper_limit_ticks=high, pre_settlement=settled)
+
+
+def tick_of(told: ToldTick, catalog: Catalog, now_ns: int) -> Tick | None:
+    """A contract's market at an instant (UTC ns); its phase is the calendar's. None when the house has no rules for the contract."""
+    exchange, _, symbol = told.symbol.partition(".")
+    try:
+        product = catalog.product_of(symbol)
+        phase = catalog.calendar.phase_at(now_ns, product.session_group)
+    except TradepitError:
+        return None
+    if product.exchange != exchange or not told.price_tick:
+        return None
+
+    def ticks(price: float) -> int:
+        return ticks_of(price, told.price_tick)
+
+    return Tick(
+        symbol=symbol,
+        exchange=product.exchange,
+        time_ns=told.time_ns,
+        trading_day=told.trading_day,
+        last_ticks=ticks(told.last),
+        volume_lots=told.volume,
+        turnover=amount(told.turnover),
+        open_interest=told.open_interest,
+        open_ticks=ticks(told.open),
+        high_ticks=ticks(told.high),
+        low_ticks=ticks(told.low),
+        upper_limit_ticks=ticks(told.upper_limit),
+        lower_limit_ticks=ticks(told.lower_limit),
+        pre_close_ticks=ticks(told.pre_close),
+        pre_settlement=amount(told.pre_settlement),
+        bids=tuple(Level(ticks(price), lots) for price, lots in told.bids),
+        asks=tuple(Level(ticks(price), lots) for price, lots in told.asks),
+        phase=phase,
+    )
+
+
+def weekday_before(trading_day: int) -> int:
+    """The weekday before a day; both YYYYMMDD."""
+    day = date(trading_day // 10_000, trading_day // 100 % 100, trading_day % 100) - timedelta(days=1)
+    while day.weekday() >= _SATURDAY:
+        day -= timedelta(days=1)
+    return day.year * 10_000 + day.month * 100 + day.day
 
 
 def _china_day(seconds: float) -> datetime:

@@ -2,9 +2,10 @@
 
 from decimal import Decimal
 
+import msgspec
 import pytest
 
-from tradepit.backends.broker.tqsdk_frames import ToldAccount, ToldOrder, ToldPosition, ToldQuote
+from tradepit.backends.broker.tqsdk_frames import ToldAccount, ToldOrder, ToldPosition, ToldQuote, ToldTick
 from tradepit.backends.broker.tqsdk_terms import (
     account_of,
     amount,
@@ -14,11 +15,13 @@ from tradepit.backends.broker.tqsdk_terms import (
     position_of,
     reason_of,
     status_of,
+    tick_of,
     ticks_of,
 )
 from tradepit.trading.calendar.catalog import load_catalog
 from tradepit.trading.model.errors import IdNotValid
 from tradepit.trading.model.terms import Exchange, Offset, OrderStatus, OrderType, SessionPhase, Side
+from tradepit.trading.model.tick import Level
 
 TEN = 1_736_128_800_000_000_000  # 2025-01-06 10:00 in China
 TOLD = {
@@ -200,3 +203,25 @@ def test_without_limits_told_the_products_band_holds() -> None:
     listing = listing_of(quote, load_catalog(), TEN)
     assert listing is not None
     assert (listing.lower_limit_ticks, listing.upper_limit_ticks) == listing.instrument.price_band(Decimal(3_900))
+
+
+def test_a_market_is_in_ticks_and_its_phase_is_the_calendars() -> None:
+    told = ToldTick(
+        symbol="CFFEX.IF2501", price_tick=0.2, time_ns=TEN, trading_day=20250106, last=3900.2, volume=7, turnover=8_190_420.0,
+        open_interest=5, pre_settlement=3899.9, bids=[(3900.2, 1)], asks=[(3900.4, 2), (3900.8, 1)],
+    )  # fmt: skip
+    tick = tick_of(told, load_catalog(), TEN)
+    assert tick is not None
+    assert (tick.symbol, tick.exchange, tick.last_ticks, tick.pre_settlement) == (
+        "IF2501",
+        Exchange.CFFEX,
+        19_501,
+        Decimal("3899.9"),
+    )
+    assert (tick.bids, tick.asks) == ((Level(19_501, 1),), (Level(19_502, 2), Level(19_504, 1)))
+    assert (tick.open_ticks, tick.turnover, tick.phase) == (0, Decimal(8_190_420), SessionPhase.CONTINUOUS)
+    noon = tick_of(told, load_catalog(), TEN + 2 * 3_600_000_000_000)
+    assert noon is not None
+    assert noon.phase is not SessionPhase.CONTINUOUS
+    assert tick_of(msgspec.structs.replace(told, symbol="SHFE.IF2501"), load_catalog(), TEN) is None
+    assert tick_of(msgspec.structs.replace(told, symbol="KQ.m@SHFE"), load_catalog(), TEN) is None

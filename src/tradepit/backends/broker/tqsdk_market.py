@@ -1,0 +1,33 @@
+"""China's futures market as TqSDK tells it: the quotes of the contracts its process watches."""
+
+from collections.abc import AsyncIterator
+
+from tradepit.backends.broker.tqsdk_link import TqsdkLink
+from tradepit.backends.broker.tqsdk_terms import tick_of
+from tradepit.ports.clock import Clock
+from tradepit.trading.calendar.catalog import Catalog
+from tradepit.trading.model.tick import Tick
+
+
+class TqsdkMarket:
+    """Implements ``ports.market.BrokerMarket`` on the link of the process's brokers."""
+
+    def __init__(self, link: TqsdkLink, catalog: Catalog, clock: Clock) -> None:
+        self._link, self._catalog, self._clock = link, catalog, clock
+        self._joined = False
+
+    async def connect(self) -> None:
+        if not self._joined:
+            await self._link.join()
+            self._joined = True
+
+    async def ticks(self) -> AsyncIterator[Tick]:
+        async for told in self._link.ticks():
+            tick = tick_of(told, self._catalog, self._clock.now_ns())
+            if tick is not None:
+                yield tick
+
+    async def close(self) -> None:
+        if self._joined:
+            self._joined = False
+            await self._link.leave()
