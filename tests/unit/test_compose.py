@@ -198,7 +198,8 @@ def test_at_a_real_broker_the_gateway_follows_it(tmp_path: Path, broker: str, qu
     account = TqAccountSettings(account="A1", broker_id="simnow", user="88", password_env="TEST_BROKER_WORD")
     tq = TqSettings(run_mode="real", user="mira", password_env="TEST_TQ_WORD", accounts=(account,))
     ssi = SsiSettings(client_id="1", accounts=(SsiAccountSettings(account="A1", number="0000018"),), symbols=("VN30F1M",))
-    made = wiring(tmp_path, profile="pit", broker=broker, tq=tq, ssi=ssi)
+    store = f"sqlite+aiosqlite:///{tmp_path / 'rows.db'}"
+    made = wiring(tmp_path, profile="pit", broker=broker, tq=tq, ssi=ssi, store=store)
     roles = roles_of("pit", broker)
     for instance in instances_of(made.settings, [role.name for role in roles]):
         service = make_service(made, instance, lambda error: None)
