@@ -16,9 +16,9 @@ from tradepit.backends.bus.memory import MemoryBus
 from tradepit.backends.cache.memory import MemoryCache, MemoryCacheStore
 from tradepit.backends.journal.memory import MemoryJournal, MemoryJournalStore
 from tradepit.backends.secrets.env import EnvSecrets
-from tradepit.bots.live.data_client import DataClient
 from tradepit.bots.live.parts import Parts
 from tradepit.bots.live.settings import BotRow, RunnerSettings
+from tradepit.bots.live.shared_past import SharedPast
 from tradepit.bots.live.warm_up import RecentTicks
 from tradepit.runtime.exchange_desk import ExchangeDesk
 from tradepit.runtime.report_feed import ReportFeed
@@ -229,7 +229,7 @@ class BotHouse:
         self.journals: dict[str, MemoryJournalStore] = {}
         self.environment: dict[str, str] = {}
         self.recordings: Path | None = None
-        self.data: DataClient | None = None
+        self.data: SharedPast | None = None
         self.idle = 0
         self.shown = 0
 

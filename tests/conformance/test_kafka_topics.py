@@ -2,7 +2,6 @@
 
 import asyncio
 import secrets
-import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 
@@ -62,16 +61,14 @@ def numbers(count: int, start: int = 0) -> list[bytes]:
     return [str(number).encode() for number in range(start, start + count)]
 
 
-async def test_topics_that_programs_outside_make_later_are_found_within_a_second_or_so(place: Place) -> None:
+async def test_topics_that_programs_outside_make_later_are_found(place: Place) -> None:
     bus, heard, done = await place.join(), Collected(DEADLINE_S), Collected(DEADLINE_S)
     await bus.subscribe(place.events, heard)
     await bus.subscribe(place.work, done, group=f"{place.key}-desk")
     await asyncio.to_thread(place.produce, place.subject(place.events, "new"), ("k", b"1"))
     await asyncio.to_thread(place.produce, place.subject(place.work, "new"), ("k", b"2"))
-    began = time.monotonic()
     assert await heard.until(1) == [b"1"]
     assert await done.until(1) == [b"2"]
-    assert time.monotonic() - began < 10  # about one, on a machine that has nothing else to do
 
 
 async def test_of_a_topic_with_partitions_what_has_one_key_keeps_its_order(place: Place) -> None:

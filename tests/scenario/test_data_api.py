@@ -25,6 +25,7 @@ from tests.servers.valkey import ValkeyServer, find_timeseries
 
 from tradepit.bots.market_clients import RedisTimeSeriesMarketDataClient
 from tradepit.config import DataApiSettings, MarketSettings, Settings
+from tradepit.services.market_cache_settings import MarketCacheSettings
 from tradepit.wire.simulator_codec import from_iso
 
 _ONLY = ("trading-gateway", "market-data", "market-cache", "data-api")
@@ -220,6 +221,35 @@ async def test_without_the_module_it_is_the_same(tmp_path: Path, cache: str) -> 
             house.kill("data-api-1", signal.SIGTERM)
             assert data is not None
             assert await asyncio.to_thread(data.wait, 15) == 0
+
+
+async def test_with_a_store_a_writers_death_leaves_no_gap_and_no_bar_twice(tmp_path: Path) -> None:
+    port = free_port()
+    settings = msgspec.structs.replace(
+        house_settings("nats", port),
+        store=f"sqlite+aiosqlite:///{tmp_path / 'records.db'}",
+        market_cache=MarketCacheSettings(refill_s=3),
+    )
+    async with HouseUnderTest(tmp_path / "house", settings, only=(*_ONLY, "market-records")) as house:
+        asked = Asked(house, port)
+        heard = await house.hear("market.tick.IF2501")
+        await asked.until("/v1/bars/IF2501?length=1s", lambda _, body: len(body.get("bars", [])) > 3, "bars")
+        _, window, _ = await asked.get("/v1/ticks/IF2501")
+        begin_ms = window["from_ms"]
+        # The window lives in this process's memory: all of it is gone.
+        house.kill("market-cache-1")
+        house.house.revive()
+        await asked.until("/readyz", lambda status, _: status == 200, "the Data API to be back")
+        refilled = await asked.until(
+            "/v1/ticks/IF2501?n=1", lambda _, body: 0 < body.get("from_ms", 0) <= begin_ms, "the window to be filled again"
+        )
+        assert refilled["from_ms"] <= begin_ms
+        house.kill("market-data-1")
+        ticks = await since_the_cache_listens(asked, heard)
+        await check_what_was_told(asked, [tick for tick in ticks if ms_of(tick) >= begin_ms])
+        _, page, _ = await asked.get(f"/v1/bars/IF2501?length=1s&start_ms={begin_ms}&limit=5000")
+        # Some of these come from the store, some from the window.
+        assert page["bars"][0]["time_ms"] < page["seam_ms"] < page["bars"][-1]["time_ms"]
 
 
 _LOOKER = '''

@@ -13,6 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import msgspec
 import nats
 import pytest
@@ -20,6 +21,7 @@ import redis
 from confluent_kafka import Consumer, Producer
 from tests.house_under_test import HouseUnderTest, settings_of
 from tests.servers.kafka import KafkaServer
+from tests.servers.postgres import PostgresServer
 from tests.servers.valkey import ValkeyServer
 
 from tradepit.config import Settings
@@ -206,13 +208,15 @@ async def test_every_intent_has_one_outcome_though_kafka_is_killed(tmp_path: Pat
 async def test_the_how_to_starts_a_platform_on_which_bots_trade_over_kafka(tmp_path: Path, kafka: KafkaServer) -> None:
     (tmp_path / "bots").mkdir()
     (tmp_path / "bots" / "first.py").write_text(_BOT)
-    with ValkeyServer() as valkey, redis.Redis.from_url(valkey.url) as cache:
+    with ValkeyServer() as valkey, redis.Redis.from_url(valkey.url) as cache, PostgresServer() as postgres:
         text = re.findall(r"```yaml\n(.*?)```", _HOW_TO, re.DOTALL)[0]
         text = text.replace("kafka://127.0.0.1:9092", kafka.url).replace("redis://127.0.0.1:6379/0", valkey.url)
+        store = await postgres.create_database()
+        text = re.sub(r"^store: .*$", f"store: {store}", text, flags=re.MULTILINE)
         (tmp_path / "platform.yaml").write_text(text)
         told = json.loads((await _tradepit(tmp_path, "doctor", "--json", "--config", "platform.yaml"))[1])
         seen = {finding["check"]: (finding["outcome"], finding["seen"]) for finding in told["findings"]}
-        assert seen["platform bus"][0] == seen["cache"][0] == "ok", seen
+        assert {seen["platform bus"][0], seen["cache"][0], seen["store"][0]} <= {"ok", "warn"}, seen
         assert kafka.address in seen["platform bus"][1]
         async with outside_of(kafka) as outside, _running(tmp_path):
             outside.raw("orders.intent.account.A1.mine", re.findall(r"echo '(.*?)'", _HOW_TO)[0].encode())
@@ -228,9 +232,10 @@ async def test_the_how_to_starts_a_platform_on_which_bots_trade_over_kafka(tmp_p
             await outside.wait(lambda: any(alert["alert_id"] == "of-a-monitor" for alert in outside.alerts))
             outside.raw("bot.commands.first", b'{"type": "STOP", "timeout_ms": 20000}')
             async with asyncio.timeout(PATIENCE_S):
-                while _phase(cache) != "stopped":
+                while _phase(cache) != "stopped" or await _rows(store) != {"first": 3, "mine": 1}:
                     outside.flush()
                     await asyncio.sleep(0.1)
+        assert await _rows(store) == {"first": 3, "mine": 1}
         code, verdict = await _tradepit(tmp_path, "verify", "platform")
         assert code == 0, verdict
 
@@ -244,6 +249,18 @@ async def _raise_alert(folder: Path) -> None:
     }  # fmt: skip
     async with await nats.connect(url) as client:
         await client.publish("risk.alerts.A1", json.dumps(told).encode())
+
+
+async def _rows(store: str) -> dict[str, int]:
+    """What each bot's executions in PostgreSQL come to."""
+    connection = await asyncpg.connect(store.replace("+asyncpg", ""))
+    try:
+        found = await connection.fetch(
+            "SELECT o.bot, sum(e.fill_qty) AS lots FROM orders o JOIN executions e ON e.order_id = o.id GROUP BY o.bot"
+        )
+    finally:
+        await connection.close()
+    return {row["bot"]: int(row["lots"]) for row in found}
 
 
 def _phase(cache: redis.Redis) -> str:

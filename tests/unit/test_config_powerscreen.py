@@ -89,3 +89,11 @@ def test_one_process_has_one_bus() -> None:
 def test_addresses_of_redis() -> None:
     assert redis_url(":6379", "X") == "redis://127.0.0.1:6379/0"
     assert redis_url("rediss://:pw@host:1/2", "X") == "rediss://:pw@host:1/2"
+
+
+def test_beside_a_house_the_brokers_are_the_platforms() -> None:
+    beside = Settings(platform_bus="kafka://house:9092")
+    told = with_environment(beside, [CONSUMER], {"CONSUMER_KAFKA_BROKERS": "other:9092", "CONSUMER_REDIS_ADDR": "r:1"})
+    assert (told.bus, told.platform_bus, told.cache) == (beside.bus, "kafka://other:9092", "redis://r:1/0")
+    alone = with_environment(Settings(), [CONSUMER], {"CONSUMER_KAFKA_BROKERS": "nats://n:4222"})
+    assert (alone.bus, alone.platform_bus, alone.cache) == ("nats://n:4222", "", "nats")

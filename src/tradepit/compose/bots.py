@@ -10,6 +10,7 @@ from tradepit.bots.live.data_client import DataClient
 from tradepit.bots.live.intent_taker import IntentTaker
 from tradepit.bots.live.parts import Outcomes, Parts
 from tradepit.bots.live.settings import BotRow
+from tradepit.bots.live.shared_past import SharedPast
 from tradepit.bots.live.thread import BotThread
 from tradepit.bots.live.warm_up import RecentTicks
 from tradepit.compose.engine_link import EngineLink
@@ -42,6 +43,8 @@ def make_bot_runner(
 
     catalog = load_catalog()
     recordings = RecentTicks(wiring.settings.folder / "recordings", catalog, wiring.clock)
+    url = settings.runner.data_api
+    data = SharedPast(DataClient(url, catalog.calendar), wiring.clock) if url else None
     client = wiring.client(bus)
     taker: OrderTaker = client
     outcomes: Outcomes | None = None
@@ -66,7 +69,7 @@ def make_bot_runner(
             journal=wiring.journal,
             room=lambda bot_id: BotThread(f"bot-{bot_id}"),
             secrets=lambda mount: secrets_of(wiring, mount),
-            data=DataClient(settings.runner.data_api, catalog.calendar) if settings.runner.data_api else None,
+            data=data,
             recordings=recordings,
             intents=intents,
         )

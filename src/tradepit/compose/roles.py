@@ -195,9 +195,11 @@ def _monitor_api(wiring: Wiring, instance: str, number: int, on_failure: OnFailu
 
 def _market_cache(wiring: Wiring, instance: str, number: int, on_failure: OnFailure) -> Service:
     del number
-    from tradepit.services.market_cache import MarketCache  # noqa: PLC0415 - only its own process needs it
+    from tradepit.services.hot_refill import RecordedTicks  # noqa: PLC0415 - only its own process needs it
+    from tradepit.services.market_cache import MarketCache  # noqa: PLC0415 - likewise
 
     _check_series_shared(wiring)
+    past = RecordedTicks(wiring.market_records()) if wiring.settings.store else None
     return MarketCache(
         wiring.bus(),
         wiring.series(),
@@ -207,6 +209,7 @@ def _market_cache(wiring: Wiring, instance: str, number: int, on_failure: OnFail
         wiring.settings.market_cache,
         instance,
         on_failure,
+        past,
     )
 
 

@@ -3,7 +3,8 @@
 import asyncio
 import os
 import signal
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any
 
 from loguru import logger
 
@@ -57,12 +58,10 @@ class Host:
             loop.add_signal_handler(number, self._ended.set)
         started: list[Service] = []
         try:
-            for bus in (self._bus, *self._beside):
-                await bus.connect()
-            await self._cache.connect()
-            if before_start is not None:
+            connected = await self._unless_ended(self._connect())
+            if connected and before_start is not None:
                 await before_start()
-            for service in self._services:
+            for service in self._services if connected else ():
                 await self._begin(service)
                 started.append(service)
                 if self._ended.is_set():
@@ -76,19 +75,29 @@ class Host:
             await self._stop(started)
         return 1 if self.failure is not None else 0
 
+    async def _connect(self) -> None:
+        for bus in (self._bus, *self._beside):
+            await bus.connect()
+        await self._cache.connect()
+
     async def _begin(self, service: Service) -> None:
-        """Start a service. One that still waits for whom it needs can be told to stop meanwhile."""
+        if await self._unless_ended(service.start()):
+            logger.info("{} started", service.instance)
+
+    async def _unless_ended(self, work: Coroutine[Any, Any, None]) -> bool:
+        """Do something that may have to wait for others; whether it was done before this process was told to stop."""
         loop = asyncio.get_running_loop()
-        starting, ended = loop.create_task(service.start()), loop.create_task(self._ended.wait())
+        working, ended = loop.create_task(work), loop.create_task(self._ended.wait())
         try:
-            await asyncio.wait({starting, ended}, return_when=asyncio.FIRST_COMPLETED)
-            if starting.done():
-                await starting
-                logger.info("{} started", service.instance)
+            await asyncio.wait({working, ended}, return_when=asyncio.FIRST_COMPLETED)
+            if working.done():
+                await working
+                return True
+            return False
         finally:
             ended.cancel()
-            starting.cancel()
-            await asyncio.wait({starting})
+            working.cancel()
+            await asyncio.wait({working})
 
     async def _watch_parent(self) -> None:
         """A launcher that was killed cannot stop its processes: they notice that they were orphaned and stop by themselves."""

@@ -188,6 +188,8 @@ class BotRunner:
                 seat.life.take_refusal(client_order_id, code)
 
     def _on_tick(self, tick: Tick, received_ns: int) -> None:
+        if self._parts.data is not None:
+            self._parts.data.hear(tick)
         for seat in self.seats.values():
             if seat.life is not None:
                 seat.life.take_tick(tick, received_ns)

@@ -147,3 +147,20 @@ async def test_buses_beside_the_houses_own_are_connected_before_and_closed_after
     inn.host.end()
     assert await running == 0
     assert diary == ["connect", "close"]
+
+
+async def test_told_to_stop_while_a_bus_is_waited_for_it_starts_nothing() -> None:
+    inn, waits = Inn(), asyncio.Event()
+
+    class Away(MemoryBus):
+        async def connect(self) -> None:
+            waits.set()
+            await asyncio.Event().wait()
+
+    inn.host.connect_too([Away(MemoryHub())])
+    running = asyncio.ensure_future(inn.host.run())
+    await waits.wait()
+    os.kill(os.getpid(), signal.SIGTERM)
+    async with asyncio.timeout(10):
+        assert await running == 0
+    assert inn.diary == []

@@ -105,7 +105,9 @@ async def test_ticks_that_never_came_are_fetched_and_the_stream_is_whole_again(w
     await world.publish(9)
     await until(lambda: world.records.stands["IF2501"].sequence == 9)
     figures = writer.health().figures
-    assert (figures["missing"], figures["ticks_fetched"], figures["gaps_open"]) == (5, 5, 0)
+    assert (figures["missing"], figures["gaps_open"]) == (5, 0)
+    # The tick that showed the gap may have been fetched as well, before it was written.
+    assert figures["ticks_fetched"] in (5, 6)
 
 
 async def test_a_writer_that_was_killed_knows_what_it_has_missed(world: World) -> None:
@@ -202,4 +204,4 @@ async def test_old_rows_are_dropped_and_ticks_that_are_older_are_not_kept(world:
     assert {instant_ns for table, instant_ns in world.records.dropped if table == "ticks"} == {newest_ns - 43_200_000_000_000}
     await world.publish(1, 863_999)
     await world.kept(863_999, 864_000)
-    assert writer.too_old == 1
+    await until(lambda: writer.too_old == 1)

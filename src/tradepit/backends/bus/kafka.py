@@ -85,6 +85,12 @@ class KafkaBus:
 
     async def publish_all(self, messages: Sequence[Outgoing]) -> None:
         """As the port says. Neighbours of one subject go together; Kafka keeps no order between topics, so others wait for them."""
+        new = {
+            message.subject for message in messages if self._is_kept(message.subject) and not self._link.is_known(message.subject)
+        }
+        if len(new) > 1 and self._publisher is not None:
+            # What is refused here is refused again below, by its message.
+            await asyncio.gather(*(self._link.ensure(subject) for subject in new), return_exceptions=True)
         for _, run in itertools.groupby(messages, lambda message: message.subject):
             begun = [self._begin(message.subject, message.payload, message.message_id, message.headers) for message in run]
             for kept in begun:

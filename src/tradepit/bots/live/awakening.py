@@ -62,21 +62,21 @@ class Awakening:
     async def warm_up(self, instruments: Mapping[str, Instrument]) -> dict[str, Tick]:
         """Fill the windows with the newest ticks there are, and show the market as the exchange sees it now.
 
-        The newest tick of each contract that the windows hold: what the bot hears goes on from there.
+        The newest tick of each contract that it was shown: what the bot hears goes on from there.
         """
         parts, told = self._parts, Tally(instruments)
         if parts.settings.warm_up:
             await self._from_data_api(told)
             await self._from_recordings(told)
-        for tick in told.in_order():
-            self._host.see(tick)
         for symbol in instruments:
             try:
                 shown = await parts.exchange.market(symbol)
             except Unavailable:
                 continue  # The first tick will tell.
             if shown is not None:
-                self._host.see(shown)
+                told.add([shown])
+        for tick in told.in_order():
+            self._host.see(tick)
         return told.newest()
 
     async def _from_data_api(self, told: Tally) -> None:
@@ -86,9 +86,7 @@ class Awakening:
         most = parts.settings.host.window_ticks
         try:
             for instrument in told.instruments.values():
-                told.add(await asyncio.to_thread(parts.data.ticks, instrument, most))
-                newest = await asyncio.to_thread(parts.data.snapshot, instrument)
-                told.add([newest] if newest is not None else [])
+                told.add(await parts.data.ticks(instrument, most))
         except Unavailable as error:
             logger.warning("bot {}: no windows from the Data API: {}", self._row.bot_id, error)
 

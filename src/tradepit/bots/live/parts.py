@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from tradepit.bots.live.data_client import DataClient
 from tradepit.bots.live.settings import RunnerSettings
+from tradepit.bots.live.shared_past import SharedPast
 from tradepit.bots.live.thread import Room
 from tradepit.bots.live.warm_up import RecentTicks
 from tradepit.ports.clock import Clock
@@ -54,6 +54,6 @@ class Parts:
     secrets: Callable[[str], Secrets]
     outcomes: Outcomes | None = None
     beginnings: Semaphore = field(default_factory=lambda: Semaphore(_BEGIN_TOGETHER))
-    data: DataClient | None = None
+    data: SharedPast | None = None
     recordings: RecentTicks | None = None
     intents: Path | None = None

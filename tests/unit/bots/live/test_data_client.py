@@ -10,6 +10,7 @@ from tests.market_world import START_MS, MarketWorld
 
 from tradepit.bots.live import data_client
 from tradepit.bots.live.data_client import DataClient
+from tradepit.bots.live.shared_past import SharedPast
 from tradepit.trading.calendar.trading_calendar import load_calendar
 from tradepit.trading.model.errors import ConfigError, Unavailable
 from tradepit.trading.model.terms import SessionPhase
@@ -97,7 +98,7 @@ async def test_a_bot_s_first_tick_finds_its_window_full_or_a_warning(
 ) -> None:
     if away:
         world.series.down = world.cache.down = True
-    house.data = client(world)
+    house.data = SharedPast(client(world), house.clock)
     house.shown = 180
     runner = await house.started(house.bot(_LOOKS, "looks"))
     await house.show(count=2)
