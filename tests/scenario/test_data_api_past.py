@@ -12,7 +12,7 @@ from tests.servers.ports import free_port
 
 from tradepit.services.record_settings import RecordSettings
 
-ROLES = ("trading-gateway", "market-data", "market-cache", "data-api")
+ROLES = ("trading-gateway", "market-data", "market-cache", "data-api", "market-records")
 BARS = "/v1/bars/IF2501?length=1s&n=500"
 Json = dict[str, Any]
 

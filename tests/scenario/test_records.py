@@ -18,7 +18,7 @@ from tradepit.verify.file_journal import read_file
 from tradepit.verify.findings import Findings
 from tradepit.verify.order_facts import OrderFacts, read_order_facts
 
-ROLES = ("trading-gateway", "order-management", "market-data", "market-recorder")
+ROLES = ("trading-gateway", "order-management", "market-data", "market-recorder", "market-records", "order-records")
 ORDERS, MARKET = "order-records-1", "market-records-1"
 TICK = Decimal("0.2")
 

@@ -16,7 +16,7 @@ from tests.house_under_test import HouseUnderTest, settings_of
 from tradepit.services.record_settings import RecordSettings
 from tradepit.verify.file_journal import read_file
 
-ROLES = ("trading-gateway", "order-management")
+ROLES = ("trading-gateway", "order-management", "order-records")
 DAY, NEXT_DAY = 20250106, 20250107
 CLOSE_NS, MORNING_NS = 1_736_146_800_000_000_000, 1_736_213_700_000_000_000
 """15:00 on the Monday, 09:35 on the Tuesday, in China."""

@@ -27,7 +27,7 @@ _MOST_CONTRACTS = 10_000
 _AT_ONCE = 1_000
 _RECENT_MS = 10_000
 _RETRY_S = 0.25
-_REFILL_AGAIN_S = 5.0
+_REFILL_AGAIN_S, _REFILL_WAITS = 2.0, 30
 _PHASE = msgspec.json.Decoder(PhaseData)
 
 
@@ -243,12 +243,15 @@ class MarketCache:
         """The window from before this life, as the market's records have it. Late samples find their bars."""
         found: list[HotTick] = []
         start_ms, pause_s = first_ms - self._settings.window_ms, self._settings.refill_s
-        while True:
+        waits = 0
+        while waits < _REFILL_WAITS:
             await self._clock.sleep(pause_s)
             try:
                 part = await past.ticks(contract.symbol, start_ms, first_ms, most=_AT_ONCE)
                 await self._series.connect()
                 await self._series.add(contract.samples(part))
+                # Records that have our first tick have what came before it.
+                reached = await past.ticks(contract.symbol, first_ms, first_ms + self._settings.window_ms, most=1)
             except Unavailable as error:
                 logger.debug("{}: {} is not filled from the records yet: {}", self._instance, contract.symbol, error)
                 pause_s = _REFILL_AGAIN_S
@@ -257,9 +260,13 @@ class MarketCache:
                 logger.warning("{}: {} cannot be filled from the records: {}", self._instance, contract.symbol, error)
                 return
             found += part
-            if len(part) < _AT_ONCE:
+            start_ms = part[-1].at_ms + 1 if part else start_ms
+            if len(part) == _AT_ONCE:
+                pause_s = 0.0
+            elif reached:
                 break
-            start_ms, pause_s = part[-1].at_ms + 1, 0.0
+            else:
+                waits, pause_s = waits + 1, _REFILL_AGAIN_S
         contract.precede(found)
         self._refilled += len(found)
 

@@ -67,7 +67,7 @@ async def test_recorded_ticks_are_told_as_the_window_keeps_them_in_parts() -> No
 
 
 async def test_the_window_from_before_is_filled_with_its_bars_whoever_is_away_first() -> None:
-    kept = Kept(*rows_before(2_500, step_ms=100), away=2)
+    kept = Kept(*rows_before(2_500, step_ms=100), Row(START_MS * 1_000_000), away=2)
     world = MarketWorld(MarketCacheSettings(window_min=5, bars_h=1, refill_s=2), tick_past=RecordedTicks(kept))
     await world.open()
     await world.tell(tick(22_499, 22_501, last=22_500, volume=1_000))
@@ -88,6 +88,30 @@ async def test_the_window_from_before_is_filled_with_its_bars_whoever_is_away_fi
     assert len(await world.series.range(VOLUME, 0, MOST_MS)) == 2_501
     await world.close()
     assert not kept.open
+
+
+async def test_records_that_are_late_are_waited_for_and_those_that_nobody_writes_are_not() -> None:
+    kept = Kept(*rows_before(20)[:10])
+    world = MarketWorld(MarketCacheSettings(window_min=5, bars_h=1, refill_s=1), tick_past=RecordedTicks(kept))
+    await world.open()
+    await world.tell(tick(22_499, 22_501, last=22_500, volume=1_000))
+    await world.clock.advance(4)
+    assert len(await world.series.range(VOLUME, 0, MOST_MS)) == 11
+    kept.rows = (*rows_before(20), Row(START_MS * 1_000_000))
+    await world.clock.advance(4)
+    assert len(await world.series.range(VOLUME, 0, MOST_MS)) == 21
+    assert world.writer.health().figures["refilled"] == 20
+    asked = kept.asked
+    await world.clock.advance(100)
+    assert kept.asked == asked
+    await world.close()
+    silent = Kept(*rows_before(5))
+    world = MarketWorld(MarketCacheSettings(window_min=5, bars_h=1, refill_s=1), tick_past=RecordedTicks(silent))
+    await world.open()
+    await world.tell(tick(22_499, 22_501, last=22_500, volume=1_000))
+    await world.clock.advance(300)
+    assert (silent.asked < 100, world.writer.health().figures["refilled"]) == (True, 5)
+    await world.close()
 
 
 async def test_what_is_older_than_the_window_or_already_there_is_not_taken() -> None:
