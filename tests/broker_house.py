@@ -1,7 +1,7 @@
 """A broker gateway on a memory bus over a broker whose answers go wrong on demand, and whoever asks and hears it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
 
@@ -29,18 +29,26 @@ def a_tick(last: int = 19_500, symbol: str = "IF2501") -> Tick:
 
 
 class FakeMarket:
-    """A market in which happens what is put into ``quotes``."""
+    """A market in which happens what is put into ``quotes``; who begins to listen is told first how it is."""
 
     def __init__(self) -> None:
         self.quotes: asyncio.Queue[Tick] = asyncio.Queue()
+        self.newest: dict[str, Tick] = {}
         self.connected = False
 
     async def connect(self) -> None:
         self.connected = True
 
-    async def ticks(self) -> AsyncIterator[Tick]:
+    async def ticks(self) -> AsyncGenerator[Tick]:
+        while not self.quotes.empty():
+            tick = self.quotes.get_nowait()
+            self.newest[tick.symbol] = tick
+        for tick in list(self.newest.values()):
+            yield tick
         while True:
-            yield await self.quotes.get()
+            tick = await self.quotes.get()
+            self.newest[tick.symbol] = tick
+            yield tick
 
     async def close(self) -> None:
         self.connected = False

@@ -47,16 +47,18 @@ async def _bid(world: TqsdkWorld, number: int, price: float, lots: int = 1) -> N
 async def test_the_market_is_told_as_it_changes_to_slow_and_quick_readers_and_after_a_new_login(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world = TqsdkWorld(tmp_path)
+    # Whose login names no contracts: it is watched from the first question on.
+    world = TqsdkWorld(tmp_path, "kq")
     for name, value in world.environment.items():
         monkeypatch.setenv(name, value)
     await world.open()
-    await world.broker()
+    broker = await world.broker()
     market = TqsdkMarket(world.link, load_catalog(), world.wiring.exchange_clock())
     await market.connect()
     await _bid(world, 1, 3890.0, 3)
     quick, slow = Reader(market), Reader(market)
     try:
+        assert await broker.find("IF2501") is not None
         await until(lambda: quick.bids() == Level(19_450, 3) == slow.bids())
         first = quick.ticks[-1]
         assert (first.symbol, first.exchange, first.phase) == ("IF2501", Exchange.CFFEX, SessionPhase.CONTINUOUS)

@@ -5,6 +5,7 @@ import contextlib
 import os
 import random
 import signal
+from collections import Counter
 from decimal import Decimal
 from pathlib import Path
 
@@ -15,10 +16,14 @@ from tests.tqsdk_world import TqsdkWorld, until
 from tradepit.compose.roles import make_service
 from tradepit.compose.wiring import Wiring
 from tradepit.config import OrderSettings, TqAccountSettings, TqSettings
+from tradepit.ports.bus import Message
 from tradepit.runtime.exchange_desk import ExchangeDesk
 from tradepit.runtime.order_client import OrderClient
 from tradepit.services.order_management import OrderManagementService
 from tradepit.trading.model.errors import OutcomeUnknown, RequestRefused, Unavailable
+from tradepit.trading.model.report import TradeReport
+from tradepit.wire.simulator import TRADES_EXECUTED, TradeData
+from tradepit.wire.simulator_codec import decode
 
 RISK = {"rate": {"orders_per_s": 1000, "order_burst": 2000, "cancels_per_s": 1000, "cancel_burst": 2000}}
 ORDERS, ROUND = 100, 20
@@ -26,7 +31,7 @@ PRICE = Decimal(3900)
 
 
 class TradingHouse:
-    """Order management whose broker is TqSDK; account A of the exchange is its account A."""
+    """Order management and gateway whose broker is TqSDK; account A of the exchange is its account A."""
 
     def __init__(self, exchange: TqsdkWorld, folder: Path) -> None:
         settings = msgspec.structs.replace(
@@ -50,15 +55,18 @@ class TradingHouse:
         made = make_service(self.wiring, "order-management-1", _fail)
         assert isinstance(made, OrderManagementService)
         self.service = made
+        self.gateway = make_service(self.wiring, "trading-gateway-1", _fail)
         self.client: OrderClient = self.wiring.client(self.wiring.bus())
 
     async def open(self) -> None:
         await self.wiring.bus().connect()
+        await self.gateway.start()
         await self.service.start()
         await until(lambda: self.service.health().status == "ACTIVE")
 
     async def close(self) -> None:
         await self.service.stop()
+        await self.gateway.stop()
         await self.wiring.bus().close()
 
     @property
@@ -90,6 +98,7 @@ async def test_nothing_is_lost_doubled_or_unexplained(tmp_path: Path, monkeypatc
         await _trade(exchange, house, random.Random(seed))
         await until(lambda: not house.service.health().figures["in_doubt"])
         await _compare(exchange, house)
+        await _compare_followers(exchange, house)
     finally:
         await house.close()
         await exchange.leave()
@@ -149,3 +158,26 @@ async def _compare(exchange: TqsdkWorld, house: TradingHouse) -> None:
             fates["sent"] += 1
     assert venue == {}
     assert fates["sent"] >= ORDERS // 2
+
+
+async def _compare_followers(exchange: TqsdkWorld, house: TradingHouse) -> None:
+    """Whoever follows reports, or the topic of trades, has every lot of the exchange once."""
+    venue = {order.client_order_id: order for order in await ExchangeDesk(exchange.wiring.bus()).orders("A")}
+    traded = {name: order.traded_lots for name, order in venue.items() if order.traded_lots}
+    assert traded
+    told: Counter[str] = Counter()
+    reports = [report async for report in ExchangeDesk(house.wiring.bus()).reports(0)]
+    assert [report.sequence for report in reports] == list(range(1, len(reports) + 1))
+    for report in reports:
+        if isinstance(report, TradeReport):
+            told[report.trade.client_order_id] += report.trade.volume_lots
+    assert told == traded
+    heard: Counter[str] = Counter()
+
+    async def hear(message: Message) -> None:
+        data = decode(message.payload, TradeData)
+        heard[data.client_order_id] += data.volume
+
+    await house.wiring.bus().subscribe(TRADES_EXECUTED, hear, replay=True)
+    await until(lambda: heard.total() >= sum(traded.values()))
+    assert heard == traded

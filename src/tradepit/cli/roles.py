@@ -1,6 +1,7 @@
 """``tradepit roles`` and ``tradepit contracts``: who does what, and over which channels."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 from tradepit.cli.output import print_json, print_table
 from tradepit.ports.bus import Channel
@@ -8,10 +9,12 @@ from tradepit.profiles.catalogue import roles_of
 from tradepit.profiles.role import Role
 from tradepit.wire.simulator import CHANNELS, rpc_subject
 
+BrokerName = Literal["simulated", "tqsdk", "ssi"]
 
-def roles(profile: str = "pit", *, json: bool = False) -> int:
-    """List the roles of a profile: instances, processes, purpose."""
-    rows = roles_of(profile)
+
+def roles(profile: str = "pit", *, broker: BrokerName = "simulated", json: bool = False) -> int:
+    """List the roles of a profile: instances, processes, purpose. With a real broker a house has no exchange of its own."""
+    rows = roles_of(profile, broker)
     if json:
         print_json(
             [
@@ -33,9 +36,9 @@ def roles(profile: str = "pit", *, json: bool = False) -> int:
     return 0
 
 
-def contracts(profile: str = "pit", *, json: bool = False) -> int:
+def contracts(profile: str = "pit", *, broker: BrokerName = "simulated", json: bool = False) -> int:
     """List the channels and RPC methods of a profile: subject, delivery, durability, who publishes and consumes."""
-    rows = roles_of(profile)
+    rows = roles_of(profile, broker)
     channels = [
         {
             "channel": channel.name,

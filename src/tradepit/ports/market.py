@@ -1,6 +1,6 @@
 """The market behind a broker: what its contracts are quoted at, as far as it tells."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Protocol
 
 from tradepit.trading.model.tick import Tick
@@ -12,7 +12,7 @@ class BrokerMarket(Protocol):
     async def connect(self) -> None:
         """Connect. Idempotent."""
 
-    def ticks(self) -> AsyncIterator[Tick]:
+    def ticks(self) -> AsyncGenerator[Tick]:
         """Each contract's market whenever it has changed, for ever: first all there is, again after a reconnect.
 
         Whoever reads slowly gets each contract's newest tick and misses what came before it; never is more kept than one of each.

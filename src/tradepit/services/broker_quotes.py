@@ -1,5 +1,7 @@
 """A real broker's market on the house's topics: ticks as they come, the newest of each contract for whoever asks."""
 
+from contextlib import aclosing
+
 from loguru import logger
 
 from tradepit.ports.bus import Bus
@@ -8,7 +10,7 @@ from tradepit.ports.market import BrokerMarket
 from tradepit.runtime.tick_sequence import number_headers
 from tradepit.services.broker_listings import BrokerListings
 from tradepit.services.gateway_door import check_tick
-from tradepit.trading.model.errors import TradepitError, Unavailable
+from tradepit.trading.model.errors import RequestRefused, Unavailable
 from tradepit.trading.model.terms import SessionPhase
 from tradepit.trading.model.tick import Tick
 from tradepit.wire.simulator import depth_topic, tick_topic
@@ -18,7 +20,7 @@ _RETRY_S = 0.2
 
 
 class BrokerQuotes:
-    """Best effort, as ticks are: what the bus does not take now is passed over. ``run_id`` tells this life's numbers from others'."""
+    """Best effort, as ticks are. ``run_id`` tells this life's numbers from others'."""
 
     def __init__(self, market: BrokerMarket, bus: Bus, clock: Clock, listings: BrokerListings, run_id: str) -> None:
         self._market, self._bus, self._clock, self._listings, self._run_id = market, bus, clock, listings, run_id
@@ -58,28 +60,30 @@ class BrokerQuotes:
         return (self._clock.monotonic_ns() - max(self._heard_ns.values())) / 1e9
 
     async def run(self) -> None:
-        """Publish for ever."""
-        async for tick in self._market.ticks():
+        """Publish for ever. After an absence of the bus the market is begun anew: all there is, as it is then, comes first."""
+        while True:
             try:
-                await self._tell(tick)
+                async with aclosing(self._market.ticks()) as ticks:
+                    async for tick in ticks:
+                        await self._tell(tick)
             except Unavailable:
                 self.dropped += 1
                 await self._clock.sleep(_RETRY_S)
-            except TradepitError as error:
-                self.dropped += 1
-                logger.warning("a tick of {} cannot be told: {}", tick.symbol, error)
 
     async def _tell(self, tick: Tick) -> None:
-        symbol = tick.symbol
-        check_tick(tick)
-        self._heard_ns[symbol], self._newest[symbol] = self._clock.monotonic_ns(), tick
-        listing = await self._listings.find(symbol)
-        if listing is None:
+        try:
+            check_tick(tick)
+            self._heard_ns[tick.symbol], self._newest[tick.symbol] = self._clock.monotonic_ns(), tick
+            listing = await self._listings.find(tick.symbol)
+            payload = encode(tick_data(tick, listing.instrument)) if listing is not None else b""
+        except RequestRefused as error:
+            logger.warning("a tick of {} cannot be told: {}", tick.symbol, error)
+            payload = b""
+        if not payload:
             self.dropped += 1
             return
-        number = self._numbers[symbol] = self._numbers.get(symbol, 0) + 1
-        payload = encode(tick_data(tick, listing.instrument))
+        number = self._numbers[tick.symbol] = self._numbers.get(tick.symbol, 0) + 1
         # The book before the tick: who hears both takes the book, and knows then that the tick is no news.
-        await self._bus.publish(depth_topic(symbol), payload)
-        await self._bus.publish(tick_topic(symbol), payload, headers=number_headers(self._run_id, number))
+        await self._bus.publish(depth_topic(tick.symbol), payload)
+        await self._bus.publish(tick_topic(tick.symbol), payload, headers=number_headers(self._run_id, number))
         self.published += 1

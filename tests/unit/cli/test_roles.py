@@ -21,6 +21,16 @@ def test_roles_as_json(capsys: Printed, profile: str) -> None:
     assert (orders["replicas"], orders["processes"]) == (3, ["orders-1", "orders-2", "orders-3"])
 
 
+def test_with_a_real_broker_there_is_no_exchange(capsys: Printed) -> None:
+    assert roles(broker="tqsdk", json=True) == 0
+    told = {row["role"]: row["processes"] for row in json.loads(capsys.readouterr().out)}
+    assert told["order-management"] == told["trading-gateway"] == ["trading"]
+    assert contracts(broker="ssi", json=True) == 0
+    methods = [row["method"] for row in json.loads(capsys.readouterr().out)["rpc"] if row["service"] == "trading-gateway"]
+    assert "reports" in methods
+    assert "send_order" not in methods
+
+
 def test_contracts_as_json(capsys: Printed) -> None:
     assert contracts(json=True) == 0
     told = json.loads(capsys.readouterr().out)

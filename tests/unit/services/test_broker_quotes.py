@@ -25,16 +25,17 @@ async def test_ticks_are_numbered_and_what_is_none_is_passed_over() -> None:
         assert gateway.health().figures["ticks_dropped"] == 2
 
 
-async def test_while_the_bus_is_away_ticks_are_dropped_and_the_newest_is_known_all_the_same() -> None:
+async def test_what_the_bus_did_not_take_is_told_as_it_is_when_the_bus_is_back() -> None:
     house = BrokerHouse()
     await house.listen(MARKET_TICK)
     async with house.serving() as gateway:
         assert house.market is not None
         house.gateways_bus.away = True
-        house.market.quotes.put_nowait(a_tick())
-        await until(lambda: gateway.health().figures["ticks_dropped"] == 1)
+        for last in (19_500, 19_501, 19_502):
+            house.market.quotes.put_nowait(a_tick(last))
+        await until(lambda: house.market is not None and house.market.newest.get("IF2501") == a_tick(19_502))
+        assert gateway.health().figures["ticks"] == 0
         house.gateways_bus.away = False
-        shown = await house.desk.market("IF2501")
-        assert shown == a_tick()
-        house.market.quotes.put_nowait(a_tick(19_502))
-        await until(lambda: len(house.heard["market.tick"]) == 1)
+        await until(lambda: bool(house.heard["market.tick"]))
+        assert house.told(MARKET_TICK)[0]["last_price"] == 3900.4
+        assert await house.desk.market("IF2501") == a_tick(19_502)

@@ -1,7 +1,7 @@
 """The way to the TqSDK process: one per data folder, kept alive, watched for progress; what it tells becomes numbered reports."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -167,7 +167,7 @@ class TqsdkLink:
         async for report in self._reports.follow(after):
             yield report
 
-    async def ticks(self) -> AsyncIterator[ToldTick]:
+    async def ticks(self) -> AsyncGenerator[ToldTick]:
         """Each contract's newest market whenever it has changed, for ever, from whichever process tells it."""
         with self._newest.reader() as reader:
             if self.ready and self._child is not None:

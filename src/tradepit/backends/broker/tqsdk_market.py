@@ -1,6 +1,7 @@
 """China's futures market as TqSDK tells it: the quotes of the contracts its process watches."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 from tradepit.backends.broker.tqsdk_link import TqsdkLink
 from tradepit.backends.broker.tqsdk_terms import tick_of
@@ -21,11 +22,12 @@ class TqsdkMarket:
             await self._link.join()
             self._joined = True
 
-    async def ticks(self) -> AsyncIterator[Tick]:
-        async for told in self._link.ticks():
-            tick = tick_of(told, self._catalog, self._clock.now_ns())
-            if tick is not None:
-                yield tick
+    async def ticks(self) -> AsyncGenerator[Tick]:
+        async with aclosing(self._link.ticks()) as ticks:
+            async for told in ticks:
+                tick = tick_of(told, self._catalog, self._clock.now_ns())
+                if tick is not None:
+                    yield tick
 
     async def close(self) -> None:
         if self._joined:
