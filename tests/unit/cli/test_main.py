@@ -100,6 +100,7 @@ def test_a_broker_connects_profile_takes_the_config_of_its_folder(
     ran: list[tuple[str, tuple[str, ...]]] = []
 
     def note(settings: Settings, names: tuple[str, ...], secrets: dict[str, str], *, whole: bool) -> int:
+        assert whole
         assert "your_tq_password" in secrets.values()
         ran.append((settings.profile, names))
         return 0
