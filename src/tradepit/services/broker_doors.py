@@ -32,9 +32,6 @@ NOT_HERE = (
     "digest",
 )
 NOT_SUPPORTED = "NOT_SUPPORTED"
-_MAX_INT = 2**63 - 1
-_MAX_REPLY_BYTES = 512 * 1024
-_MAX_DEPTH = 100
 _QUERY_ORDER = msgspec.json.Decoder(wire.QueryOrder)
 _QUERY_ACCOUNT = msgspec.json.Decoder(wire.QueryAccount)
 _QUERY_ORDERS = msgspec.json.Decoder(wire.QueryOrders)
@@ -76,7 +73,7 @@ class BrokerDoors:
 
     async def _orders(self, payload: bytes) -> bytes:
         body = wire.read_body(payload, _QUERY_ORDERS, _MAX_BODY)
-        _check_page(body.offset, body.limit, wire.MAX_ORDERS)
+        wire.check_page(body.offset, body.limit, wire.MAX_ORDERS)
         orders = self._reports.orders(body.account, active_only=body.active)
         return wire.encode(wire.OrdersReply(orders=orders[body.offset : body.offset + body.limit], total=len(orders)))
 
@@ -90,19 +87,19 @@ class BrokerDoors:
 
     async def _read_reports(self, payload: bytes) -> bytes:
         body = wire.read_body(payload, _REPORTS, _MAX_BODY)
-        _check_page(body.after, body.limit, wire.MAX_REPORTS)
+        wire.check_page(body.after, body.limit, wire.MAX_REPORTS)
         records: list[msgspec.Raw] = []
         size = 0
         for _, record in await self._reports.after(body.after, body.limit):
             size += len(record) + 1
-            if size > _MAX_REPLY_BYTES and records:
+            if size > wire.MAX_REPLY_BYTES and records:
                 break
             records.append(msgspec.Raw(record))
         return wire.encode(wire.ReportsReply(reports=records, last=self._reports.last))
 
     async def _instruments(self, payload: bytes) -> bytes:
         body = wire.read_body(payload, _QUERY_INSTRUMENTS, _MAX_BODY)
-        _check_page(body.offset, body.limit, wire.MAX_INSTRUMENTS)
+        wire.check_page(body.offset, body.limit, wire.MAX_INSTRUMENTS)
         listed = self._listings.all()
         if not listed and self._listings.problem:
             raise Unavailable("the broker's contracts are not known yet", reason=self._listings.problem[:100])
@@ -113,7 +110,7 @@ class BrokerDoors:
         """Also how a contract that nobody has named before comes to be watched."""
         body = wire.read_body(payload, _DEPTH, _MAX_BODY)
         check_id(body.symbol, "symbol")
-        if not 0 < body.levels <= _MAX_DEPTH:
+        if not 0 < body.levels <= wire.MAX_DEPTH:
             raise BadRequest("out of range", field="levels")
         if await self._listings.find(body.symbol) is None:
             raise InstrumentNotFound(symbol=body.symbol)
@@ -145,8 +142,3 @@ def _state_of(listing: Listing) -> wire.InstrumentState:
         upper_limit_ticks=listing.upper_limit_ticks,
         pre_settlement=format(listing.pre_settlement, "f"),
     )
-
-
-def _check_page(offset: int, limit: int, most: int) -> None:
-    if not 0 <= offset <= _MAX_INT or not 0 < limit <= most:
-        raise BadRequest("page out of range", limit=most)

@@ -7,7 +7,7 @@ import msgspec
 from loguru import logger
 
 from tradepit.ports.bus import Bus, Message, Subscription
-from tradepit.services.gateway_door import MAX_INT, check_command, check_tick
+from tradepit.services.gateway_door import check_command, check_tick
 from tradepit.services.gateway_faults import FaultSeam
 from tradepit.services.gateway_loop import CommandLoop, Results
 from tradepit.services.gateway_machine import Events, GatewayMachine
@@ -41,7 +41,6 @@ Method = Callable[[bytes], Awaitable[bytes]]
 OrderCommandT = TypeVar("OrderCommandT", SubmitOrder, CancelOrder, ReduceOrder, ResolveOrder)
 CommandT = TypeVar("CommandT", OpenSession, OpenAccount, Transfer, ListInstrument)
 
-_MAX_REPLY_BYTES = 512 * 1024
 _TICK = msgspec.json.Decoder(Tick)
 _SUBMIT = msgspec.json.Decoder(SubmitOrder)
 _ORDERS = msgspec.json.Decoder(wire.OrderBatch)
@@ -55,7 +54,6 @@ _DEPTH = msgspec.json.Decoder(wire.DepthRequest)
 _FAULTS = msgspec.json.Decoder(wire.FaultsRequest)
 _QUERY_ORDERS = msgspec.json.Decoder(wire.QueryOrders)
 _QUERY_INSTRUMENTS = msgspec.json.Decoder(wire.QueryInstruments)
-_MAX_DEPTH = 100
 
 
 class Doors:
@@ -200,7 +198,7 @@ class Doors:
 
     async def _orders(self, payload: bytes) -> bytes:
         body = wire.read_body(payload, _QUERY_ORDERS, MAX_REQUEST_BYTES)
-        _check_page(body.offset, body.limit, wire.MAX_ORDERS)
+        wire.check_page(body.offset, body.limit, wire.MAX_ORDERS)
         orders = self._venue.orders(body.account, active_only=body.active)
         page = orders[body.offset : body.offset + body.limit]
         return wire.encode(wire.OrdersReply(orders=page, total=len(orders)))
@@ -219,16 +217,16 @@ class Doors:
 
     async def _reports(self, payload: bytes) -> bytes:
         body = wire.read_body(payload, _REPORTS, MAX_REQUEST_BYTES)
-        _check_page(body.after, body.limit, wire.MAX_REPORTS)
+        wire.check_page(body.after, body.limit, wire.MAX_REPORTS)
         if body.after > self._log.last:
             # The sender has seen reports that this gateway has not made: are the journals still ours?
             await self._check_fence()
-        records = await self._log.read(body.after, body.limit, _MAX_REPLY_BYTES)
+        records = await self._log.read(body.after, body.limit, wire.MAX_REPLY_BYTES)
         return wire.encode(wire.ReportsReply(reports=[msgspec.Raw(record) for record in records], last=self._log.last))
 
     async def _instruments(self, payload: bytes) -> bytes:
         body = wire.read_body(payload, _QUERY_INSTRUMENTS, MAX_REQUEST_BYTES)
-        _check_page(body.offset, body.limit, wire.MAX_INSTRUMENTS)
+        wire.check_page(body.offset, body.limit, wire.MAX_INSTRUMENTS)
         listed = self._venue.instruments()
         page = [_instrument_state(self._venue, one) for one in listed[body.offset : body.offset + body.limit]]
         return wire.encode(wire.InstrumentsReply(instruments=page, trading_day=self._venue.trading_day, total=len(listed)))
@@ -236,7 +234,7 @@ class Doors:
     async def _depth(self, payload: bytes) -> bytes:
         body = wire.read_body(payload, _DEPTH, MAX_REQUEST_BYTES)
         check_id(body.symbol, "symbol")
-        if not 0 < body.levels <= _MAX_DEPTH:
+        if not 0 < body.levels <= wire.MAX_DEPTH:
             raise BadRequest("out of range", field="levels")
         bids, asks = self._venue.depth(body.symbol, body.levels)
         return wire.encode(wire.DepthReply(bids=list(bids), asks=list(asks), tick=self._venue.tick(body.symbol)))
@@ -292,11 +290,6 @@ def _key(command: SubmitOrder | CancelOrder | ReduceOrder | ResolveOrder) -> tup
     if isinstance(command, SubmitOrder | ResolveOrder):
         return command.intent.account, command.intent.client_order_id
     return command.account, command.client_order_id
-
-
-def _check_page(offset: int, limit: int, most: int) -> None:
-    if not 0 <= offset <= MAX_INT or not 0 < limit <= most:
-        raise BadRequest("page out of range", limit=most)
 
 
 def _refusal(events: Events) -> CommandRefused | None:

@@ -27,6 +27,9 @@ MAX_BATCH_ORDERS = 128
 MAX_REPORTS = 1_000
 MAX_ORDERS = 500
 MAX_INSTRUMENTS = 500
+MAX_DEPTH = 100
+MAX_REPLY_BYTES = 512 * 1024
+_MOST = 2**63 - 1
 
 _REPORT_DECODER: msgspec.json.Decoder[Report] = msgspec.json.Decoder(Report)
 _ENCODER = msgspec.json.Encoder()
@@ -244,6 +247,12 @@ def read_body(payload: bytes, decoder: "msgspec.json.Decoder[Body]", limit: int)
         return decoder.decode(payload or b"{}")
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ArithmeticError, ValueError) as error:
         raise BadRequest(str(error)[:200]) from error
+
+
+def check_page(offset: int, limit: int, most: int) -> None:
+    """Where a page of an answer begins (or the number it follows), and how much may be on it. Raises BadRequest."""
+    if not 0 <= offset <= _MOST or not 0 < limit <= most:
+        raise BadRequest("page out of range", limit=most)
 
 
 def read_report(payload: bytes | msgspec.Raw) -> Report:
