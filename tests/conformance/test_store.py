@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import create_async_engine
 from tests.order_updates import NOON_NS, an_event, an_update, filled, updates
+from tests.sql_world import SqlWorld
 
 from tradepit.backends.store.sql import SqlStore
 from tradepit.backends.store.tables import METADATA
@@ -29,37 +30,11 @@ PORTFOLIO = "1234567890"
 ROWS = 'SELECT id, exchange_order_id, direction, "offset", status, volume_left, filled_quantity FROM order_history ORDER BY id'
 
 
-class World:
-    """One database that several members write and other programs read."""
+class World(SqlWorld[SqlStore]):
+    """Its members are stores of orders."""
 
     def __init__(self, url: str) -> None:
-        self.url = url
-        self.members: list[SqlStore] = []
-
-    def member(self, **how: Any) -> SqlStore:
-        store = SqlStore(self.url, **{"timeout_s": 20.0, **how})
-        self.members.append(store)
-        return store
-
-    async def join(self, **how: Any) -> SqlStore:
-        store = self.member(**how)
-        await store.connect()
-        return store
-
-    @property
-    def on_postgres(self) -> bool:
-        return self.url.startswith("postgresql")
-
-    async def sql(self, *statements: str) -> list[tuple[Any, ...]]:
-        """What another program gets to see; its statements are committed together."""
-        engine = create_async_engine(self.url)
-        try:
-            async with engine.begin() as connection:
-                for statement in statements:
-                    found = await connection.exec_driver_sql(statement)
-                return [tuple(row) for row in found] if found.returns_rows else []
-        finally:
-            await engine.dispose()
+        super().__init__(url, SqlStore)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
