@@ -1,8 +1,9 @@
 """The broker: where approved orders go and reports come from; the simulated exchange or a real one."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
 from decimal import Decimal
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -56,8 +57,11 @@ class Broker(Protocol):
     async def open_session(self, epoch: int) -> None:
         """Fence: after this, commands of lower epochs are refused for ever."""
 
-    async def submit(self, approved: Approved, *, epoch: int) -> Order:
-        """Send an order; its state once the broker answered. Idempotent by (account, client_order_id)."""
+    def submit(self, approved: Approved, *, epoch: int) -> "Coroutine[Any, Any, Order] | asyncio.Future[Order]":
+        """Send an order; its state once the broker answered. Idempotent by (account, client_order_id).
+
+        A coroutine, or, where many orders share an answer, a future: no order then needs a task.
+        """
 
     async def cancel(self, account: str, client_order_id: str, *, epoch: int) -> Order:
         """Cancel what is left; answers with the order's state when it was already finished. Raises OrderNotFound."""

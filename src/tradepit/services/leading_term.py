@@ -1,13 +1,22 @@
 """What the parts of a leader (its cancels, its doubts) need of the term of office they work in."""
 
+import asyncio
 from typing import Protocol
 
-from tradepit.runtime.shared_work import SharedWork
 from tradepit.trading.model.order import Order
 from tradepit.trading.orders import events as facts
 from tradepit.trading.orders.desk import OrderDesk
 
 Key = tuple[str, str]
+
+
+class Sending(Protocol):
+    """Orders on their way to the broker, by key."""
+
+    def __contains__(self, key: object) -> bool: ...
+
+    async def join(self, key: Key) -> None:
+        """Wait until the order is no longer under way; at once when it is not."""
 
 
 class Term(Protocol):
@@ -26,8 +35,11 @@ class Term(Protocol):
         """True once the journal refused this term."""
 
     @property
-    def sending(self) -> SharedWork[Key, Order]:
+    def sending(self) -> Sending:
         """Orders on their way to the broker."""
+
+    def record(self, *news: facts.Fact, lazy: bool = False) -> "asyncio.Future[int]":
+        """Apply facts and queue them for the journal; the future resolves once they are durable. Raises NotActive when fenced."""
 
     async def write(self, *news: facts.Fact) -> None:
         """Record facts and wait until they, and all before them, are durable. Raises NotActive."""

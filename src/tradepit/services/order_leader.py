@@ -1,8 +1,7 @@
 """What the active instance of order management does: journal, send, ask instead of sending again, apply what the broker tells."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
-from functools import partial
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -10,20 +9,18 @@ from loguru import logger
 
 from tradepit.ports.broker import Broker
 from tradepit.ports.clock import Clock
-from tradepit.runtime.eager import Started
 from tradepit.runtime.journal_writer import JournalWriter, durable
-from tradepit.runtime.shared_work import SharedWork
 from tradepit.runtime.tasks import TaskGroup
 from tradepit.services.algo_guard import check_child
 from tradepit.services.order_cancels import OrderCancels
 from tradepit.services.order_contracts import OrderContracts
 from tradepit.services.order_doubts import OrderDoubts
+from tradepit.services.order_sender import OrderSender
 from tradepit.trading.model.errors import (
     NotActive,
     OutcomeUnknown,
     RequestRefused,
     RiskRefused,
-    StaleEpoch,
     Unavailable,
 )
 from tradepit.trading.model.instrument import Instrument
@@ -62,12 +59,11 @@ class OrderLeader:
         self._writer, self._broker, self._clock = writer, broker, clock
         self._on_fenced = on_fenced
         self._tasks = TaskGroup("order-leader", lambda _: on_fenced())
-        self.sending: SharedWork[Key, Order] = SharedWork()
+        self.sending = OrderSender(self, broker, writer, clock, on_fenced)
         self._cancels = OrderCancels(self, broker, clock, on_fenced)
         self._doubts = OrderDoubts(self, broker, clock, on_fenced)
         self._admitting: dict[str, asyncio.Lock] = {}
         self._written: asyncio.Future[int] | None = None
-        self._gathers, self._at_broker = broker.capabilities.gathers, 0
         self._contracts = OrderContracts(desk, broker, clock, self.record)
         self._through = desk.register.report_sequence
 
@@ -161,7 +157,7 @@ class OrderLeader:
         if approved is None:
             await durable(written)
             raise _refusal(news[0])
-        return await self.sending.share(_key(intent), lambda: self._send(approved, written))
+        return await self.sending.send(approved, written)
 
     async def submit_together(self, intents: Sequence[OrderIntent]) -> list[Order]:
         """Submit orders of one account that are parts of one: journaled as one entry, all or none, then sent at once.
@@ -181,11 +177,7 @@ class OrderLeader:
             await durable(self.record(*refusal))
             raise _refusal(refusal[0])
         written = self.record(*(fact for _, news in decided for fact in news))
-        return await _all_of(
-            self.sending.share(_key(approved.intent), partial(self._send, approved, written))
-            for approved, _ in decided
-            if approved
-        )
+        return await _all_of([self.sending.send(approved, written) for approved, _ in decided if approved])
 
     async def cancel(self, account: str, client_order_id: str) -> Order:
         """Cancel what is left; the wish is journaled before it is sent, and stays until the order is finished.
@@ -242,40 +234,6 @@ class OrderLeader:
                 return await self.sending.of(_key(intent))
             raise OutcomeUnknown(client_order_id=intent.client_order_id)
         return known
-
-    async def _send(self, approved: Approved, written: "asyncio.Future[int]") -> Order:
-        intent = approved.intent
-        await durable(written)
-        try:
-            order = await self._submit(approved)
-        except StaleEpoch as error:
-            self._on_fenced()
-            raise NotActive from error
-        except (OutcomeUnknown, Unavailable) as error:
-            told = self.desk.register.orders[_key(intent)]
-            if told.status is not OrderStatus.SENDING:
-                # The broker's reports were faster than its answer.
-                return told
-            doubt = facts.OrderUnknown(
-                time_ns=self._clock.now_ns(),
-                account=intent.account,
-                client_order_id=intent.client_order_id,
-                reason=error.reason_code,
-            )
-            await durable(self.record(doubt))
-            raise OutcomeUnknown(client_order_id=intent.client_order_id) from error
-        return self.learn_order(order)
-
-    async def _submit(self, approved: Approved) -> Order:
-        self._at_broker += 1
-        if self._gathers:
-            self._writer.hold()
-        try:
-            return await self._broker.submit(approved, epoch=self.epoch)
-        finally:
-            self._at_broker -= 1
-            if not self._at_broker:
-                self._writer.release()
 
     def learn_order(self, order: Order) -> Order:
         """Apply the broker's answer; the order as it is known after it, for the reports may have run ahead."""
@@ -368,11 +326,13 @@ class OrderLeader:
                 logger.debug("the broker does not tell its listings: {}", error)
 
 
-async def _all_of(parts: Iterable[Coroutine[Any, Any, Order]]) -> list[Order]:
-    """Every answer, once all have come, whichever fail. All are under way at once, or the resolver would take them for left behind."""
-    begun = [Started(part) for part in parts]
-    await asyncio.gather(*(part.task for part in begun if not part.finished), return_exceptions=True)
-    return [part.result() for part in begun]
+async def _all_of(answers: "Iterable[Awaitable[Order]]") -> list[Order]:
+    """Every answer, once all have come, whichever fail."""
+    came = await asyncio.gather(*answers, return_exceptions=True)
+    for answer in came:
+        if isinstance(answer, BaseException):
+            raise answer
+    return [answer for answer in came if isinstance(answer, Order)]
 
 
 def _key(intent: OrderIntent) -> Key:

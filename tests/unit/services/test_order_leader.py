@@ -60,7 +60,8 @@ async def test_the_next_group_is_held_back_only_where_orders_leave_together(offi
     free: list[bool] = []
     office.broker.before_submit = lambda intent, epoch: free.append(leader._writer._free.is_set())
     await leader.submit(an_intent())
-    assert (free, leader._writer._free.is_set()) == ([not gathers], True)
+    await until(leader._writer._free.is_set)
+    assert free == [not gathers]
     await leader.stop()
 
 

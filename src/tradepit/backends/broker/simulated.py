@@ -1,8 +1,9 @@
 """The simulated exchange as a broker: a client of ``rpc.trading-gateway.*`` and ``broker.reports`` over any bus."""
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from decimal import Decimal
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -46,15 +47,15 @@ class SimulatedBroker:
     ``timeout_s`` is how long an answer is awaited before the outcome counts as unknown; ``check_s`` how long the reports may be
     silent before newer ones are asked for. The bus is shared: closing the broker does not close it.
 
-    ``together``: orders of one turn of the event loop leave in one message. Where the journal keeps each without a wait they come
-    one by one, and waiting a turn for others would cost each of them more than its message.
+    ``together``: orders of one turn of the event loop leave in one message, and ``submit`` gives futures. Where the journal keeps
+    each without a wait they come one by one, and waiting a turn for others would cost each of them more than its message.
     """
 
     def __init__(self, bus: Bus, session: str, *, timeout_s: float = 2.0, check_s: float = 0.5, together: bool = True) -> None:
         self._bus, self._session, self._timeout_s, self._check_s = bus, session, timeout_s, check_s
         self._together = together
         self._orders = msgspec.json.Decoder(wire.OrderReply)
-        self._order_batches = OrderBatches(self._send_orders)
+        self._order_batches = OrderBatches(self._send_orders, _settled)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -67,16 +68,13 @@ class SimulatedBroker:
         body = OpenSession(session=self._session, epoch=epoch)
         await self._command("open_session", body, msgspec.json.Decoder(wire.Done))
 
-    async def submit(self, approved: Approved, *, epoch: int) -> Order:
-        intent = approved.intent
-        body = SubmitOrder(intent=intent, session=self._session, epoch=epoch)
-        try:
-            if not self._together:
-                return _order(await self._command("send_order", body, self._orders))
-            return _order(_outcome(await self._order_batches.submit(body)))
-        except RequestRefused as error:
-            # The exchange's no is an outcome of the order, not a failure of the request.
-            return Order(intent=intent, status=OrderStatus.REJECTED, reason=error.reason_code, message=error.message)
+    def submit(self, approved: Approved, *, epoch: int) -> "Coroutine[Any, Any, Order] | asyncio.Future[Order]":
+        body = SubmitOrder(intent=approved.intent, session=self._session, epoch=epoch)
+        return self._order_batches.submit(body) if self._together else self._submit_alone(body)
+
+    async def _submit_alone(self, body: SubmitOrder) -> Order:
+        (reply,) = await self._send_orders([body])
+        return _settled(body, reply)
 
     async def cancel(self, account: str, client_order_id: str, *, epoch: int) -> Order:
         body = CancelOrder(account=account, client_order_id=client_order_id, session=self._session, epoch=epoch)
@@ -136,13 +134,18 @@ class SimulatedBroker:
         return (await self._query("positions", body, msgspec.json.Decoder(wire.PositionsReply))).positions
 
     async def close(self) -> None:
-        """Nothing to release: the bus is its owner's, and feeds end with their iterators."""
+        """The bus is its owner's, and feeds end with their iterators."""
+        await self._order_batches.stop()
 
     async def _send_orders(self, orders: Sequence[SubmitOrder]) -> Sequence[wire.OrderReply]:
-        if len(orders) == 1:
-            return (await self._reply("send_order", orders[0], self._orders),)
-        body = wire.OrderBatch(orders=[msgspec.Raw(wire.encode(order)) for order in orders])
-        replies = (await self._command("send_orders", body, _BATCHES)).replies
+        try:
+            if len(orders) == 1:
+                return (await self._reply("send_order", orders[0], self._orders),)
+            body = wire.OrderBatch(orders=[msgspec.Raw(wire.encode(order)) for order in orders])
+            replies = (await self._command("send_orders", body, _BATCHES)).replies
+        except RequestRefused as error:
+            # The message itself did not get through to the exchange: so says the answer to each of its orders.
+            return [wire.OrderReply(error=error.reason_code, message=error.message)] * len(orders)
         if len(replies) != len(orders):
             raise OutcomeUnknown("the exchange did not answer every order", orders=len(orders), answers=len(replies))
         return replies
@@ -174,6 +177,14 @@ def _order(reply: wire.OrderReply) -> Order:
     if reply.order is None:
         raise OutcomeUnknown("the exchange answered without an order")
     return reply.order
+
+
+def _settled(body: SubmitOrder, reply: wire.OrderReply) -> Order:
+    """What became of an order. The exchange's no is an outcome of the order, not a failure of the request."""
+    try:
+        return _order(_outcome(reply))
+    except RequestRefused as error:
+        return Order(intent=body.intent, status=OrderStatus.REJECTED, reason=error.reason_code, message=error.message)
 
 
 def _outcome(reply: ReplyT) -> ReplyT:

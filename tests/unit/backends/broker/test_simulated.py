@@ -13,7 +13,15 @@ from tradepit.backends.broker.simulated import SimulatedBroker
 from tradepit.backends.bus.memory import MemoryBus, MemoryHub
 from tradepit.ports.bus import Message
 from tradepit.trading.model.account import Account
-from tradepit.trading.model.errors import OrderNotFound, OutcomeUnknown, StaleEpoch, TradepitError, Unavailable, VenueRefused
+from tradepit.trading.model.errors import (
+    OrderNotFound,
+    OutcomeUnknown,
+    PayloadTooLarge,
+    StaleEpoch,
+    TradepitError,
+    Unavailable,
+    VenueRefused,
+)
 from tradepit.trading.model.order import Order, OrderIntent
 from tradepit.trading.model.terms import Exchange, Offset, OrderStatus, OrderType, Side
 from tradepit.trading.risk import review
@@ -135,15 +143,43 @@ async def test_a_batch_that_is_not_answered_order_by_order_leaves_all_unknown(bu
     assert [type(outcome) for outcome in outcomes] == [OutcomeUnknown, OutcomeUnknown]
 
 
-async def test_when_the_first_sender_of_a_batch_goes_away_the_others_are_told(bus: MemoryBus) -> None:
+async def test_a_sender_of_a_batch_that_goes_away_leaves_the_others_their_answers(bus: MemoryBus) -> None:
+    heard = await answering(bus, "send_orders", wire.OrderBatchReply(replies=[wire.OrderReply(order=OPEN)] * 2))
     broker = SimulatedBroker(bus, "oms")
     first, second = (asyncio.ensure_future(broker.submit(approved(name), epoch=7)) for name in ("c1", "c2"))
-    await asyncio.sleep(0)
     first.cancel()
-    outcomes = await asyncio.gather(first, second, return_exceptions=True)
-    assert [type(outcome) for outcome in outcomes] == [asyncio.CancelledError, OutcomeUnknown]
-    await answering(bus, "send_order", wire.OrderReply(order=OPEN))
-    assert await broker.submit(approved("c3"), epoch=7) == OPEN
+    assert await second == OPEN
+    assert (first.cancelled(), len(heard)) == (True, 1)
+
+
+async def test_a_broker_that_is_closed_leaves_unknown_what_is_on_its_way(bus: MemoryBus) -> None:
+    asked, ends = asyncio.Event(), asyncio.Event()
+
+    async def slow(message: Message) -> bytes:
+        asked.set()
+        await ends.wait()
+        return b""
+
+    await bus.serve("rpc.trading-gateway.send_order", slow)
+    broker = SimulatedBroker(bus, "oms")
+    answer = asyncio.ensure_future(broker.submit(APPROVED, epoch=7))
+    await asked.wait()
+    await broker.close()
+    with pytest.raises(OutcomeUnknown):
+        await answer
+    ends.set()
+
+
+@pytest.mark.parametrize("together", [True, False])
+async def test_an_order_whose_message_the_bus_refuses_is_rejected(
+    bus: MemoryBus, monkeypatch: pytest.MonkeyPatch, together: bool
+) -> None:
+    async def too_large(subject: str, payload: bytes, *, timeout_s: float) -> bytes:
+        raise PayloadTooLarge
+
+    monkeypatch.setattr(bus, "request", too_large)
+    order = await SimulatedBroker(bus, "oms", together=together).submit(APPROVED, epoch=7)
+    assert (order.status, order.reason) == (OrderStatus.REJECTED, PayloadTooLarge.code)
 
 
 async def test_a_full_batch_leaves_and_the_next_one_begins(bus: MemoryBus) -> None:
