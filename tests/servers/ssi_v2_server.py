@@ -49,6 +49,8 @@ class SsiV2Server(SsiExchange):
     """V2's doors. ``one_time``: the second factor is a one-time code, each good for one login; else the PIN. It is ``otp``.
 
     ``holds_back``: the list of the day's orders does not hold new orders yet. ``bare_days`` have no prices yet.
+    ``words`` are said for statuses instead of SSI's, and lists are ``garbled``. ``refusal``: why no
+    change is carried out.
     """
 
     def __init__(self, clock: Clock, key: RSAPublicKey, accounts: tuple[str, ...]) -> None:
@@ -56,6 +58,9 @@ class SsiV2Server(SsiExchange):
         self.hub.joined = self._replay
         self.one_time = self.holds_back = False
         self.codes_sent = 0
+        self.garbled = False
+        self.refusal = ""
+        self.words: dict[OrderStatus, str] = {}
         self.bare_days: set[date] = set()
         self._events: list[dict[str, Any]] = []
         self._outbox: asyncio.Queue[tuple[Connection | None, dict[str, Any]]] = asyncio.Queue()
@@ -214,7 +219,7 @@ class SsiV2Server(SsiExchange):
         if not body["orderID"]:
             return _answer(400, "'Order ID' must not be empty.")
         found = [order for order in self.venue.orders(body["account"]) if _order_id(order) == body["orderID"]]
-        refusal = "" if found and found[0].active else "Invalid Order Transition Error!"
+        refusal = self.refusal if found and found[0].active else "Invalid Order Transition Error!"
         if not refusal:
             self._last_request[found[0].client_order_id] = body["requestID"]
             self._tell("orderEvent", self._row(found[0]) | {"orderStatus": "WM"})
@@ -236,7 +241,7 @@ class SsiV2Server(SsiExchange):
             if request.query["account"] not in self.accounts:
                 return _answer(400, "Account is not exist.")
             await self.flowing.wait()
-            data = handler(request)
+            data = handler(request) if not self.garbled else {"orders": [{"quantity": "many"}]}
             # Names are written in one case here, and in another there.
             return web.json_response({"Status": 200, "Message": "Success", "Data": data})
 
@@ -382,7 +387,7 @@ class SsiV2Server(SsiExchange):
             "quantity": whole_of(order),
             "filledQty": order.traded_lots,
             "cancelQty": cancelled_of(order),
-            "orderStatus": status_of(order),
+            "orderStatus": self.words.get(order.status) or status_of(order),
             "inputTime": str((order.inserted_ns or self._clock.now_ns()) // 1_000_000),
             "modifiedTime": str((order.updated_ns or self._clock.now_ns()) // 1_000_000),
             "isForceSell": "F",
