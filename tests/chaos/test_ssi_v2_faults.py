@@ -16,7 +16,7 @@ from tests.tqsdk_world import until
 
 from tradepit.trading.model.errors import OutcomeUnknown, VenueRefused
 from tradepit.trading.model.order import Order
-from tradepit.trading.model.report import OrderReport
+from tradepit.trading.model.report import DayReport, OrderReport
 from tradepit.trading.model.terms import OrderStatus, OrderType
 
 
@@ -134,19 +134,22 @@ async def test_a_one_time_code_is_used_once_and_another_is_asked_for_once(world:
     assert (world.server.logins, world.server.codes_sent, world.server.orders) == (2, 1, 1)
 
 
-async def test_a_token_is_renewed_before_its_time(world: World) -> None:
-    world.server.token_life_s = 7200
+async def test_a_token_is_renewed_before_its_time_and_a_failure_to_do_so_costs_nothing(world: World) -> None:
+    world.server.token_life_s = 2400
     broker = await world.broker()
     await broker.account("A")
     assert world.server.logins == 1
-    world.clock.pass_hours(1)
+    world.server.token_life_s = 1200
+    await world.restart()
+    broker = await world.broker()
+    # It has less than half an hour left: the next is fetched at once, and no more often than once a minute.
+    assert world.server.logins == 3
+    good, world.login = world.login, msgspec.structs.replace(world.login, otp="wrong")
+    world.link.dialect.rest._not_before_ns = 0  # type: ignore[attr-defined]  # the dialect is V2's
     await broker.account("A")
-    assert world.server.logins == 1
-    world.server.token_life_s = 1
-    world.link.dialect.rest._until_ns = world.clock.now_ns()  # type: ignore[attr-defined]  # the dialect is V2's
-    await broker.account("A")
-    await broker.account("A")
-    assert world.server.logins >= 3
+    assert world.server.logins == 4, "it was refused, and the old one is good for a while"
+    world.login = good
+    assert (await broker.submit(order("c1"), epoch=1)).status is OrderStatus.OPEN
 
 
 async def test_noise_from_the_hub_is_survived_and_said_so(world: World) -> None:
@@ -250,3 +253,48 @@ async def test_before_the_days_prices_are_known_the_last_close_is_the_reference(
     listing = await broker.find(SYMBOL)
     assert listing is not None
     assert (int(listing.pre_settlement), listing.lower_limit_ticks, listing.upper_limit_ticks) == (1340, 12_462, 14_338)
+
+
+async def test_in_the_evening_the_days_orders_are_still_in_its_list(world: World) -> None:
+    broker = await world.broker()
+    await broker.submit(order("c1", lots=3), epoch=1)
+    await world.restart()
+    world.server.trade(ACCOUNTS["B"], SELL, PRICE, 2)
+    world.clock.pass_hours(13)
+    await world.broker()
+    assert world.link.trading_day == 20250107
+    await until(lambda: world.link.book.trading_day == 20250107 and world.link.book.missing(("A", "c1")) == 0)
+    reports = await told(world)
+    (day,) = [report for report in reports if isinstance(report, DayReport)]
+    ended = [
+        report.order
+        for report in reports
+        if isinstance(report, OrderReport) and report.order.client_order_id == "c1" and report.sequence < day.sequence
+    ]
+    assert (ended[-1].status, ended[-1].traded_lots) == (OrderStatus.EXPIRED, 2)
+    assert trades(reports, "c1") == [(PRICE, 2)]
+
+
+async def test_a_reduction_leaves_a_price_that_was_changed_elsewhere(world: World) -> None:
+    broker = await world.broker()
+    await broker.submit(order("c1", lots=3), epoch=1)
+    name = world.link.book.request_of(("A", "c1"))
+    world.server.prices[name] = 1339.5
+    await world.restart()
+    broker = await world.broker()
+    assert (await broker.reduce("A", "c1", 1, reduce_id="r1", epoch=1)).left_lots == 2
+    assert world.server.repriced == 0
+
+
+async def test_numbers_of_events_that_begin_anew_are_followed(world: World) -> None:
+    broker = await world.broker()
+    await broker.submit(order("c1"), epoch=1)
+    world.server._notified = 0
+    world.server._events.clear()
+    await broker.submit(order("c2", price=PRICE - 1), epoch=1)
+    await until(lambda: world.known("c2").status is OrderStatus.OPEN and world.link._notified[1] <= 2)
+    await world.server.cut()
+    world.server.trade(ACCOUNTS["B"], SELL, PRICE, 2)
+    await until(lambda: world.known("c1").status is OrderStatus.FILLED and world.link.book.missing(("A", "c1")) == 0)
+    assert int(world.notify_ids[0]) <= 2
+    assert trades(await told(world), "c1") == [(PRICE, 2)]

@@ -9,7 +9,7 @@ import json
 import re
 import secrets
 from collections.abc import Awaitable, Callable
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -50,7 +50,7 @@ class SsiV2Server(SsiExchange):
 
     ``holds_back``: the list of the day's orders does not hold new orders yet. ``bare_days`` have no prices yet.
     ``words`` are said for statuses instead of SSI's, and lists are ``garbled``. ``refusal``: why no
-    change is carried out.
+    change is carried out. ``prices`` of orders were changed by somebody else; ``repriced`` counts changes that undid it.
     """
 
     def __init__(self, clock: Clock, key: RSAPublicKey, accounts: tuple[str, ...]) -> None:
@@ -60,6 +60,8 @@ class SsiV2Server(SsiExchange):
         self.codes_sent = 0
         self.garbled = False
         self.refusal = ""
+        self.prices: dict[str, float] = {}
+        self.repriced = 0
         self.words: dict[OrderStatus, str] = {}
         self.bare_days: set[date] = set()
         self._events: list[dict[str, Any]] = []
@@ -211,6 +213,7 @@ class SsiV2Server(SsiExchange):
         def command(order: Order) -> Command:
             lots = order.traded_lots + order.left_lots - body["quantity"]
             name = order.client_order_id
+            self.repriced += body["price"] != self._row(order)["price"]
             return ReduceOrder(reduce_id=body["requestID"], account=body["account"], client_order_id=name, by_lots=lots)
 
         return self._change(body, command)
@@ -269,6 +272,8 @@ class SsiV2Server(SsiExchange):
     def _history(self, request: web.Request) -> dict[str, Any]:
         account = request.query["account"]
         first, last = (date.fromisoformat("-".join(reversed(request.query[end].split("/")))) for end in ("startDate", "endDate"))
+        # The history is written when the day is over.
+        last = min(last, hanoi(self._clock.now_ns()).date() - timedelta(days=1))
         rows = [_listed(self._row(order)) | {"uniqueID": None} for order in self.orders_of(account, first, last)]
         return {"account": account, "orderHistories": rows}
 
@@ -373,16 +378,16 @@ class SsiV2Server(SsiExchange):
         self._tell("orderEvent", self._row(order) | extra)
 
     def _row(self, order: Order) -> dict[str, Any]:
-        intent = order.intent
+        intent, name = order.intent, order.client_order_id
         return {
-            "uniqueID": self._last_request.get(order.client_order_id, order.client_order_id),
+            "uniqueID": self._last_request.get(name, name),
             "orderID": _order_id(order),
             "account": intent.account,
             "instrumentID": SYMBOL,
             "marketID": "VNFE",
             "buySell": "B" if intent.side is Side.BUY else "S",
             "orderType": WORDS[intent.order_type],
-            "price": float(intent.price_ticks * self.tick) if intent.order_type.priced else 0,
+            "price": self.prices.get(name) or (float(intent.price_ticks * self.tick) if intent.order_type.priced else 0),
             "avgPrice": float(self.average(order)),
             "quantity": whole_of(order),
             "filledQty": order.traded_lots,

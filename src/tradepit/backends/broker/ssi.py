@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from decimal import ROUND_CEILING, ROUND_FLOOR
 from typing import Any
 
+import msgspec
 from loguru import logger
 
 from tradepit.backends.broker.broker_book import Key, Taken
@@ -306,7 +307,12 @@ class SsiBroker:
         sent_as = taken.request_id if taken is not None else link.book.request_of(key)
         if known is None:
             return None, self._placed(intent, sent_as)
-        return known, self._placed(intent, sent_as, known.order_id, known.traded_lots + known.left_lots)
+        placed = self._placed(intent, sent_as, known.order_id, known.traded_lots + known.left_lots)
+        word, price = link.book.terms_of(key)
+        if word:
+            # Somebody else may have changed it: what is not to be changed now must be as it is there.
+            placed = msgspec.structs.replace(placed, order_type=word, price=price)
+        return known, placed
 
     async def _look(self, key: Key, trading_day: int) -> None:
         await self._link.look(key[0], trading_day)

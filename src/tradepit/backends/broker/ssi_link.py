@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from datetime import date
+from datetime import UTC, date, datetime
 
 import msgspec
 from loguru import logger
@@ -13,7 +13,7 @@ from tradepit.backends.broker.ssi_book import Heard, SsiBook, SsiFact
 from tradepit.backends.broker.ssi_dialect import Placed, SsiDialect, SsiEvent, SsiEvents
 from tradepit.backends.broker.ssi_frames import MasterRow, ToldError, ToldMatch, ToldOrder
 from tradepit.backends.broker.ssi_http import SsiRefused
-from tradepit.backends.broker.ssi_terms import krx_symbol, number, reason_of
+from tradepit.backends.broker.ssi_terms import HANOI, krx_symbol, number, reason_of
 from tradepit.ports.clock import Clock
 from tradepit.ports.journal import Journal
 from tradepit.runtime.tasks import TaskGroup
@@ -86,6 +86,11 @@ class SsiLink:
         """The trading day, YYYYMMDD."""
         day = self._catalog.calendar.trading_day_of(self._clock.now_ns(), _GROUP)
         return day.year * 10_000 + day.month * 100 + day.day
+
+    @property
+    def _hanoi_day(self) -> int:
+        """The date in Hanoi, YYYYMMDD: in the evening the trading day is the next one, and SSI's lists are still those of the date."""
+        return int(f"{datetime.fromtimestamp(self._clock.now_ns() / 1e9, UTC) + HANOI:%Y%m%d}")
 
     async def join(self) -> None:
         """One more user; the first one opens the journal, and goes to SSI if nobody has ever led here. Raises JournalError."""
@@ -170,11 +175,10 @@ class SsiLink:
     async def _learn(self, facts: list[BookFact], notify_id: int | str) -> None:
         """Journal what is new, and with it up to where SSI was heard: from there it is asked to go on."""
         if self.dialect.resumes and str(notify_id).isdecimal() and int(notify_id):
-            day, newest = self._notified
-            heard = max(int(notify_id), newest) if day == self.trading_day else int(notify_id)
-            self._notified = (self.trading_day, heard)
+            # The newest, and not the highest: numbers begin anew at an hour that SSI does not tell.
+            self._notified = (self._hanoi_day, int(notify_id))
             if facts:
-                facts = [*facts, Heard(notify_id=heard, trading_day=self.trading_day)]
+                facts = [*facts, Heard(notify_id=int(notify_id), day=self._hanoi_day)]
         await self.journal.append(facts)
 
     def announce(self, key: Key) -> None:
@@ -188,15 +192,15 @@ class SsiLink:
 
         Fills of a day that is over are not waited for.
         """
-        number, today = self.accounts[account], trading_day == self.trading_day
+        number, waits = self.accounts[account], trading_day == self.trading_day
         wanted = self.book.wanted(account)
-        for row in await self.dialect.orders(number, trading_day, today=today, wanted=wanted):
+        for row in await self.dialect.orders(number, trading_day, today=trading_day == self._hanoi_day, wanted=wanted):
             if isinstance(row, ToldError):
                 await self.hear(row)
                 continue
             told = row if row.account_no else msgspec.structs.replace(row, account_no=number)
             await self.hear(told)
-            await self._make_up(told, waits=today)
+            await self._make_up(told, waits=waits)
 
     async def _make_up(self, told: ToldOrder, *, waits: bool) -> None:
         """Where fills are missing for longer than they may take, follow the order's own figures."""
@@ -273,8 +277,8 @@ class SsiLink:
 
     def _heard_until(self) -> int:
         """The number of today's newest event that was taken, 0 for none: then the whole day is told again, and known again."""
-        day = self.trading_day
-        return max((heard for on, heard in (self._notified, self.book.notified) if on == day), default=0)
+        day = self._hanoi_day
+        return next((heard for on, heard in (self._notified, self.book.notified) if on == day), 0)
 
     async def _hear_all(self, stream: SsiEvents) -> None:
         async for event in stream.events():
