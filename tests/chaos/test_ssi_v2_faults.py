@@ -1,6 +1,7 @@
 """What only SSI's V2 can do to the house: answers that promise nothing, refusals as events, one-time codes, numbered events, noise."""
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator
 from datetime import date
@@ -298,3 +299,33 @@ async def test_numbers_of_events_that_begin_anew_are_followed(world: World) -> N
     await until(lambda: world.known("c1").status is OrderStatus.FILLED and world.link.book.missing(("A", "c1")) == 0)
     assert int(world.notify_ids[0]) <= 2
     assert trades(await told(world), "c1") == [(PRICE, 2)]
+
+
+async def test_who_asks_again_and_again_does_not_use_up_what_ssi_admits(world: World) -> None:
+    broker = await world.broker(timeout_s=0.2)
+    world.link.timing = msgspec.structs.replace(world.link.timing, settle_s=60, look_s=60, poll_s=60)
+    await asyncio.sleep(0.2)
+    world.server.holds_back = True
+    async with world.losing_an_answer():
+        with pytest.raises(OutcomeUnknown):
+            await broker.submit(order("c1"), epoch=1)
+        world.server._events.clear()
+        await world.server.cut()
+        await until(lambda: world.link.restarts >= 1)
+    await until(lambda: world.link.ready)
+    lists = world.server.lists
+    for _ in range(20):
+        with contextlib.suppress(OutcomeUnknown):
+            await broker.resolve(order("c1").intent, epoch=1)
+    assert world.server.lists == lists
+
+
+async def test_an_order_that_waits_for_its_turn_is_not_given_up(world: World) -> None:
+    broker = await world.broker(timeout_s=5)
+    world.link.dialect.rest._http._free_ns = world.clock.monotonic_ns() + 1_000_000_000  # type: ignore[attr-defined]  # V2's
+    sending = asyncio.ensure_future(broker.submit(order("c1"), epoch=1))
+    await until(lambda: ("A", "c1") in world.link.on_its_way)
+    world.link.sent_ns["A", "c1"] -= 60_000_000_000
+    with pytest.raises(OutcomeUnknown):
+        await broker.resolve(order("c1").intent, epoch=1)
+    assert (await sending).status is OrderStatus.OPEN

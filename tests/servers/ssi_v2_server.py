@@ -57,7 +57,7 @@ class SsiV2Server(SsiExchange):
         self.hub = SignalrServer("BroadcastHubV2", allows=self._known)
         self.hub.joined = self._replay
         self.one_time = self.holds_back = False
-        self.codes_sent = 0
+        self.codes_sent = self.lists = 0
         self.garbled = False
         self.refusal = ""
         self.prices: dict[str, float] = {}
@@ -255,6 +255,7 @@ class SsiV2Server(SsiExchange):
         return [] if self.holds_back else self.orders_of(account, today, today)
 
     def _order_book(self, request: web.Request) -> dict[str, Any]:
+        self.lists += 1
         account = request.query["account"]
         orders = [order for order in self._today(account) if not _stillborn(order)]
         return {"account": account, "orders": [_listed(self._row(order)) for order in orders]}

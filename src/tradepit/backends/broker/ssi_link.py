@@ -1,7 +1,8 @@
 """The way to SSI: one login, its stream kept alive, and the day's orders compared with SSI's own list after each gap."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+import contextlib
+from collections.abc import AsyncIterator, Iterator, Mapping
 from datetime import UTC, date, datetime
 
 import msgspec
@@ -30,11 +31,13 @@ _GROUP = "hnx"
 class SsiTiming(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds. ``settle_s``: how long what was sent may still turn up, and a fill may come after its order's figures.
 
+    ``look_s``: so old a look at SSI's list is as good as a new one, where somebody asks again and again.
     ``poll_s``: between two looks at SSI's own list of the day's orders. ``back_off_s``: before the stream is joined again, doubled up
     to ``back_off_max_s``. ``timeout_s``: until the stream must have answered.
     """
 
     settle_s: float = 10.0
+    look_s: float = 1.0
     poll_s: float = 30.0
     back_off_s: float = 0.5
     back_off_max_s: float = 30.0
@@ -65,6 +68,7 @@ class SsiLink:
         self.contracts: dict[str, tuple[Instrument, str]] = {}
         self.kept_back: set[Key] = set()
         self.sent_ns: dict[Key, int] = {}
+        self.on_its_way: set[Key] = set()
         self.joined_ns = 0
         self.restarts = 0
         self._users = 0
@@ -72,6 +76,7 @@ class SsiLink:
         self._waiting: dict[Key, list[asyncio.Future[Order]]] = {}
         self._refusals: dict[str, asyncio.Future[None]] = {}
         self._notified = (0, 0)
+        self._looked_ns: dict[tuple[str, int], int] = {}
         self._short: dict[Key, int] = {}
         self._tasks = TaskGroup("ssi")
         self._keeper: asyncio.Task[None] | None = None
@@ -135,6 +140,16 @@ class SsiLink:
         self._waiting[key] = [one for one in self._waiting.get(key, []) if not one.done()] + [waiter]
         return waiter
 
+    @contextlib.contextmanager
+    def sending(self, key: Key) -> Iterator[None]:
+        """While an order is being sent: it may wait for its turn, and what it is given to arrive counts from the end of this."""
+        self.on_its_way.add(key)
+        try:
+            yield
+        finally:
+            self.on_its_way.discard(key)
+            self.sent_ns[key] = self._clock.monotonic_ns()
+
     def refusal_of(self, change_id: str) -> "asyncio.Future[None]":
         """Raises SsiRefused once SSI tells, apart from its answer, that a change was refused."""
         refusal: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -192,6 +207,7 @@ class SsiLink:
 
         Fills of a day that is over are not waited for.
         """
+        began_ns = self._clock.monotonic_ns()
         number, waits = self.accounts[account], trading_day == self.trading_day
         wanted = self.book.wanted(account)
         for row in await self.dialect.orders(number, trading_day, today=trading_day == self._hanoi_day, wanted=wanted):
@@ -201,6 +217,14 @@ class SsiLink:
             told = row if row.account_no else msgspec.structs.replace(row, account_no=number)
             await self.hear(told)
             await self._make_up(told, waits=waits)
+        self._looked_ns[account, trading_day] = began_ns
+
+    async def looked(self, account: str, trading_day: int) -> int:
+        """A look that is not too old; when it began, by the monotonic clock (ns). Raises Unavailable."""
+        found = self._looked_ns.get((account, trading_day))
+        if found is None or self._clock.monotonic_ns() - found > self.timing.look_s * 1e9:
+            await self.look(account, trading_day)
+        return self._looked_ns[account, trading_day]
 
     async def _make_up(self, told: ToldOrder, *, waits: bool) -> None:
         """Where fills are missing for longer than they may take, follow the order's own figures."""
