@@ -68,6 +68,7 @@ class SsiV2Server(SsiExchange):
         self._outbox: asyncio.Queue[tuple[Connection | None, dict[str, Any]]] = asyncio.Queue()
         self._teller: asyncio.Task[None] | None = None
         self._tokens: set[str] = set()
+        self._readers: set[str] = set()
         self._codes_used: set[str] = set()
         self._requests: set[str] = set()
         self._last_request: dict[str, str] = {}
@@ -101,6 +102,7 @@ class SsiV2Server(SsiExchange):
     def expire_tokens(self) -> None:
         """Every token has run out, whatever was said when it was handed out."""
         self._tokens.clear()
+        self._readers.clear()
 
     def revoke(self) -> None:
         """Nothing renews a token here."""
@@ -134,15 +136,17 @@ class SsiV2Server(SsiExchange):
         code, kind = body["code"], body["twoFactorType"]
         if (body["consumerID"], body["consumerSecret"]) != (API_KEY, API_SECRET):
             return _answer(400, "Key does not exist.")
-        if kind != int(self.one_time) or code != self.otp or code in self._codes_used or body["isSave"] is not True:
+        orders = body["isSave"]
+        if orders and (kind != int(self.one_time) or code != self.otp or code in self._codes_used):
             return _answer(400, "Code is invalid")
-        if self.one_time:
+        if orders and self.one_time:
             self._codes_used.add(code)
         claims = json.dumps({"exp": int(self._clock.now_ns() / 1e9 + self.token_life_s), "jti": secrets.token_hex(4)})
         token = ".".join(
             base64.urlsafe_b64encode(part.encode()).decode().rstrip("=") for part in ('{"alg":"RS256"}', claims, "sig")
         )
-        self._tokens.add(token)
+        # Without a code that is saved a token is good for questions and the hub.
+        (self._tokens if orders else self._readers).add(token)
         self.handed_out.append(token)
         return _answer(200, "Success", {"accessToken": token})
 
@@ -154,13 +158,16 @@ class SsiV2Server(SsiExchange):
         return _answer(200, "Success")
 
     def _known(self, request: web.Request) -> bool:
-        return request.headers.get("Authorization", "").removeprefix("Bearer ") in self._tokens
+        return self._orders(request) or _bearer(request) in self._readers
+
+    def _orders(self, request: web.Request) -> bool:
+        return _bearer(request) in self._tokens
 
     # Commands
 
     def _command(self, handler: Callable[[dict[str, Any]], web.Response]) -> Handler:
         async def handle(request: web.Request) -> web.StreamResponse:
-            if not self._known(request):
+            if not self._orders(request):
                 return _answer(401, "Unauthorized")
             if self.too_many:
                 self.too_many -= 1
@@ -400,6 +407,10 @@ class SsiV2Server(SsiExchange):
             "isShortSell": "F",
             "rejectReason": TEXTS.get(order.reason, order.reason),
         }
+
+
+def _bearer(request: web.Request) -> str:
+    return request.headers.get("Authorization", "").removeprefix("Bearer ")
 
 
 def _stillborn(order: Order) -> bool:
