@@ -57,7 +57,7 @@ class SsiV2Server(SsiExchange):
         self.hub = SignalrServer("BroadcastHubV2", allows=self._known)
         self.hub.joined = self._replay
         self.one_time = self.holds_back = False
-        self.codes_sent = self.lists = 0
+        self.codes_tried = self.codes_sent = self.lists = 0
         self.garbled = False
         self.refusal = ""
         self.prices: dict[str, float] = {}
@@ -137,6 +137,7 @@ class SsiV2Server(SsiExchange):
         if (body["consumerID"], body["consumerSecret"]) != (API_KEY, API_SECRET):
             return _answer(400, "Key does not exist.")
         orders = body["isSave"]
+        self.codes_tried += orders
         if orders and (kind != int(self.one_time) or code != self.otp or code in self._codes_used):
             return _answer(400, "Code is invalid")
         if orders and self.one_time:
