@@ -6,6 +6,7 @@ from collections.abc import Coroutine, Generator
 from typing import Any, Generic, TypeVar
 
 _T = TypeVar("_T")
+_TAKEN = object()
 
 
 class Started(Generic[_T]):
@@ -51,15 +52,11 @@ class Started(Generic[_T]):
         except BaseException as error:  # noqa: BLE001 - belongs to whoever asks for the result
             self._error, self.finished = error, True
         else:
-            self.task = own.task = loop.create_task(_rest(_Resumed(self._work, first)))
+            self.task = own.task = loop.create_task(_Rest(self._work, first))
         finally:
             asyncio.tasks._leave_task(loop, own)  # type: ignore[arg-type]  # noqa: SLF001 - documented for exactly this
             if caller is not None:
                 asyncio.tasks._enter_task(loop, caller)  # noqa: SLF001 - documented for exactly this
-
-
-async def _rest(resumed: "_Resumed") -> Any:  # noqa: ANN401 - what the work returns
-    return await resumed
 
 
 class _Standin:
@@ -87,25 +84,29 @@ class _Standin:
         return self.task.get_name() if hasattr(self, "task") else "not a task yet"
 
 
-class _Resumed:
-    """Awaits what is left of a coroutine that already waits for ``first``."""
+class _Rest(Coroutine[Any, Any, Any]):
+    """What is left of work that already waits for ``first``, as a task runs it.
+
+    No ``async def``: a task that is cancelled before its first step throws into what it runs, and a coroutine that has not begun
+    would end there, the work with it, which then never learns that it was cancelled.
+    """
+
+    __slots__ = ("_first", "_work")
 
     def __init__(self, work: Coroutine[Any, Any, object], first: object) -> None:
         self._work, self._first = work, first
 
+    def send(self, value: Any) -> Any:  # noqa: ANN401 - what the work waits for
+        first, self._first = self._first, _TAKEN
+        return self._work.send(value) if first is _TAKEN else first
+
+    def throw(self, error: Any, *rest: Any) -> Any:  # noqa: ANN401 - as the protocol has it
+        self._first = _TAKEN
+        return self._work.throw(error, *rest)
+
+    def close(self) -> None:
+        # Thrown away unfinished (its loop is gone).
+        self._work.close()
+
     def __await__(self) -> Generator[Any, Any, Any]:
-        waits_for = self._first
-        while True:
-            value, thrown = None, None
-            try:
-                value = yield waits_for
-            except GeneratorExit:
-                # Thrown away unfinished (its loop is gone): the work may have been thrown away before.
-                self._work.close()
-                raise
-            except BaseException as error:  # noqa: BLE001 - whatever comes goes into the work
-                thrown = error
-            try:
-                waits_for = self._work.throw(thrown) if thrown is not None else self._work.send(value)
-            except StopIteration as end:
-                return end.value
+        return self._work.__await__()

@@ -30,7 +30,6 @@ from tradepit.trading.model.terms import OrderStatus, TradingState
 from tradepit.trading.orders import events as facts
 from tradepit.trading.orders.desk import OrderDesk
 from tradepit.trading.risk.exposure import GLOBAL, scopes_of
-from tradepit.trading.risk.review import Approved
 
 _ENCODER = msgspec.json.Encoder()
 MAX_IN_FLIGHT = 512

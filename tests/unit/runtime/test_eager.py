@@ -126,3 +126,20 @@ async def test_cancelling_the_task_reaches_the_work() -> None:
     with pytest.raises(asyncio.CancelledError):
         await started.task
     assert seen == ["cancelled"]
+
+
+async def test_work_learns_that_its_task_was_cancelled_before_that_had_a_turn() -> None:
+    told = []
+
+    async def work() -> None:
+        try:
+            await asyncio.get_running_loop().create_future()
+        except asyncio.CancelledError:
+            told.append("cancelled")
+            raise
+
+    started = Started(work())
+    started.task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await started.task
+    assert told == ["cancelled"]
