@@ -14,6 +14,7 @@ from tradepit.trading.orders.audit import AuditTrail
 from tradepit.trading.orders.register import OrderRegister
 from tradepit.trading.risk.exposure import Exposure
 from tradepit.trading.risk.limits import LimitBook, Setting
+from tradepit.trading.risk.pipeline import Pipeline
 from tradepit.trading.risk.refusal import Refused
 from tradepit.trading.risk.review import Approved, charge, evaluate, remarks, review
 from tradepit.trading.risk.rule import Rule
@@ -63,7 +64,7 @@ class OrderDesk:
         """
         rules = self.limits.rules_for(intent)
         if flattens and (intent.offset.closes or self.exposure.reduces(intent)):
-            rules = tuple(rule for rule in rules if not rule.spares_reducing and not isinstance(rule, Halt))
+            rules = Pipeline(rule for rule in rules if not rule.spares_reducing and not isinstance(rule, Halt))
         verdict = review(intent, self.exposure, rules, now_ns)
         self.tally.count(verdict)
         if isinstance(verdict, Refused):

@@ -9,7 +9,7 @@ from tradepit.trading.model.instrument import Instrument
 from tradepit.trading.model.order import Order, OrderIntent
 from tradepit.trading.model.position import Position
 from tradepit.trading.model.report import DayReport
-from tradepit.trading.model.terms import OrderStatus, SessionPhase, Side, TradingState
+from tradepit.trading.model.terms import Offset, OrderStatus, SessionPhase, Side, TradingState
 from tradepit.trading.model.tick import Tick
 from tradepit.trading.model.trade import Trade
 from tradepit.trading.risk.book import AccountBook, Requests
@@ -75,6 +75,8 @@ class Exposure(msgspec.Struct):
 
     def reduces(self, intent: OrderIntent) -> bool:
         """True when the order strictly reduces its account's net position, counting every working order as filled."""
+        if intent.offset is Offset.OPEN:
+            return False
         holding = self.holding(intent.account, intent.symbol)
         return holding is not None and holding.reduces(intent.side, intent.offset, intent.volume_lots)
 
@@ -180,7 +182,8 @@ class Exposure(msgspec.Struct):
         market.see(tick)
         if market.last_ticks == before:
             return
-        price, multiplier = market.instrument.to_price(market.last_ticks), market.instrument.product.multiplier
+        product = market.instrument.product
+        price, multiplier = market.last_ticks * product.tick_size, product.multiplier
         for account in market.holders:
             book = self.books[account]
             book.mark(book.holdings[tick.symbol], price, multiplier)

@@ -83,17 +83,18 @@ class Holding(msgspec.Struct):
     @property
     def net(self) -> int:
         """Long lots less short lots."""
-        return self.long.lots - self.short.lots
+        long, short = self.long, self.short
+        return long.today + long.yesterday - short.today - short.yesterday
 
     @property
     def buying(self) -> int:
         """Lots all working buy orders may still trade."""
-        return self.long.opening + self.short.closing + self.net_buying
+        return self.long.opening + self.short.closing_today + self.short.closing_other + self.net_buying
 
     @property
     def selling(self) -> int:
         """Lots all working sell orders may still trade."""
-        return self.short.opening + self.long.closing + self.net_selling
+        return self.short.opening + self.long.closing_today + self.long.closing_other + self.net_selling
 
     def worst_after(self, side: Side, offset: Offset, lots: int) -> int:
         """The most lots there can be on an order's own side if it and all working orders fill.
@@ -101,12 +102,17 @@ class Holding(msgspec.Struct):
         Lots that take from the other side but find nothing left there open on their own side.
         """
         if side is Side.BUY:
-            own, other, taking = self.long, self.short, self.short.closing + self.net_buying
+            own, other, taking = self.long, self.short, self.net_buying
         else:
-            own, other, taking = self.short, self.long, self.long.closing + self.net_selling
-        opening = own.opening + lots if offset is Offset.OPEN else own.opening
-        taking = taking if offset is Offset.OPEN else taking + lots
-        return own.lots + opening + max(0, taking - other.lots)
+            own, other, taking = self.short, self.long, self.net_selling
+        most = own.today + own.yesterday + own.opening
+        taking += other.closing_today + other.closing_other
+        if offset is Offset.OPEN:
+            most += lots
+        else:
+            taking += lots
+        beyond = taking - other.today - other.yesterday
+        return most + beyond if beyond > 0 else most
 
     def worst_lots(self) -> tuple[int, int]:
         """The most long and the most short lots there can be if all working orders fill; ``worst_after`` of no order, for both sides.

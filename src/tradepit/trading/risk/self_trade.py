@@ -40,6 +40,11 @@ class SelfTrade(Rule, frozen=True, kw_only=True):
     policy: GivesWay = GivesWay.CANCEL_NEWEST
     groups: dict[str, list[str]] = msgspec.field(default_factory=dict)
 
+    @property
+    def idle(self) -> bool:
+        """True where nobody gives way."""
+        return self.policy is GivesWay.REPORT
+
     def check(self, intent: OrderIntent, exposure: Exposure, now_ns: int) -> Refused | None:  # noqa: ARG002 - resting has no age
         return None if self.policy is GivesWay.REPORT else self._meeting(intent, exposure)
 

@@ -50,10 +50,11 @@ class Validity(Rule, frozen=True, kw_only=True):
 
     def _lots(self, intent: OrderIntent, market: Market) -> Refused | None:
         product, lots = market.instrument.product, intent.volume_lots
-        lowest = max(1, product.min_close_lots if intent.offset.closes else product.min_open_lots)
+        lowest = product.min_close_lots if intent.offset.closes else product.min_open_lots
         highest = product.max_limit_lots if intent.order_type.priced else product.max_market_lots
-        if lowest <= lots <= highest:
+        if 1 <= lots <= highest and lots >= lowest:
             return None
+        lowest = max(1, lowest)
         return self.refuse("VOLUME_NOT_VALID", limit=f"{lowest}..{highest}", value=lots, message="lots per order out of range")
 
     def _price(self, intent: OrderIntent, market: Market) -> Refused | None:
