@@ -80,7 +80,8 @@ class Caller:
         """
         failure: BaseException | None = None
         try:
-            rest = take_all(method() if argument is None else method(argument), take)
+            told = method() if argument is None else method(argument)
+            rest = take_all(told, take) if told is not None else None
             if rest is not None:
                 return self._go_on(rest, method, then)
         except FAULTS as error:

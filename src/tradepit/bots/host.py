@@ -110,7 +110,9 @@ class BotHost:
 
     def tick(self, tick: Tick) -> None:
         """Take over a tick and call ``on_tick``, if the bot is running."""
-        self._finish(self._tick(tick))
+        rest = self._tick(tick)
+        if rest is not None or self._pending:
+            self._finish(rest)
 
     async def tick_async(self, tick: Tick) -> None:
         """The same in an event loop."""
@@ -303,6 +305,8 @@ class BotHost:
             self.orders.cancel(order)
 
     def _flush(self) -> None:
+        if not self.orders.outgoing:
+            return
         for item in self.orders.take_outgoing():
             if item.intent is not None:
                 self._port.submit(item.intent, item.sequence)

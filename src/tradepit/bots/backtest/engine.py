@@ -68,6 +68,7 @@ class Backtest:
         self._prices: list[PricePoint] = []
         self._sampled: dict[str, int] = {}
         self._next_sample_ns = 0
+        self._sample_ns = int(settings.sample_s * _NS)
         self._shown = 0
 
     # The bot's port
@@ -147,12 +148,12 @@ class Backtest:
             self.host.report(news)
 
     def _sample(self, tick: Tick) -> None:
-        every_ns = int(self._settings.sample_s * _NS)
-        if tick.time_ns >= self._next_sample_ns:
-            self._next_sample_ns = tick.time_ns - tick.time_ns % every_ns + every_ns
+        time_ns, every_ns = tick.time_ns, self._sample_ns
+        if time_ns >= self._next_sample_ns:
+            self._next_sample_ns = time_ns - time_ns % every_ns + every_ns
             self._note_equity()
-        if tick.last_ticks and tick.time_ns >= self._sampled.get(tick.symbol, 0):
-            self._sampled[tick.symbol] = tick.time_ns - tick.time_ns % every_ns + every_ns
+        if time_ns >= self._sampled.get(tick.symbol, 0) and tick.last_ticks:
+            self._sampled[tick.symbol] = time_ns - time_ns % every_ns + every_ns
             self._prices.append(PricePoint(time_ns=tick.time_ns, symbol=tick.symbol, last_ticks=tick.last_ticks))
 
     def _note_equity(self) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from hashlib import sha256
 from heapq import heappop, heappush
+from typing import Any
 
 import msgspec
 
@@ -29,7 +30,8 @@ _MOST_AT_ONCE = 1_000_000  # things that happen between two ticks; more than tha
 _WRITTEN_AT_ONCE = 1_024
 _REPORTS = (OrderReport, TradeReport, DayReport)
 
-Action = Callable[[], object]
+# What happens next: when (UTC ns), its turn among those of one instant, and what is called with what.
+Due = tuple[int, int, Callable[[Any], object], Any]
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,7 +68,8 @@ class VirtualHouse:
         self.refused_ticks: dict[str, int] = {}
         self.other_references: list[tuple[str, int]] = []
         self._tell, self._latency_ns = tell, latency_ns
-        self._due: list[tuple[int, int, Action]] = []
+        self._due: list[Due] = []
+        self._wakes_ns = self.venue.next_wakeup_ns()
         self._set_going = 0
         self._digest = sha256()
         self._unwritten: list[Event | Refusal] = []
@@ -118,7 +121,8 @@ class VirtualHouse:
 
     def advance(self, now_ns: int) -> None:
         """Let everything happen that is due up to ``now_ns``: what was sent arrives, sessions begin and end, days are settled."""
-        if (not self._due or self._due[0][0] > now_ns) and self.venue.next_wakeup_ns() > now_ns:
+        due = self._due
+        if self._wakes_ns > now_ns and (not due or due[0][0] > now_ns):
             self.now_ns = max(self.now_ns, now_ns)
             return
         done = 0
@@ -126,14 +130,14 @@ class VirtualHouse:
             done += 1
             if done > _MOST_AT_ONCE:
                 raise BotRefused("BOT_NEVER_RESTS", "The bot goes on sending without time passing.", at_ns=self.now_ns)
-            at_ns = self._due[0][0] if self._due else NEVER_NS
-            wakes_ns = self.venue.next_wakeup_ns()
-            if wakes_ns <= min(at_ns, now_ns):
-                self.now_ns = max(self.now_ns, wakes_ns)
+            at_ns = due[0][0] if due else NEVER_NS
+            if self._wakes_ns <= min(at_ns, now_ns):
+                self.now_ns = max(self.now_ns, self._wakes_ns)
                 self._venue(_ADVANCE)
             elif at_ns <= now_ns:
                 self.now_ns = max(self.now_ns, at_ns)
-                heappop(self._due)[2]()
+                _, _, action, argument = heappop(due)
+                action(argument)
             else:
                 break
         self.now_ns = max(self.now_ns, now_ns)
@@ -142,11 +146,11 @@ class VirtualHouse:
 
     def submit(self, intent: OrderIntent) -> None:
         """Send an order from where the bot is."""
-        self._after(self._latency_ns, lambda: self.review(intent))
+        self._after(self._latency_ns, self.review, intent)
 
     def cancel(self, account: str, client_order_id: str) -> None:
         """Send a cancel from where the bot is."""
-        self._after(self._latency_ns, lambda: self._cancel(account, client_order_id))
+        self._after(self._latency_ns, self._cancel, commands.CancelOrder(account=account, client_order_id=client_order_id))
 
     def review(self, intent: OrderIntent) -> None:
         """The order is at the desk: reviewed and sent on to the venue now, or refused."""
@@ -171,11 +175,10 @@ class VirtualHouse:
         elif isinstance(command, commands.Transfer):
             self.desk.exposure.transfer(command.account, command.amount)
 
-    def _cancel(self, account: str, client_order_id: str) -> None:
-        wait_ns = review_cancel(account, self.desk.exposure, self.desk.limits.base, self.now_ns)
-        command = commands.CancelOrder(account=account, client_order_id=client_order_id)
+    def _cancel(self, command: commands.CancelOrder) -> None:
+        wait_ns = review_cancel(command.account, self.desk.exposure, self.desk.limits.base, self.now_ns)
         if wait_ns > 0:
-            self._after(wait_ns, lambda: self.take_cancel(command))
+            self._after(wait_ns, self.take_cancel, command)
         else:
             self.take_cancel(command)
 
@@ -183,18 +186,21 @@ class VirtualHouse:
         """A cancel is at the venue. One it will not take now (a break, an auction) is tried again when the phase changes."""
         refused = self._venue(command)
         if refused is not None and refused.code == "NOT_TRADING_PERIOD":
-            self._after(max(1, self.venue.next_wakeup_ns() - self.now_ns), lambda: self.take_cancel(command))
+            self._after(max(1, self._wakes_ns - self.now_ns), self.take_cancel, command)
 
-    def _after(self, wait_ns: int, action: Action) -> None:
+    def _after(self, wait_ns: int, action: Callable[[Any], object], argument: object) -> None:
         self._set_going += 1
-        heappush(self._due, (self.now_ns + wait_ns, self._set_going, action))
+        heappush(self._due, (self.now_ns + wait_ns, self._set_going, action, argument))
 
     # What happens
 
     def _venue(self, command: commands.Command) -> CommandRefused | None:
         """Apply one command now; its refusal is the answer, everything else that happened is told."""
         refused = None
-        for event in self.venue.apply(command, self.now_ns):
+        events = self.venue.apply(command, self.now_ns)
+        # Nothing but a command changes when the venue wakes next, and it is asked far more often than it is told something.
+        self._wakes_ns = self.venue.next_wakeup_ns()
+        for event in events:
             if isinstance(event, CommandRefused):
                 refused = event
                 self._unwritten.append(event)
@@ -221,4 +227,4 @@ class VirtualHouse:
         self._unwritten.append(news)
         if len(self._unwritten) >= _WRITTEN_AT_ONCE:
             self._write_down()
-        self._after(self._latency_ns, lambda: self._tell(news))
+        self._after(self._latency_ns, self._tell, news)

@@ -27,16 +27,18 @@ class FeePerTick:
 class Contract:
     """Prices of the day. ``*_value`` is money per lot: price times multiplier.
 
-    ``mark`` is the last price; until the first trade it is the previous settlement.
+    ``mark`` is the last price; until the first trade it is the previous settlement. It moves with every tick and is worked out
+    when somebody asks: for most ticks nobody does.
     """
 
     __slots__ = (
+        "_mark",
+        "_mark_ticks",
+        "_mark_value",
         "close_rule",
         "close_today_fee",
         "close_yesterday_fee",
         "instrument",
-        "mark",
-        "mark_value",
         "open_fee",
         "pre_settlement",
         "pre_value",
@@ -71,13 +73,26 @@ class Contract:
 
     def mark_at(self, price: Decimal) -> None:
         """The last price is now ``price`` (quoted units)."""
-        self.mark = price
-        self.mark_value = price * self.product.multiplier
+        self._mark_ticks, self._mark = 0, price
+        self._mark_value: Decimal | None = price * self.product.multiplier
 
     def mark_ticks(self, last_ticks: int) -> None:
-        """The last price is now ``last_ticks``."""
-        self.mark = last_ticks * self.product.tick_size
-        self.mark_value = last_ticks * self.tick_value
+        """The last price is now ``last_ticks``, more than 0."""
+        if last_ticks != self._mark_ticks:
+            self._mark_ticks, self._mark_value = last_ticks, None
+
+    @property
+    def mark(self) -> Decimal:
+        """The last price (quoted units)."""
+        return self._mark_ticks * self.product.tick_size if self._mark_ticks else self._mark
+
+    @property
+    def mark_value(self) -> Decimal:
+        """What a lot is worth at the last price."""
+        value = self._mark_value
+        if value is None:
+            value = self._mark_value = self._mark_ticks * self.tick_value
+        return value
 
     def frozen_margin(self, price_ticks: int, basis: FreezePrice) -> Decimal:
         """Margin one lot of a working open order freezes; ``price_ticks`` 0 is a market order."""

@@ -57,14 +57,17 @@ class Venue:
                 raise BadRequest("The instant is out of range.", now_ns=str(now_ns)[:40])
             if not floor.trading_day:
                 begin(floor, now_ns)
-            elif now_ns > floor.now_ns:
+            elif floor.next_due_ns <= now_ns:
                 advance(floor, now_ns)
+            elif now_ns > floor.now_ns:
+                floor.now_ns = now_ns
             handler = _HANDLERS.get(type(command))
             if handler is not None:
                 handler(floor, command)
         except TradepitError as error:
             floor.refuse(error)
-        publish_due(floor)
+        if floor.next_snapshot_ns <= floor.now_ns:
+            publish_due(floor)
         return tuple(floor.events)
 
     # Questions
