@@ -134,7 +134,10 @@ class Backtest:
         return self._instrument(self._recording.ticks[0].symbol).product.currency
 
     def _hear(self, news: News) -> None:
-        if isinstance(news, Refusal):
+        if isinstance(news, OrderReport):
+            self._orders[news.order.intent.client_order_id] = news.order
+            self.host.report(news)
+        elif isinstance(news, Refusal):
             order = Order(intent=news.intent, status=OrderStatus.RISK_REJECTED, reason=news.code, updated_ns=news.time_ns)
             self._orders[news.intent.client_order_id] = order
             self.host.refuse(news.intent.client_order_id, news.code, news.message)
@@ -143,8 +146,6 @@ class Backtest:
         else:
             if isinstance(news, TradeReport):
                 self._trades.append(news.trade)
-            elif isinstance(news, OrderReport):
-                self._orders[news.order.client_order_id] = news.order
             self.host.report(news)
 
     def _sample(self, tick: Tick) -> None:

@@ -125,22 +125,20 @@ class VirtualHouse:
         if self._wakes_ns > now_ns and (not due or due[0][0] > now_ns):
             self.now_ns = max(self.now_ns, now_ns)
             return
-        done = 0
-        while True:
-            done += 1
-            if done > _MOST_AT_ONCE:
-                raise BotRefused("BOT_NEVER_RESTS", "The bot goes on sending without time passing.", at_ns=self.now_ns)
+        for _ in range(_MOST_AT_ONCE):
             at_ns = due[0][0] if due else NEVER_NS
-            if self._wakes_ns <= min(at_ns, now_ns):
+            if self._wakes_ns <= now_ns and self._wakes_ns <= at_ns:
                 self.now_ns = max(self.now_ns, self._wakes_ns)
                 self._venue(_ADVANCE)
             elif at_ns <= now_ns:
-                self.now_ns = max(self.now_ns, at_ns)
+                if at_ns > self.now_ns:
+                    self.now_ns = at_ns
                 _, _, action, argument = heappop(due)
                 action(argument)
             else:
-                break
-        self.now_ns = max(self.now_ns, now_ns)
+                self.now_ns = max(self.now_ns, now_ns)
+                return
+        raise BotRefused("BOT_NEVER_RESTS", "The bot goes on sending without time passing.", at_ns=self.now_ns)
 
     # The order path
 

@@ -40,6 +40,7 @@ class Contract:
         "close_yesterday_fee",
         "instrument",
         "open_fee",
+        "pre_margin",
         "pre_settlement",
         "pre_value",
         "product",
@@ -69,6 +70,7 @@ class Contract:
         """A new day whose basis is ``pre_settlement`` (quoted units). Raises BadRequest when it is not a positive number."""
         self.pre_settlement = check_price(self.symbol, pre_settlement)
         self.pre_value = pre_settlement * self.product.multiplier
+        self.pre_margin = self.pre_value * self.ratio
         self.mark_at(pre_settlement)
 
     def mark_at(self, price: Decimal) -> None:
@@ -97,7 +99,7 @@ class Contract:
     def frozen_margin(self, price_ticks: int, basis: FreezePrice) -> Decimal:
         """Margin one lot of a working open order freezes; ``price_ticks`` 0 is a market order."""
         if basis is FreezePrice.PRE_SETTLEMENT:
-            return self.pre_value * self.ratio
+            return self.pre_margin
         return (price_ticks or self._upper_limit()) * self.tick_value * self.ratio
 
     def frozen_fee(self, price_ticks: int) -> Decimal:

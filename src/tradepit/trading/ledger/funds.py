@@ -86,7 +86,7 @@ class Funds:
     def spendable(self, rules: LedgerRules) -> Decimal:
         """Available money, without unrealised gains where the broker does not lend on them."""
         profit = self.position_profit()
-        if profit > 0 and not rules.spend_position_profit:
+        if not rules.spend_position_profit and profit > 0:
             profit = _ZERO
         settled = self.pre_balance + self.deposit - self.withdraw + self.close_profit - self.fee
         return settled + profit - self.margin(rules) - self.frozen_margin - self.frozen_fee

@@ -64,8 +64,10 @@ class Floor:
     def find(self, account: str, client_order_id: str) -> OrderEntry | None:
         """The order of this or the former trading day, None when it is not known."""
         for day in (self.orders, self.former_orders):
-            if account in day and client_order_id in day[account]:
-                return day[account][client_order_id]
+            of_account = day.get(account)
+            entry = of_account.get(client_order_id) if of_account is not None else None
+            if entry is not None:
+                return entry
         return None
 
     def fence(self, session: str, epoch: int) -> None:
@@ -133,8 +135,9 @@ class Floor:
 
     def report(self, entry: OrderEntry) -> None:
         """Write the order's present state as a numbered report."""
+        self.sequence += 1
         self.events.append(
-            OrderReport(sequence=self.next_sequence(), time_ns=self.now_ns, trading_day=self.trading_day, order=entry.order)
+            OrderReport(sequence=self.sequence, time_ns=self.now_ns, trading_day=self.trading_day, order=entry.order)
         )
 
     def refuse(self, error: TradepitError) -> None:

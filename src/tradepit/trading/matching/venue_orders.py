@@ -19,7 +19,7 @@ from tradepit.trading.model.errors import (
 from tradepit.trading.model.ids import check_id
 from tradepit.trading.model.instrument import MAX_TICKS
 from tradepit.trading.model.order import OrderIntent
-from tradepit.trading.model.terms import OrderStatus
+from tradepit.trading.model.terms import OrderStatus, SessionPhase
 
 NOT_SENT = "NOT_SENT"
 DAY_ENDED = "DAY_ENDED"
@@ -101,10 +101,13 @@ def _is_known(floor: Floor, intent: OrderIntent) -> bool:
         if known.order.intent != intent:
             raise DuplicateId(account=intent.account, client_order_id=intent.client_order_id)
         return True
-    check_id(intent.account, "account")
+    # What is recorded must be printable and of bounded size, whoever sent it. Names of accounts and contracts that are known here
+    # were checked when they came.
+    if intent.account not in floor.accounts:
+        check_id(intent.account, "account")
     check_id(intent.client_order_id, "client_order_id")
-    check_id(intent.symbol, "symbol")
-    # What is recorded must be printable and of bounded size, whoever sent it.
+    if intent.symbol not in floor.markets:
+        check_id(intent.symbol, "symbol")
     if abs(intent.volume_lots) > MAX_TICKS:
         raise VolumeNotValid(client_order_id=intent.client_order_id)
     if abs(intent.price_ticks) > MAX_TICKS:
@@ -121,7 +124,8 @@ def _working(floor: Floor, account: str, client_order_id: str) -> tuple[Market, 
     if not entry.order.active:
         return None
     market = floor.markets[entry.order.intent.symbol]
-    group = floor.calendar.group(market.product.session_group)
-    if not cancel_accepted(market.phase, group):
+    if market.phase is not SessionPhase.CONTINUOUS and not cancel_accepted(
+        market.phase, floor.calendar.group(market.product.session_group)
+    ):
         raise VenueRefused(NOT_TRADING_PERIOD, "The market takes no cancels now.", phase=market.phase)
     return market, entry

@@ -70,8 +70,9 @@ class OrderDesk:
         if isinstance(verdict, Refused):
             return None, self._refusal(intent, verdict, now_ns)
         sending = facts.OrderSending(time_ns=now_ns, account=intent.account, client_order_id=intent.client_order_id, epoch=epoch)
-        told = [_remarked(intent, remark, now_ns) for remark in remarks(intent, self.exposure, rules, now_ns)]
-        return verdict, (facts.OrderAccepted(time_ns=now_ns, intent=intent), *told, sending)
+        accepted = facts.OrderAccepted(time_ns=now_ns, intent=intent)
+        said = remarks(intent, self.exposure, rules, now_ns)
+        return verdict, (accepted, *[_remarked(intent, remark, now_ns) for remark in said], sending)
 
     def in_the_way(self, intent: OrderIntent, now_ns: int) -> list[str]:
         """Resting orders of the account that give way to this one, if nothing but them is against it (rule ``self_trade``)."""
@@ -110,21 +111,29 @@ class OrderDesk:
             self._apply_report(fact)
             return
         self.register.apply(fact)
-        exposure = self.exposure
-        if isinstance(fact, facts.OrderAccepted | facts.OrderRefused):
-            if replayed:
-                charge(fact.intent, exposure, self.limits.rules_for(fact.intent), fact.time_ns)
-            exposure.on_request(fact.intent)
-            if isinstance(fact, facts.OrderAccepted):
-                exposure.on_accepted(fact.intent)
-        elif isinstance(fact, facts.OrderUnknown | facts.CancelRequested):
+        if isinstance(fact, facts.OrderSending):
+            return
+        if isinstance(fact, facts.OrderAccepted):
+            self._requested(fact.intent, fact.time_ns, replayed=replayed)
+            self.exposure.on_accepted(fact.intent)
+        elif isinstance(fact, facts.OrderRefused):
+            self._requested(fact.intent, fact.time_ns, replayed=replayed)
+        elif isinstance(fact, facts.OrderUnknown):
+            self.exposure.on_no_answer(fact.account, fact.time_ns)
             order = self.register.find(fact.account, fact.client_order_id)
-            if isinstance(fact, facts.OrderUnknown):
-                exposure.on_no_answer(fact.account, fact.time_ns)
             if order is not None:
-                _follow(exposure, order, asked=isinstance(fact, facts.CancelRequested))
+                self.exposure.on_order(order)
+        elif isinstance(fact, facts.CancelRequested):
+            order = self.register.find(fact.account, fact.client_order_id)
+            if order is not None:
+                self.exposure.on_cancel_asked(order.intent)
         else:
             self._apply_setting(fact)
+
+    def _requested(self, intent: OrderIntent, time_ns: int, *, replayed: bool) -> None:
+        if replayed:
+            charge(intent, self.exposure, self.limits.rules_for(intent), time_ns)
+        self.exposure.on_request(intent)
 
     def _apply_setting(self, fact: facts.Fact) -> None:
         exposure = self.exposure
@@ -188,8 +197,9 @@ class OrderDesk:
             exposure.on_fill(report.trade, order.intent.bot if order is not None else "")
         elif isinstance(report, OrderReport):
             # The register's word counts, not the report's: a late fill does not make a finished order work again.
-            order = self.register.orders[(report.order.intent.account, report.order.client_order_id)]
-            if order.active:
+            intent = report.order.intent
+            order = self.register.orders[(intent.account, intent.client_order_id)]
+            if not order.status.terminal:
                 # An order somebody else placed on this account works too, and counts from here on.
                 exposure.on_accepted(order.intent)
             exposure.on_order(order)
@@ -197,13 +207,6 @@ class OrderDesk:
                 exposure.on_rejected(order.intent.account, fact.time_ns)
         elif isinstance(report, DayReport):
             exposure.roll_day(report)
-
-
-def _follow(exposure: Exposure, order: Order, *, asked: bool) -> None:
-    if asked:
-        exposure.on_cancel_asked(order.intent)
-    else:
-        exposure.on_order(order)
 
 
 def _remarked(intent: OrderIntent, remark: Refused, now_ns: int) -> facts.OrderRemarked:

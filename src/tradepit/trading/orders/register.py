@@ -17,6 +17,7 @@ Key = tuple[str, str]
 Number = tuple[str, str, int]
 TradeId = tuple[str, str, str]
 _IN_DOUBT = (OrderStatus.SENDING, OrderStatus.UNKNOWN)
+_NOT_ANSWERED = (OrderStatus.PENDING_NEW, *_IN_DOUBT)
 
 
 class AlgoRecord(msgspec.Struct, kw_only=True):
@@ -90,7 +91,8 @@ class OrderRegister:
         news = self._reported(fact.report)
         if not self.trading_day:
             self._name_first_day(fact.report.trading_day)
-        self.report_sequence = max(self.report_sequence, fact.through)
+        if fact.through > self.report_sequence:
+            self.report_sequence = fact.through
         return news
 
     def find(self, account: str, client_order_id: str) -> Order | None:
@@ -115,26 +117,27 @@ class OrderRegister:
         return known is None or _is_later(known, report.order)
 
     def _store(self, order: Order) -> None:
-        key = (order.intent.account, order.client_order_id)
+        intent, status = order.intent, order.status
+        key = (intent.account, intent.client_order_id)
         before = self.orders.get(key)
         if before is None:
             self.first_seen.add(self.trading_day, key)
-            self.name(key, order.intent)
-        elif before.intent is not order.intent and number_of(before) != number_of(order):
+            self.name(key, intent)
+        elif before.intent is not intent and number_of(before) != number_of(order):
             # Somebody else's order may be told with another number later.
             self._unname(before)
-            self.name(key, order.intent)
+            self.name(key, intent)
         self.orders[key] = order
-        if order.intent.reference in self.children:
-            self.children[order.intent.reference][key] = order
+        if intent.reference in self.children:
+            self.children[intent.reference][key] = order
         if order.order_id:
             self.by_order_id[order.order_id] = key
-        if order.active:
-            self.working[key] = order
-        else:
+        if status.terminal:
             self.working.pop(key, None)
             self.cancel_wanted.discard(key)
-        if order.status in _IN_DOUBT:
+        else:
+            self.working[key] = order
+        if status in _IN_DOUBT:
             self.in_doubt[key] = order
         else:
             self.in_doubt.pop(key, None)
@@ -150,7 +153,7 @@ class OrderRegister:
 
     def _with_status(self, account: str, client_order_id: str, status: OrderStatus, now_ns: int, reason: str = "") -> None:
         order = self.orders.get((account, client_order_id))
-        if order is not None and order.status in (OrderStatus.PENDING_NEW, *_IN_DOUBT):
+        if order is not None and order.status in _NOT_ANSWERED:
             self._store(msgspec.structs.replace(order, status=status, updated_ns=now_ns, reason=reason))
 
     def _term_began(self, fact: facts.TermBegan) -> None:
@@ -181,13 +184,13 @@ class OrderRegister:
             self.cancel_wanted.add(key)
 
     def _reported(self, report: Report) -> bool:
+        if isinstance(report, TradeReport):
+            return self._count_trade(report.trade)
         if isinstance(report, DayReport):
             if report.trading_day <= self.trading_day:
                 return False
             self._begin_day(report)
             return True
-        if isinstance(report, TradeReport):
-            return self._count_trade(report.trade)
         order = report.order
         known = self.orders.get((order.intent.account, order.intent.client_order_id))
         if known is not None and not _is_later(known, order):

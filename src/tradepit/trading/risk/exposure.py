@@ -17,6 +17,7 @@ from tradepit.trading.risk.holding import Holding, Working
 from tradepit.trading.risk.market import Market
 
 GLOBAL = "global"
+_WORKS = OrderStatus.OPEN.progress  # and that of PARTIAL
 
 
 def scopes_of(intent: OrderIntent) -> tuple[str, ...]:
@@ -82,7 +83,7 @@ class Exposure(msgspec.Struct):
 
     def on_accepted(self, intent: OrderIntent) -> None:
         """The order works from now on. Telling it again changes nothing."""
-        holding = self._hold(intent.account, intent.symbol)
+        holding = self.holding(intent.account, intent.symbol) or self._hold(intent.account, intent.symbol)
         if holding is None or intent.client_order_id in holding.working:
             return
         holding.working[intent.client_order_id] = Working(intent=intent, left=intent.volume_lots)
@@ -134,21 +135,23 @@ class Exposure(msgspec.Struct):
         A finished order whose trades have not all arrived keeps counting with the missing lots until they do: the cancellation
         of an immediate order may precede its trades.
         """
-        holding = self.holding(order.intent.account, order.intent.symbol)
-        working = holding.working.get(order.client_order_id) if holding is not None else None
+        intent, status = order.intent, order.status
+        holding = self.holding(intent.account, intent.symbol)
+        working = holding.working.get(intent.client_order_id) if holding is not None else None
         if holding is None or working is None:
             return
-        if order.status is OrderStatus.UNKNOWN:
-            holding.doubt(order.client_order_id, unknown=True)
+        if status is OrderStatus.UNKNOWN:
+            holding.doubt(intent.client_order_id, unknown=True)
             return
-        holding.doubt(order.client_order_id, unknown=False)
+        if holding.unknown:
+            holding.doubt(intent.client_order_id, unknown=False)
         missing = max(0, order.traded_lots - working.filled)
-        if order.status.terminal:
-            if order.status is OrderStatus.CANCELLED and not working.done:
-                holding.day.on_cancelled(order.intent)
+        if status.terminal:
+            if status is OrderStatus.CANCELLED and not working.done:
+                holding.day.on_cancelled(intent)
             working.done = True
             self._leave(holding, working, missing)
-        elif order.status in (OrderStatus.OPEN, OrderStatus.PARTIAL):
+        elif status.progress == _WORKS:
             self._leave(holding, working, order.left_lots + missing)
 
     def on_fill(self, trade: Trade, bot: str = "") -> None:
@@ -250,13 +253,16 @@ class Exposure(msgspec.Struct):
 
     def _leave(self, holding: Holding, working: Working, left: int) -> None:
         """What is left only falls. An order is forgotten once its end was told and its trades were seen, in either order."""
+        intent = working.intent
         left = min(working.left, max(0, left))
-        holding.change_working(working.intent, left - working.left)
-        working.left = left
+        if left != working.left:
+            holding.change_working(intent, left - working.left)
+            working.left = left
         if working.rests and (left == 0 or working.done):
             working.rests = False
-            holding.change_resting(working.intent, rests=False)
+            holding.change_resting(intent, rests=False)
         if left == 0 and working.done:
-            del holding.working[working.intent.client_order_id]
-            holding.doubt(working.intent.client_order_id, unknown=False)
-            self.books[working.intent.account].working_orders -= 1
+            del holding.working[intent.client_order_id]
+            if holding.unknown:
+                holding.doubt(intent.client_order_id, unknown=False)
+            self.books[intent.account].working_orders -= 1
