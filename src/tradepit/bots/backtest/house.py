@@ -131,8 +131,7 @@ class VirtualHouse:
                 self.now_ns = max(self.now_ns, self._wakes_ns)
                 self._venue(_ADVANCE)
             elif at_ns <= now_ns:
-                if at_ns > self.now_ns:
-                    self.now_ns = at_ns
+                self.now_ns = max(self.now_ns, at_ns)
                 _, _, action, argument = heappop(due)
                 action(argument)
             else:
