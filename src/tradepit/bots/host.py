@@ -121,7 +121,8 @@ class BotHost:
     def report(self, report: Report) -> None:
         """Fold what the broker told and call ``on_event`` with it; repeated reports and those of others change nothing."""
         self._learn(report)
-        self._finish(None)
+        if self._pending:
+            self._finish(None)
 
     async def report_async(self, report: Report) -> None:
         """The same in an event loop."""
@@ -252,7 +253,11 @@ class BotHost:
                 await rest
 
     def _tell(self, event: BotEvent) -> Rest:
-        return None if self.phase in _DEAF else self._call(self.bot.on_event, event)
+        if self.phase in _DEAF:
+            return None
+        listens = self.bot.on_event
+        # A bot without an ``on_event`` of its own has none to be called.
+        return None if getattr(listens, "__func__", None) is BotBase.on_event else self._call(listens, event)
 
     def _call(
         self, method: Callable[..., object], argument: object = None, then: "Callable[[BaseException | None], None] | None" = None

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, TypeAlias, TypeVar
 
 import msgspec
@@ -66,6 +67,7 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True):
 
 Intent: TypeAlias = PlaceOrder | CancelOrders | TargetPosition | Sent
 
+_TYPED = (PlaceOrder, CancelOrders, TargetPosition, Sent)
 _PLACE = frozenset({"action", "symbol", "side", "qty", "price", "type", "offset"})
 _CANCEL = frozenset({"action", "order_id", "symbol"})
 _TARGET = frozenset({"action", "symbol", "qty", "price"})
@@ -77,7 +79,7 @@ def read_intent(told: object) -> Intent:
     A dict's ``action`` is ``order`` (also when not given), ``cancel`` or ``target``; keys it does not know are refused, because a
     misspelled one would trade something else than was meant.
     """
-    if isinstance(told, PlaceOrder | CancelOrders | TargetPosition | Sent):
+    if isinstance(told, _TYPED):
         return told
     if not isinstance(told, Mapping):
         raise BadRequest("An intent is a dict or one of the typed intents.", type=type(told).__name__)
@@ -130,7 +132,9 @@ def read_side(told: object) -> Side:
 
 def read_lots(told: object, *, signed: bool = False) -> int:
     """A whole number of lots, above 0 unless ``signed``. Raises VolumeNotValid."""
-    if isinstance(told, bool) or not isinstance(told, int | float | Decimal):
+    if type(told) is int and 0 < told <= MAX_TICKS:
+        return told
+    if isinstance(told, bool) or not isinstance(told, (int, float, Decimal)):
         # numpy's integers are none of Python's, and count.
         index = getattr(told, "__index__", None)
         if isinstance(told, bool) or index is None:
@@ -149,12 +153,18 @@ def read_symbol(told: object) -> str:
     """A contract code. Raises BadRequest, IdNotValid."""
     if not isinstance(told, str):
         raise BadRequest("A symbol is text.", field="symbol")
+    return _check_symbol(told)
+
+
+@lru_cache(maxsize=1024)
+def _check_symbol(told: str) -> str:
+    """Contracts are few and ordered many times: each is read once."""
     return check_id(told, "symbol")
 
 
 def check_price(told: object) -> Price | None:
     """A price as it may be given, None for none. Raises PriceNotValid for other things."""
-    if told is None or (isinstance(told, Decimal | float | int | str) and not isinstance(told, bool)):
+    if told is None or (isinstance(told, (float, Decimal, int, str)) and not isinstance(told, bool)):
         return told
     number = getattr(told, "item", None)  # numpy's numbers
     if isinstance(told, bool) or number is None:
@@ -166,17 +176,17 @@ def check_price(told: object) -> Price | None:
 
 
 def _check_keys(told: Mapping[str, Any], known: frozenset[str], needed: tuple[str, ...]) -> None:
-    strange = sorted(str(key)[:32] for key in told if key not in known)
-    if strange:
-        raise BadRequest("The intent has a key nobody knows.", field=strange[0])
+    if not known.issuperset(told):
+        strange = min(str(key)[:32] for key in told if key not in known)
+        raise BadRequest("The intent has a key nobody knows.", field=strange)
     for key in needed:
         if key not in told:
             raise BadRequest("The intent lacks a key.", field=key)
 
 
 def _word(told: object, vocabulary: type[_Word], field: str) -> _Word | None:
-    if told is None:
-        return None
+    if told is None or isinstance(told, vocabulary):
+        return told
     try:
         return vocabulary(told.upper() if isinstance(told, str) else str(told))
     except ValueError as error:

@@ -139,8 +139,9 @@ class OwnOrders(Mapping[str, OwnOrder]):
                 reference=self.bot_id,
             )
             self._enter(intent, self.sequence, position)
-            self.outgoing.append(Outgoing(intent.client_order_id, self.sequence, intent))
-            ids.append(intent.client_order_id)
+            order_id = intent.client_order_id
+            self.outgoing.append(Outgoing(order_id, self.sequence, intent))
+            ids.append(order_id)
         return tuple(ids)
 
     def cancel(self, order: OwnOrder) -> bool:
@@ -215,8 +216,9 @@ class OwnOrders(Mapping[str, OwnOrder]):
     def apply_order(self, report: OrderReport) -> BotEvent | None:
         """Fold an own order's state; the event worth telling, None for none (a fill tells itself)."""
         order = report.order
-        own = self._working.get(order.client_order_id)
-        if own is None or order.intent.account != self.account:
+        intent = order.intent
+        own = self._working.get(intent.client_order_id)
+        if own is None or intent.account != self.account:
             return None
         former, told = own.status, order.status
         if told.progress < former.progress:
@@ -255,33 +257,36 @@ class OwnOrders(Mapping[str, OwnOrder]):
             del self._trades[day]
 
     def _enter(self, intent: OrderIntent, sequence: int, position: OwnPosition) -> None:
-        over, under = position.instrument.product.tick_size.as_integer_ratio()
-        own = OwnOrder(intent=intent, sequence=sequence, price=intent.price_ticks * over / under, left=intent.volume_lots)
+        price = intent.price_ticks * position.over / position.under
+        own = OwnOrder(intent=intent, sequence=sequence, price=price, left=intent.volume_lots)
         self._working[intent.client_order_id] = own
         position.work(intent, intent.volume_lots)
 
     def _leave(self, own: OwnOrder, left: int) -> None:
+        intent = own.intent
         left = min(own.left, max(0, left))
         if left != own.left:
-            self.positions[own.symbol].work(own.intent, left - own.left)
+            self.positions[intent.symbol].work(intent, left - own.left)
             own.left = left
-        if own.done and not left and self._working.pop(own.order_id, None) is not None:
-            self._finished[own.order_id] = own
-            self._finished_order.append(own.order_id)
+        order_id = intent.client_order_id
+        if own.done and not left and self._working.pop(order_id, None) is not None:
+            self._finished[order_id] = own
+            self._finished_order.append(order_id)
             if len(self._finished_order) > _FINISHED_KEPT:
                 del self._finished[self._finished_order.popleft()]
 
     def _event(self, own: OwnOrder, kind: EventKind, time_ns: int, reason: str, message: str) -> BotEvent:
+        intent = own.intent
         return BotEvent(
             kind=kind,
             time_ns=time_ns,
-            symbol=own.symbol,
-            order_id=own.order_id,
+            symbol=intent.symbol,
+            order_id=intent.client_order_id,
             sequence=own.sequence,
-            side=own.side,
-            offset=own.intent.offset,
+            side=intent.side,
+            offset=intent.offset,
             price=own.price,
-            lots=own.lots,
+            lots=intent.volume_lots,
             filled=own.filled,
             left=own.left,
             reason=reason,

@@ -30,11 +30,12 @@ class OwnPosition:
     ``holding`` counts lots and working orders as the risk review does, by the exchange's own rule.
     """
 
-    __slots__ = ("_cost", "_paid", "fees", "holding", "instrument", "traded_lots", "value_per_tick")
+    __slots__ = ("_cost", "_paid", "fees", "holding", "instrument", "over", "traded_lots", "under", "value_per_tick")
 
     def __init__(self, instrument: Instrument) -> None:
         self.instrument = instrument
         self.holding = Holding(close_rule=instrument.product.close_rule)
+        self.over, self.under = instrument.product.tick_size.as_integer_ratio()
         self.value_per_tick = instrument.product.tick_size * instrument.product.multiplier
         self.fees = Decimal(0)
         self.traded_lots = 0
@@ -128,6 +129,8 @@ class OwnPosition:
         if rule is CloseRule.NET:
             return ((Offset.NET, lots),)
         leg = self.holding.long if side is Side.SELL else self.holding.short
+        if not leg.today and not leg.yesterday:
+            return ((Offset.OPEN, lots),)
         parts = []
         for offset, free in _closable(leg, rule):
             part = min(lots, free)
