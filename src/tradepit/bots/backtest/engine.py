@@ -93,9 +93,11 @@ class Backtest:
             if house.show(tick):
                 self._shown += 1
                 # Who was filled by this tick hears of it before seeing it, where news takes no time.
-                house.advance(tick.time_ns)
+                if house.due:
+                    house.advance(tick.time_ns)
                 host.tick(tick)
-                house.advance(tick.time_ns)
+                if house.due:
+                    house.advance(tick.time_ns)
             self._sample(tick)
             if progress is not None and not number % _TOLD_EVERY:
                 progress(number, len(ticks))

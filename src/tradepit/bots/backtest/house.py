@@ -10,7 +10,7 @@ import msgspec
 
 from tradepit.trading.calendar.trading_calendar import TradingCalendar
 from tradepit.trading.matching import commands
-from tradepit.trading.matching.events import CommandRefused, Event, PhaseChanged, StatementIssued, TickPublished
+from tradepit.trading.matching.events import CommandRefused, Event, PhaseChanged
 from tradepit.trading.matching.venue import Venue
 from tradepit.trading.matching.venue_market import NEVER_NS
 from tradepit.trading.matching.venue_settings import VenueSettings
@@ -50,7 +50,7 @@ class VirtualHouse:
     """``tell`` hears everything that happens, in order: reports, phases, refusals. ``digest`` is over the same, byte for byte.
 
     What is sent takes ``latency_ns`` to the desk, which stands beside the exchange, and so does the news on the way back. Things
-    due at one instant happen in the order in which they were set going.
+    due at one instant happen in the order in which they were set going; ``due`` is what has been set going and has not happened.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class VirtualHouse:
         self.refused_ticks: dict[str, int] = {}
         self.other_references: list[tuple[str, int]] = []
         self._tell, self._latency_ns = tell, latency_ns
-        self._due: list[Due] = []
+        self.due: list[Due] = []
         self._wakes_ns = self.venue.next_wakeup_ns()
         self._set_going = 0
         self._digest = sha256()
@@ -121,7 +121,7 @@ class VirtualHouse:
 
     def advance(self, now_ns: int) -> None:
         """Let everything happen that is due up to ``now_ns``: what was sent arrives, sessions begin and end, days are settled."""
-        due = self._due
+        due = self.due
         if self._wakes_ns > now_ns and (not due or due[0][0] > now_ns):
             self.now_ns = max(self.now_ns, now_ns)
             return
@@ -187,7 +187,7 @@ class VirtualHouse:
 
     def _after(self, wait_ns: int, action: Callable[[Any], object], argument: object) -> None:
         self._set_going += 1
-        heappush(self._due, (self.now_ns + wait_ns, self._set_going, action, argument))
+        heappush(self.due, (self.now_ns + wait_ns, self._set_going, action, argument))
 
     # What happens
 
@@ -198,22 +198,17 @@ class VirtualHouse:
         # Nothing but a command changes when the venue wakes next, and it is asked far more often than it is told something.
         self._wakes_ns = self.venue.next_wakeup_ns()
         for event in events:
-            if isinstance(event, CommandRefused):
-                refused = event
-                self._unwritten.append(event)
+            if isinstance(event, _REPORTS):
+                self.desk.apply(facts.ReportApplied(time_ns=self.now_ns, report=event))
+                self._happened(event)
+            elif isinstance(event, PhaseChanged):
+                self.desk.exposure.on_phase(event.symbol, event.phase)
+                self._happened(event)
             else:
-                self._learn(event)
+                self._unwritten.append(event)
+                if isinstance(event, CommandRefused):
+                    refused = event
         return refused
-
-    def _learn(self, event: Event) -> None:
-        if isinstance(event, _REPORTS):
-            self.desk.apply(facts.ReportApplied(time_ns=self.now_ns, report=event))
-            self._happened(event)
-        elif isinstance(event, PhaseChanged):
-            self.desk.exposure.on_phase(event.symbol, event.phase)
-            self._happened(event)
-        elif isinstance(event, StatementIssued | TickPublished):
-            self._unwritten.append(event)
 
     def _write_down(self) -> None:
         """Take what has happened into the digest, each event by itself: how many go at once makes no difference."""

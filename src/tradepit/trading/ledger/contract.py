@@ -32,6 +32,7 @@ class Contract:
     """
 
     __slots__ = (
+        "_frozen_fees",
         "_mark",
         "_mark_ticks",
         "_mark_value",
@@ -71,6 +72,7 @@ class Contract:
         self.pre_settlement = check_price(self.symbol, pre_settlement)
         self.pre_value = pre_settlement * self.product.multiplier
         self.pre_margin = self.pre_value * self.ratio
+        self._frozen_fees: dict[int, Decimal] = {}
         self.mark_at(pre_settlement)
 
     def mark_at(self, price: Decimal) -> None:
@@ -104,7 +106,11 @@ class Contract:
 
     def frozen_fee(self, price_ticks: int) -> Decimal:
         """Fee one lot of a working open order freezes; a market order is reckoned at the upper limit price."""
-        return self.open_fee.charge(price_ticks or self._upper_limit(), 1)
+        fee = self._frozen_fees.get(price_ticks)
+        if fee is None:
+            # A day has no more prices than its band, and orders come at few of them.
+            fee = self._frozen_fees[price_ticks] = self.open_fee.charge(price_ticks or self._upper_limit(), 1)
+        return fee
 
     def _upper_limit(self) -> int:
         return self.instrument.price_band(self.pre_settlement)[1]

@@ -81,7 +81,11 @@ def release(funds: Funds, client_order_id: str, lots: int | None) -> int:
     hold = funds.holds.get(client_order_id)
     if hold is None:
         return 0
-    gone = hold.lots if lots is None else min(lots, hold.lots)
+    if lots is None or lots == hold.lots:
+        _unfreeze(funds, hold, hold.lots)
+        del funds.holds[client_order_id]
+        return hold.lots
+    gone = min(lots, hold.lots)
     if gone < 0:
         raise VolumeNotValid(volume=gone)
     _unfreeze(funds, hold, gone)

@@ -48,7 +48,7 @@ def _take_figures(floor: Floor, market: Market, tick: Tick) -> bool:
     if lots:
         # What was traded before the first tick belongs to the day, not to the hour in which the venue began to listen.
         tape = market.outside_tape
-        tape.add(tape.sessions[0][0] if first and tape.sessions else floor.now_ns, turnover, lots)
+        tape.add(tape.sessions[0][0] if first and tape.sessions else floor.now_ns, turnover, lots, market.hours)
     if seen.last_ticks:
         floor.ledger.mark(market.symbol, seen.last_ticks)
     return changed

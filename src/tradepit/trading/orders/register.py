@@ -115,10 +115,9 @@ class OrderRegister:
         known = self.find(report.order.intent.account, report.order.client_order_id)
         return known is None or _is_later(known, report.order)
 
-    def _store(self, order: Order) -> None:
+    def _store(self, key: Key, before: Order | None, order: Order) -> None:
+        """An order is now this; ``before`` is what it was, None for a new one."""
         intent, status = order.intent, order.status
-        key = (intent.account, intent.client_order_id)
-        before = self.orders.get(key)
         if before is None:
             self.first_seen.add(self.trading_day, key)
             self.name(key, intent)
@@ -151,9 +150,10 @@ class OrderRegister:
             del self.by_number[number_of(order)]
 
     def _with_status(self, account: str, client_order_id: str, status: OrderStatus, now_ns: int, reason: str = "") -> None:
-        order = self.orders.get((account, client_order_id))
+        key = (account, client_order_id)
+        order = self.orders.get(key)
         if order is not None and order.status in _NOT_ANSWERED:
-            self._store(msgspec.structs.replace(order, status=status, updated_ns=now_ns, reason=reason))
+            self._store(key, order, msgspec.structs.replace(order, status=status, updated_ns=now_ns, reason=reason))
 
     def _term_began(self, fact: facts.TermBegan) -> None:
         self.epoch = max(self.epoch, fact.epoch)
@@ -165,11 +165,15 @@ class OrderRegister:
         self.accounts.add(fact.account)
 
     def _accepted(self, fact: facts.OrderAccepted) -> None:
-        self._store(_order_of(fact.intent, OrderStatus.PENDING_NEW, fact.time_ns, left=fact.intent.volume_lots))
+        self._enter(_order_of(fact.intent, OrderStatus.PENDING_NEW, fact.time_ns, left=fact.intent.volume_lots))
 
     def _refused(self, fact: facts.OrderRefused) -> None:
         order = _order_of(fact.intent, OrderStatus.RISK_REJECTED, fact.time_ns, left=0)
-        self._store(msgspec.structs.replace(order, reason=fact.code, message=fact.message))
+        self._enter(msgspec.structs.replace(order, reason=fact.code, message=fact.message))
+
+    def _enter(self, order: Order) -> None:
+        key = (order.intent.account, order.intent.client_order_id)
+        self._store(key, self.orders.get(key), order)
 
     def _sending(self, fact: facts.OrderSending) -> None:
         self._with_status(fact.account, fact.client_order_id, OrderStatus.SENDING, fact.time_ns)
@@ -191,10 +195,11 @@ class OrderRegister:
             self._begin_day(report)
             return True
         order = report.order
-        known = self.orders.get((order.intent.account, order.intent.client_order_id))
+        key = (order.intent.account, order.intent.client_order_id)
+        known = self.orders.get(key)
         if known is not None and not _is_later(known, order):
             return False
-        self._store(order if known is None else _folded(known, order))
+        self._store(key, known, order if known is None else _folded(known, order))
         return True
 
     def _count_trade(self, trade: Trade) -> bool:
@@ -279,10 +284,11 @@ def _is_later(known: Order, told: Order) -> bool:
     """Volume traded never falls and a terminal order never reopens; only a late fill may still change a finished one."""
     if told.traded_lots != known.traded_lots:
         return told.traded_lots > known.traded_lots
-    if known.status.terminal:
+    now, before = told.status, known.status
+    if before.terminal:
         return False
-    if told.status.progress != known.status.progress:
-        return told.status.progress > known.status.progress
+    if now.progress != before.progress:
+        return now.progress > before.progress
     return told.left_lots < known.left_lots
 
 
