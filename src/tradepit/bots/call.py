@@ -86,7 +86,10 @@ class Caller:
                 return self._go_on(rest, method, then)
         except FAULTS as error:
             failure = error
-        self._called(method, failure, then)
+            self._failed(method, error)
+        if then is not None:
+            then(failure)
+        self._after_each()
         return None
 
     async def _go_on(self, rest: Coroutine[Any, Any, None], method: Callable[..., object], then: Then) -> None:
@@ -95,16 +98,15 @@ class Caller:
             await rest
         except FAULTS as error:
             failure = error
-        self._called(method, failure, then)
-
-    def _called(self, method: Callable[..., object], failure: BaseException | None, then: Then) -> None:
-        if failure is not None:
-            self.exceptions += 1
-            name = getattr(method, "__name__", "call")
-            self.last_error = f"{name}: {failure if isinstance(failure, TradepitError) else repr(failure)}"[:300]
-            # A bot that raises now and then would fill the log: the first ones are shown, all are counted.
-            level = "ERROR" if self.exceptions <= _SHOWN else "DEBUG"
-            self._logger.opt(exception=failure).log(level, "bot {}: {} raised", self._bot_id, name)
+            self._failed(method, error)
         if then is not None:
             then(failure)
         self._after_each()
+
+    def _failed(self, method: Callable[..., object], failure: BaseException) -> None:
+        self.exceptions += 1
+        name = getattr(method, "__name__", "call")
+        self.last_error = f"{name}: {failure if isinstance(failure, TradepitError) else repr(failure)}"[:300]
+        # A bot that raises now and then would fill the log: the first ones are shown, all are counted.
+        level = "ERROR" if self.exceptions <= _SHOWN else "DEBUG"
+        self._logger.opt(exception=failure).log(level, "bot {}: {} raised", self._bot_id, name)

@@ -29,7 +29,11 @@ def test_prices_come_and_go_in_any_order() -> None:
     for order_id in range(1, 3_000):
         if waiting and dice.random() < 0.5:
             gone = dice.choice(list(waiting))
-            assert ladder.take_out(waiting.pop(gone), gone) == gone
+            level = ladder.levels[waiting[gone]]
+            assert level.pop(gone) == gone
+            if not level:
+                ladder.drop(waiting[gone])
+            del waiting[gone]
         else:
             waiting[order_id] = dice.randrange(50)
             ladder.put(waiting[order_id], order_id, order_id)

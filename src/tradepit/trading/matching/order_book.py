@@ -120,7 +120,14 @@ class OrderBook:
     def cancel(self, order_id: int) -> int:
         """Take an order out; returns its lots, 0 when it does not wait (any more)."""
         place = self._place_of.pop(order_id, None)
-        return place[0].take_out(place[1], order_id) if place is not None else 0
+        if place is None:
+            return 0
+        ladder, key = place
+        level = ladder.levels[key]
+        lots = level.pop(order_id)
+        if not level:
+            ladder.drop(key)
+        return lots
 
     def reduce(self, order_id: int, by_lots: int) -> int:
         """Lower a waiting order; it keeps its turn. By all it has or more: a cancel. Returns the lots taken away, 0 when unknown.

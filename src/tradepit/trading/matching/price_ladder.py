@@ -30,14 +30,6 @@ class PriceLadder:
         else:
             insort(keys, key)
 
-    def take_out(self, key: int, order_id: int) -> int:
-        """An order waits no longer; returns its lots."""
-        level = self.levels[key]
-        lots = level.pop(order_id)
-        if not level:
-            self.drop(key)
-        return lots
-
     def drop(self, key: int) -> None:
         """Nobody waits at a price any more."""
         del self.levels[key]

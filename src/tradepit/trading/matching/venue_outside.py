@@ -11,6 +11,8 @@ from tradepit.trading.model.errors import InstrumentNotFound
 from tradepit.trading.model.terms import SessionPhase, Side
 from tradepit.trading.model.tick import Level, Tick
 
+_BUY, _SELL = Side.BUY, Side.SELL
+
 
 def apply_tick(floor: Floor, command: ApplyTick) -> None:
     """Take over what the outside shows: its figures always, its levels as quotes in continuous trading only.
@@ -25,19 +27,19 @@ def apply_tick(floor: Floor, command: ApplyTick) -> None:
     quoting = market.phase is SessionPhase.CONTINUOUS and tick.phase is SessionPhase.CONTINUOUS
     check_outside_tick(market, tick, floor.trading_day, floor.settings.max_outside_levels, quoting=quoting)
     changed = _take_figures(floor, market, tick)
-    sides = ((Side.BUY, tick.bids if quoting else ()), (Side.SELL, tick.asks if quoting else ()))
-    for side, levels in sides:
-        changed |= _lower_quotes(market, side, levels)
-    for side, levels in sides:
-        for level in levels:
-            changed |= _raise_quote(floor, market, side, level)
-    if changed:
+    bids, asks = (tick.bids, tick.asks) if quoting else ((), ())
+    changed |= _lower_quotes(market, _BUY, bids) | _lower_quotes(market, _SELL, asks)
+    for level in bids:
+        changed |= _raise_quote(floor, market, _BUY, level)
+    for level in asks:
+        changed |= _raise_quote(floor, market, _SELL, level)
+    if changed and floor.settings.snapshot_ns:
         touch(floor, market)
 
 
 def withdraw_quotes(market: Market) -> None:
     """Take every quote of the outside out of the book."""
-    for side in (Side.BUY, Side.SELL):
+    for side in Side:
         _lower_quotes(market, side, ())
 
 

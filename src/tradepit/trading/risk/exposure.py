@@ -177,19 +177,21 @@ class Exposure(msgspec.Struct):
 
     def on_tick(self, tick: Tick) -> None:
         """A market snapshot: prices, limits, phase, and every holder's profit."""
-        market = self.markets.get(tick.symbol)
+        symbol = tick.symbol
+        market = self.markets.get(symbol)
         if market is None:
             return
-        self.trading_day = self.trading_day or tick.trading_day
+        if not self.trading_day:
+            self.trading_day = tick.trading_day
         before = market.last_ticks
         market.see(tick)
-        if market.last_ticks == before:
+        if market.last_ticks == before or not market.holders:
             return
         product = market.instrument.product
         price, multiplier = market.last_ticks * product.tick_size, product.multiplier
         for account in market.holders:
             book = self.books[account]
-            book.mark(book.holdings[tick.symbol], price, multiplier)
+            book.mark(book.holdings[symbol], price, multiplier)
 
     def on_phase(self, symbol: str, phase: SessionPhase) -> None:
         """The session phase of a contract changed."""
