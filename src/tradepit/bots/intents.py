@@ -17,7 +17,7 @@ _Word = TypeVar("_Word", bound=StrEnum)
 Price: TypeAlias = Decimal | float | int | str
 
 
-class PlaceOrder(msgspec.Struct, frozen=True, kw_only=True):
+class PlaceOrder(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Send an order. ``price`` (quoted units) None is a market order. ``offset`` None closes what can be closed, and opens the rest."""
 
     symbol: str
@@ -28,14 +28,14 @@ class PlaceOrder(msgspec.Struct, frozen=True, kw_only=True):
     offset: Offset | None = None
 
 
-class CancelOrders(msgspec.Struct, frozen=True, kw_only=True):
+class CancelOrders(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Cancel one own order by its id, or all working ones of a contract, or, with neither, all of the bot's."""
 
     order_id: str = ""
     symbol: str = ""
 
 
-class TargetPosition(msgspec.Struct, frozen=True, kw_only=True):
+class TargetPosition(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Have a net position of ``lots`` (negative: short), counting what works already. Wanting it again changes nothing.
 
     ``price`` None takes the best price of the other side.
@@ -46,7 +46,7 @@ class TargetPosition(msgspec.Struct, frozen=True, kw_only=True):
     price: Price | None = None
 
 
-class Sent(msgspec.Struct, frozen=True, kw_only=True):
+class Sent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The answer of ``ctx.buy`` and its kin: the ids of the orders on their way. Yielding it from ``on_tick`` as well is harmless.
 
     ``refused`` is a stable code when nothing was sent; ``message`` says more.

@@ -24,7 +24,7 @@ _KINDS = {
 }
 
 
-class OwnOrder(msgspec.Struct):
+class OwnOrder(msgspec.Struct, gc=False):
     """An order of the bot's. ``left`` may still trade; ``done``: its end was told. ``cancelling``: a cancel is on its way."""
 
     intent: OrderIntent
@@ -58,7 +58,7 @@ class OwnOrder(msgspec.Struct):
         return self.intent.volume_lots
 
 
-class Outgoing(msgspec.Struct, frozen=True):
+class Outgoing(msgspec.Struct, frozen=True, gc=False):
     """What is to be handed to the port next: an order, or (``intent`` None) the cancel of one."""
 
     order_id: str

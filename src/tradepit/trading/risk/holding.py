@@ -43,7 +43,7 @@ class Leg(msgspec.Struct):
         return lots - first - second
 
 
-class Working(msgspec.Struct):
+class Working(msgspec.Struct, gc=False):
     """An accepted order that may still trade ``left`` lots. ``filled`` counts trades seen, ``done``: its end was told."""
 
     intent: OrderIntent
