@@ -71,6 +71,7 @@ class BotHost:
             self.bot = make(self.ctx)
         except FAULTS as error:
             raise BotRefused("BOT_FAILED_TO_START", "The bot's constructor raised.", error=repr(error)[:200]) from error
+        self.orders.told = self._listens
 
     @property
     def exceptions(self) -> int:
@@ -226,6 +227,11 @@ class BotHost:
 
     # Inside
 
+    @property
+    def _listens(self) -> bool:
+        """False for a bot without an ``on_event`` of its own: there is nothing to call."""
+        return getattr(self.bot.on_event, "__func__", None) is not BotBase.on_event
+
     def _refused(self, error: TradepitError, told: object) -> Sent:
         message = str(error)[:200]
         # A bot that errs on every tick would fill the log: the first of each kind are shown, all are counted.
@@ -253,11 +259,7 @@ class BotHost:
                 await rest
 
     def _tell(self, event: BotEvent) -> Rest:
-        if self.phase in _DEAF:
-            return None
-        listens = self.bot.on_event
-        # A bot without an ``on_event`` of its own has none to be called.
-        return None if getattr(listens, "__func__", None) is BotBase.on_event else self._call(listens, event)
+        return None if self.phase in _DEAF or not self._listens else self._call(self.bot.on_event, event)
 
     def _call(
         self, method: Callable[..., object], argument: object = None, then: "Callable[[BaseException | None], None] | None" = None
@@ -274,6 +276,7 @@ class BotHost:
 
     def _started(self, error: BaseException | None) -> None:
         self.phase, self.reason = (Phase.RUNNING, "") if error is None else (Phase.ERROR, repr(error)[:200])
+        self.orders.told = self._listens
 
     def _tick(self, tick: Tick) -> Rest:
         market = self.board.see(tick)

@@ -14,6 +14,8 @@ from tradepit.trading.model.report import DayReport, OrderReport, Report, TradeR
 from tradepit.trading.model.terms import Offset, OrderStatus, OrderType, Side
 
 _FINISHED_KEPT = 1024
+# What a bot that does not listen needs not be told; refusals are counted by its host.
+_UNHEARD = frozenset({EventKind.ACK, EventKind.CANCEL, EventKind.EXPIRE})
 _KINDS = {
     OrderStatus.OPEN: EventKind.ACK,
     OrderStatus.SUBMITTED: EventKind.ACK,
@@ -69,7 +71,8 @@ class Outgoing(msgspec.Struct, frozen=True, gc=False):
 class OwnOrders(Mapping[str, OwnOrder]):
     """Working orders by id, oldest first; ``find`` also knows the last 1,024 finished ones.
 
-    ``sequence`` is the number of the last order sent: a host that restarts continues behind it. Every news counts once, by trade
+    ``sequence`` is the number of the last order sent: a host that restarts continues behind it. ``told``: somebody hears of orders
+    that come to rest or end; without, no events are made of it. Every news counts once, by trade
     and by cumulative volume, however often and in whatever order it comes.
     """
 
@@ -77,6 +80,7 @@ class OwnOrders(Mapping[str, OwnOrder]):
         self.bot_id, self.account = bot_id, account
         self.prefix = order_prefix(bot_id, account)
         self.sequence = next_sequence - 1
+        self.told = True
         self.positions: dict[str, OwnPosition] = {}
         self.outgoing: list[Outgoing] = []
         self._working: dict[str, OwnOrder] = {}
@@ -228,7 +232,7 @@ class OwnOrders(Mapping[str, OwnOrder]):
         own.done = told.terminal
         self._leave(own, missing if told.terminal else order.left_lots + missing)
         kind = _KINDS.get(told)
-        if kind is None or told is former:
+        if kind is None or told is former or (not self.told and kind in _UNHEARD):
             return None
         return self._event(own, kind, report.time_ns, order.reason, order.message)
 

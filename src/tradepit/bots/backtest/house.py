@@ -64,7 +64,8 @@ class VirtualHouse:
     ) -> None:
         self.now_ns = 0
         self.venue = Venue(venue, calendar=calendar)
-        self.desk = OrderDesk(rules)
+        self._desk = OrderDesk(rules)
+        self._unseen: dict[str, Tick] = {}
         self.refused_ticks: dict[str, int] = {}
         self.other_references: list[tuple[str, int]] = []
         self._tell, self._latency_ns = tell, latency_ns
@@ -74,6 +75,13 @@ class VirtualHouse:
         self._digest = sha256()
         self._unwritten: list[Event | Refusal] = []
         self._day_of: dict[str, int] = {}
+
+    @property
+    def desk(self) -> OrderDesk:
+        """The order desk, as of now."""
+        if self._unseen:
+            self._catch_up()
+        return self._desk
 
     @property
     def digest(self) -> str:
@@ -116,8 +124,17 @@ class VirtualHouse:
             field = refused.details.get("field", refused.code)
             self.refused_ticks[field] = self.refused_ticks.get(field, 0) + 1
             return False
-        self.desk.exposure.on_tick(tick)
+        former = self._unseen.get(tick.symbol)
+        if former is not None and not _covers(tick, former):
+            self._desk.exposure.on_tick(former)
+        self._unseen[tick.symbol] = tick
         return True
+
+    def _catch_up(self) -> None:
+        """Show the desk the newest ticks: it is shown them when it is asked, for of several it needs the last alone."""
+        for tick in self._unseen.values():
+            self._desk.exposure.on_tick(tick)
+        self._unseen.clear()
 
     def advance(self, now_ns: int) -> None:
         """Let everything happen that is due up to ``now_ns``: what was sent arrives, sessions begin and end, days are settled."""
@@ -151,9 +168,10 @@ class VirtualHouse:
 
     def review(self, intent: OrderIntent) -> None:
         """The order is at the desk: reviewed and sent on to the venue now, or refused."""
-        approved, news = self.desk.decide(intent, self.now_ns, 0)
+        desk = self.desk
+        approved, news = desk.decide(intent, self.now_ns, 0)
         for fact in news:
-            self.desk.apply(fact)
+            desk.apply(fact)
         told = news[0]
         if approved is not None:
             self._venue(commands.SubmitOrder(intent=approved.intent))
@@ -173,7 +191,9 @@ class VirtualHouse:
             self.desk.exposure.transfer(command.account, command.amount)
 
     def _cancel(self, command: commands.CancelOrder) -> None:
-        wait_ns = review_cancel(command.account, self.desk.exposure, self.desk.limits.base, self.now_ns)
+        # How long a cancel waits depends on no price: the desk needs not catch up for it.
+        desk = self._desk
+        wait_ns = review_cancel(command.account, desk.exposure, desk.limits.base, self.now_ns)
         if wait_ns > 0:
             self._after(wait_ns, self.take_cancel, command)
         else:
@@ -220,3 +240,13 @@ class VirtualHouse:
         if len(self._unwritten) >= _WRITTEN_AT_ONCE:
             self._write_down()
         self._after(self._latency_ns, self._tell, news)
+
+
+def _covers(newer: Tick, older: Tick) -> bool:
+    """True when whoever sees the newer tick of a contract has no need of the older: it tells all that the older one told."""
+    return (
+        newer.trading_day == older.trading_day
+        and newer.time_ns >= older.time_ns
+        and newer.last_ticks > 0
+        and (newer.upper_limit_ticks > 0 or not older.upper_limit_ticks)
+    )

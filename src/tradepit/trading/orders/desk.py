@@ -199,10 +199,8 @@ class OrderDesk:
             # The register's word counts, not the report's: a late fill does not make a finished order work again.
             intent = report.order.intent
             order = self.register.orders[(intent.account, intent.client_order_id)]
-            if not order.status.terminal:
-                # An order somebody else placed on this account works too, and counts from here on.
-                exposure.on_accepted(order.intent)
-            exposure.on_order(order)
+            # An order somebody else placed on this account works too, and counts from here on.
+            exposure.on_order(order, adopt=not order.status.terminal)
             if order.status is OrderStatus.REJECTED and order.reason != NOT_SENT:
                 exposure.on_rejected(order.intent.account, fact.time_ns)
         elif isinstance(report, DayReport):

@@ -129,8 +129,8 @@ class Exposure(msgspec.Struct):
         elif not begins and account in self.reconciling:
             self.reconciling.remove(account)
 
-    def on_order(self, order: Order) -> None:
-        """The order's state is now this. Old news changes nothing: what is left only falls, and a finished order stays finished.
+    def on_order(self, order: Order, *, adopt: bool = False) -> None:
+        """The order's state is now this; ``adopt``: one that is not known works from now on. Old news changes nothing: what is left only falls, and a finished order stays finished.
 
         A finished order whose trades have not all arrived keeps counting with the missing lots until they do: the cancellation
         of an immediate order may precede its trades.
@@ -138,6 +138,10 @@ class Exposure(msgspec.Struct):
         intent, status = order.intent, order.status
         holding = self.holding(intent.account, intent.symbol)
         working = holding.working.get(intent.client_order_id) if holding is not None else None
+        if working is None and adopt:
+            self.on_accepted(intent)
+            holding = self.holding(intent.account, intent.symbol)
+            working = holding.working.get(intent.client_order_id) if holding is not None else None
         if holding is None or working is None:
             return
         if status is OrderStatus.UNKNOWN:
