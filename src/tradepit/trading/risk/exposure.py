@@ -130,7 +130,8 @@ class Exposure(msgspec.Struct):
             self.reconciling.remove(account)
 
     def on_order(self, order: Order, *, adopt: bool = False) -> None:
-        """The order's state is now this; ``adopt``: one that is not known works from now on. Old news changes nothing: what is left only falls, and a finished order stays finished.
+        """The order's state is now this; with ``adopt`` one that is not known works from now on. Old news changes nothing: what is
+        left only falls, and a finished order stays finished.
 
         A finished order whose trades have not all arrived keeps counting with the missing lots until they do: the cancellation
         of an immediate order may precede its trades.
