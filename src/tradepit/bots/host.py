@@ -24,7 +24,8 @@ from tradepit.trading.model.report import Report
 from tradepit.trading.model.terms import SessionPhase
 from tradepit.trading.model.tick import Tick
 
-_TRADES = frozenset({Phase.STARTING, Phase.RUNNING, Phase.STOPPING})
+_RUNNING, _PAUSED = Phase.RUNNING, Phase.PAUSED  # named for each order: see ``at_hand``
+_TRADES = frozenset({Phase.STARTING, _RUNNING, Phase.STOPPING})
 _DEAF = frozenset({Phase.NEW, Phase.STOPPED, Phase.ERROR})
 _SHOWN_EACH = 10
 _DEFAULTS = HostSettings()
@@ -98,12 +99,12 @@ class BotHost:
     def start(self) -> bool:
         """Call ``on_start``; False when it raised: the bot is in ERROR and will not be called again."""
         self._finish(self._start())
-        return self.phase is Phase.RUNNING
+        return self.phase is _RUNNING
 
     async def start_async(self) -> bool:
         """The same in an event loop."""
         await self._await(self._start())
-        return self.phase is Phase.RUNNING
+        return self.phase is _RUNNING
 
     def see(self, tick: Tick) -> bool:
         """Take over a tick without calling the bot, for a runner that has newer ones already. False when it is old or unknown."""
@@ -174,16 +175,16 @@ class BotHost:
 
     def pause(self, reason: str) -> None:
         """Call ``on_tick`` no more until ``resume``; events still come, and only cancels still go."""
-        if self.phase is Phase.RUNNING:
-            self.phase, self.reason = Phase.PAUSED, reason
+        if self.phase is _RUNNING:
+            self.phase, self.reason = _PAUSED, reason
             if self.settings.cancel_on_pause:
                 self._cancel_all()
             self._flush()
 
     def resume(self) -> None:
         """Go on after a pause; the exceptions in a row count anew."""
-        if self.phase is Phase.PAUSED:
-            self.phase, self.reason, self.consecutive_errors = Phase.RUNNING, "", 0
+        if self.phase is _PAUSED:
+            self.phase, self.reason, self.consecutive_errors = _RUNNING, "", 0
 
     def health(self) -> dict[str, Any]:
         """The host's figures, and under ``bot`` what the bot says of itself. Never raises."""
@@ -217,7 +218,7 @@ class BotHost:
             raise BotRefused("BOT_WANTS_TOO_MUCH", "The bot wants more in one call than may be.", most=most)
         try:
             intent = read_intent(told)
-            if self.phase not in _TRADES and not (self.phase is Phase.PAUSED and isinstance(intent, CancelOrders)):
+            if self.phase not in _TRADES and not (self.phase is _PAUSED and isinstance(intent, CancelOrders)):
                 raise BotRefused("BOT_NOT_RUNNING", "The bot is not running.", phase=self.phase.value)
             sent = self._desk.want(intent)
         except TradepitError as error:
@@ -275,12 +276,12 @@ class BotHost:
         return self._call(self.bot.on_start, None, self._started)
 
     def _started(self, error: BaseException | None) -> None:
-        self.phase, self.reason = (Phase.RUNNING, "") if error is None else (Phase.ERROR, repr(error)[:200])
+        self.phase, self.reason = (_RUNNING, "") if error is None else (Phase.ERROR, repr(error)[:200])
         self.orders.told = self._listens
 
     def _tick(self, tick: Tick) -> Rest:
         market = self.board.see(tick)
-        if market is None or self.phase is not Phase.RUNNING:
+        if market is None or self.phase is not _RUNNING:
             return None
         self.ticks += 1
         self._read_clock()

@@ -13,6 +13,8 @@ from tradepit.trading.model.terms import Offset, Side
 from tradepit.trading.model.trade import Trade
 from tradepit.trading.risk.holding import Holding, Leg
 
+_BUY, _SELL, _OPEN, _NETS = Side.BUY, Side.SELL, Offset.OPEN, CloseRule.NET  # named for each order: see ``at_hand``
+
 
 class KeptPosition(msgspec.Struct, frozen=True, kw_only=True):
     """A position as it is kept over a restart: (today's, history's) lots long and short, sums as fractions of ticks times lots."""
@@ -67,7 +69,7 @@ class OwnPosition:
 
     def trade(self, trade: Trade) -> None:
         """Fold one own trade."""
-        lots = trade.volume_lots if trade.side is Side.BUY else -trade.volume_lots
+        lots = trade.volume_lots if trade.side is _BUY else -trade.volume_lots
         before = self.net
         self.holding.move(trade)
         self.traded_lots += trade.volume_lots
@@ -83,9 +85,9 @@ class OwnPosition:
 
     def adopt(self, position: Position, price_ticks: int) -> None:
         """Take over lots of a former life, held at ``price_ticks`` on average."""
-        leg = self.holding.long if position.side is Side.BUY else self.holding.short
+        leg = self.holding.long if position.side is _BUY else self.holding.short
         leg.today, leg.yesterday = position.today_lots, position.yesterday_lots
-        lots = position.lots if position.side is Side.BUY else -position.lots
+        lots = position.lots if position.side is _BUY else -position.lots
         self._paid += lots * price_ticks
         self._cost += lots * price_ticks
 
@@ -126,11 +128,11 @@ class OwnPosition:
         Where buckets are named (SHFE, INE), history lots go before today's, whose close costs more.
         """
         rule = self.holding.close_rule
-        if rule is CloseRule.NET:
+        if rule is _NETS:
             return ((Offset.NET, lots),)
-        leg = self.holding.long if side is Side.SELL else self.holding.short
+        leg = self.holding.long if side is _SELL else self.holding.short
         if not leg.today and not leg.yesterday:
-            return ((Offset.OPEN, lots),)
+            return ((_OPEN, lots),)
         parts = []
         for offset, free in _closable(leg, rule):
             part = min(lots, free)
@@ -138,7 +140,7 @@ class OwnPosition:
                 parts.append((offset, part))
                 lots -= part
         if lots:
-            parts.append((Offset.OPEN, lots))
+            parts.append((_OPEN, lots))
         return tuple(parts)
 
 

@@ -7,6 +7,7 @@ from tradepit.trading.model.errors import BadRequest
 from tradepit.trading.model.instrument import Instrument
 from tradepit.trading.model.product import FeeRate
 
+_PRE_SETTLEMENT = FreezePrice.PRE_SETTLEMENT  # named for each order: see ``at_hand``
 _TOO_LARGE = Decimal(10) ** 10
 
 
@@ -100,7 +101,7 @@ class Contract:
 
     def frozen_margin(self, price_ticks: int, basis: FreezePrice) -> Decimal:
         """Margin one lot of a working open order freezes; ``price_ticks`` 0 is a market order."""
-        if basis is FreezePrice.PRE_SETTLEMENT:
+        if basis is _PRE_SETTLEMENT:
             return self.pre_margin
         return (price_ticks or self._upper_limit()) * self.tick_value * self.ratio
 

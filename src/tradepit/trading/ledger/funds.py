@@ -11,6 +11,7 @@ from tradepit.trading.model.account import Account
 from tradepit.trading.model.errors import VenueRefused
 from tradepit.trading.model.terms import Offset, Side
 
+_LAST = MarginPrice.LAST  # named for each order: see ``at_hand``
 INSUFFICIENT_MONEY = "INSUFFICIENT_MONEY"
 _ZERO = Decimal(0)
 
@@ -78,7 +79,7 @@ class Funds:
 
     def margin(self, rules: LedgerRules) -> Decimal:
         """Margin charged now. Only when today's lots are margined at the last price must every book be asked again."""
-        if rules.margin_price is MarginPrice.LAST:
+        if rules.margin_price is _LAST:
             for book in self.books.values():
                 self.charge_margin(book, rules.margin_price)
         return self.margin_sum

@@ -14,6 +14,7 @@ from tradepit.trading.model.order import Order, OrderIntent
 from tradepit.trading.model.report import OrderReport
 from tradepit.trading.model.terms import OrderStatus
 
+_OPEN = OrderStatus.OPEN  # named for each order: see ``at_hand``
 # Details of the ledger's INSUFFICIENT_MONEY.
 AMOUNTS = frozenset({"needed", "available"})
 
@@ -110,7 +111,7 @@ class Floor:
             intent=intent,
             status=status,
             order_id=order_id,
-            left_lots=intent.volume_lots if status is OrderStatus.OPEN else 0,
+            left_lots=intent.volume_lots if status is _OPEN else 0,
             reason=reason,
             message=message,
             inserted_ns=self.now_ns,

@@ -21,6 +21,9 @@ from tradepit.trading.model.instrument import MAX_TICKS
 from tradepit.trading.model.order import OrderIntent
 from tradepit.trading.model.terms import OrderStatus, SessionPhase
 
+# Named for each order: see ``at_hand``.
+_CANCELLED = OrderStatus.CANCELLED
+_OPEN, _CONTINUOUS = OrderStatus.OPEN, SessionPhase.CONTINUOUS
 NOT_SENT = "NOT_SENT"
 DAY_ENDED = "DAY_ENDED"
 MAX_REFERENCE = 256
@@ -41,7 +44,7 @@ def submit(floor: Floor, command: SubmitOrder) -> None:
         details = "".join(f" {key}={text}" for key, text in explain(refusal).items())
         floor.enter(intent, OrderStatus.REJECTED, reason=refusal.reason_code, message=refusal.message + details)
         return
-    entry = floor.enter(intent, OrderStatus.OPEN, market.next_order_id(floor.trading_day))
+    entry = floor.enter(intent, _OPEN, market.next_order_id(floor.trading_day))
     execute(floor, market, entry)
 
 
@@ -58,7 +61,7 @@ def cancel(floor: Floor, command: CancelOrder) -> None:
     floor.fence(command.session, command.epoch)
     found = _working(floor, command.account, command.client_order_id)
     if found is not None:
-        withdraw(floor, *found, OrderStatus.CANCELLED)
+        withdraw(floor, *found, _CANCELLED)
 
 
 def reduce(floor: Floor, command: ReduceOrder) -> None:
@@ -80,7 +83,7 @@ def reduce(floor: Floor, command: ReduceOrder) -> None:
     market, entry = found
     left = entry.order.left_lots - command.by_lots
     if left <= 0:
-        withdraw(floor, market, entry, OrderStatus.CANCELLED)
+        withdraw(floor, market, entry, _CANCELLED)
         return
     market.book.reduce(entry.book_id, command.by_lots)
     floor.ledger.release(command.account, command.client_order_id, command.by_lots)
@@ -124,8 +127,6 @@ def _working(floor: Floor, account: str, client_order_id: str) -> tuple[Market, 
     if not entry.order.active:
         return None
     market = floor.markets[entry.order.intent.symbol]
-    if market.phase is not SessionPhase.CONTINUOUS and not cancel_accepted(
-        market.phase, floor.calendar.group(market.product.session_group)
-    ):
+    if market.phase is not _CONTINUOUS and not cancel_accepted(market.phase, floor.calendar.group(market.product.session_group)):
         raise VenueRefused(NOT_TRADING_PERIOD, "The market takes no cancels now.", phase=market.phase)
     return market, entry

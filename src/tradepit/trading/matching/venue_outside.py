@@ -11,6 +11,7 @@ from tradepit.trading.model.errors import InstrumentNotFound
 from tradepit.trading.model.terms import SessionPhase, Side
 from tradepit.trading.model.tick import Level, Tick
 
+_CONTINUOUS = SessionPhase.CONTINUOUS  # named for each order: see ``at_hand``
 _BUY, _SELL = Side.BUY, Side.SELL
 
 
@@ -24,7 +25,7 @@ def apply_tick(floor: Floor, command: ApplyTick) -> None:
     market = floor.markets.get(tick.symbol)
     if market is None:
         raise InstrumentNotFound(symbol=tick.symbol)
-    quoting = market.phase is SessionPhase.CONTINUOUS and tick.phase is SessionPhase.CONTINUOUS
+    quoting = market.phase is _CONTINUOUS and tick.phase is _CONTINUOUS
     check_outside_tick(market, tick, floor.trading_day, floor.settings.max_outside_levels, quoting=quoting)
     changed = _take_figures(floor, market, tick)
     bids, asks = (tick.bids, tick.asks) if quoting else ((), ())

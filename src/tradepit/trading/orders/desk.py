@@ -22,6 +22,7 @@ from tradepit.trading.risk.self_trade import SelfTrade
 from tradepit.trading.risk.tally import RiskTally
 from tradepit.trading.risk.trading_state import TradingState as Halt
 
+_CANCELLED, _REJECTED = OrderStatus.CANCELLED, OrderStatus.REJECTED  # named for each order: see ``at_hand``
 # A lost order that was voided: the exchange refused nothing.
 NOT_SENT = "NOT_SENT"
 
@@ -167,7 +168,7 @@ class OrderDesk:
             return []
         told = report.trade if isinstance(report, TradeReport) else report.order.intent
         holding = self.exposure.holding(told.account, told.symbol)
-        ended = isinstance(report, OrderReport) and report.order.status is OrderStatus.CANCELLED
+        ended = isinstance(report, OrderReport) and report.order.status is _CANCELLED
         if holding is None or not (ended or holding.day.self_trades):
             return []
         return [
@@ -201,7 +202,7 @@ class OrderDesk:
             order = self.register.orders[(intent.account, intent.client_order_id)]
             # An order somebody else placed on this account works too, and counts from here on.
             exposure.on_order(order, adopt=not order.status.terminal)
-            if order.status is OrderStatus.REJECTED and order.reason != NOT_SENT:
+            if order.status is _REJECTED and order.reason != NOT_SENT:
                 exposure.on_rejected(order.intent.account, fact.time_ns)
         elif isinstance(report, DayReport):
             exposure.roll_day(report)

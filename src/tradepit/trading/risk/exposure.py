@@ -16,6 +16,7 @@ from tradepit.trading.risk.book import AccountBook, Requests
 from tradepit.trading.risk.holding import Holding, Working
 from tradepit.trading.risk.market import Market
 
+_OPEN, _UNKNOWN, _CANCELLED = Offset.OPEN, OrderStatus.UNKNOWN, OrderStatus.CANCELLED  # named for each order: see ``at_hand``
 GLOBAL = "global"
 _WORKS = OrderStatus.OPEN.progress  # and that of PARTIAL
 
@@ -76,7 +77,7 @@ class Exposure(msgspec.Struct):
 
     def reduces(self, intent: OrderIntent) -> bool:
         """True when the order strictly reduces its account's net position, counting every working order as filled."""
-        if intent.offset is Offset.OPEN:
+        if intent.offset is _OPEN:
             return False
         holding = self.holding(intent.account, intent.symbol)
         return holding is not None and holding.reduces(intent.side, intent.offset, intent.volume_lots)
@@ -145,14 +146,14 @@ class Exposure(msgspec.Struct):
             working = holding.working.get(intent.client_order_id) if holding is not None else None
         if holding is None or working is None:
             return
-        if status is OrderStatus.UNKNOWN:
+        if status is _UNKNOWN:
             holding.doubt(intent.client_order_id, unknown=True)
             return
         if holding.unknown:
             holding.doubt(intent.client_order_id, unknown=False)
         missing = max(0, order.traded_lots - working.filled)
         if status.terminal:
-            if status is OrderStatus.CANCELLED and not working.done:
+            if status is _CANCELLED and not working.done:
                 holding.day.on_cancelled(intent)
             working.done = True
             self._leave(holding, working, missing)

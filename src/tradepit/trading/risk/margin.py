@@ -10,6 +10,8 @@ from tradepit.trading.risk.exposure import Exposure
 from tradepit.trading.risk.refusal import Refused
 from tradepit.trading.risk.rule import Rule
 
+_OPEN, _BUY = Offset.OPEN, Side.BUY  # named for each order: see ``at_hand``
+
 
 class Margin(Rule, frozen=True, kw_only=True):
     """``max_risk_ratio`` is margin over equity, ``max_leverage`` contract value (both sides) over equity; None: no such limit.
@@ -32,8 +34,8 @@ class Margin(Rule, frozen=True, kw_only=True):
         book, market = exposure.books[intent.account], exposure.markets[intent.symbol]
         holding = book.holdings.get(intent.symbol)
         adding = intent.volume_lots  # an opening order adds all of them, whatever else works
-        if holding is not None and intent.offset is not Offset.OPEN:
-            before = holding.worst_lots()[0 if intent.side is Side.BUY else 1]
+        if holding is not None and intent.offset is not _OPEN:
+            before = holding.worst_lots()[0 if intent.side is _BUY else 1]
             adding = holding.worst_after(intent.side, intent.offset, intent.volume_lots) - before
         if adding <= 0:
             return None

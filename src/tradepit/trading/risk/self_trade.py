@@ -12,6 +12,8 @@ from tradepit.trading.risk.exposure import Exposure
 from tradepit.trading.risk.refusal import Refused
 from tradepit.trading.risk.rule import Rule
 
+_BUY = Side.BUY  # named for each order: see ``at_hand``
+
 
 @at_hand
 class GivesWay(StrEnum):
@@ -86,11 +88,11 @@ class SelfTrade(Rule, frozen=True, kw_only=True):
         holding = exposure.holding(account, intent.symbol)
         if holding is None:
             return 0
-        own = holding.asks.best if intent.side is Side.BUY else holding.bids.best
+        own = holding.asks.best if intent.side is _BUY else holding.bids.best
         return own if own and _reaches(intent, own) else 0
 
 
 def _reaches(intent: OrderIntent, price_ticks: int) -> bool:
     if not intent.order_type.priced:
         return True
-    return intent.price_ticks >= price_ticks if intent.side is Side.BUY else intent.price_ticks <= price_ticks
+    return intent.price_ticks >= price_ticks if intent.side is _BUY else intent.price_ticks <= price_ticks

@@ -10,6 +10,8 @@ from tradepit.trading.risk.market import Market
 from tradepit.trading.risk.refusal import Refused
 from tradepit.trading.risk.rule import Rule
 
+_NETS, _NET = CloseRule.NET, Offset.NET  # named for each order: see ``at_hand``
+
 
 class Validity(Rule, frozen=True, kw_only=True):
     """The contract's own facts, so no numbers to set. ``limits_required`` False leaves prices to the exchange while the day's
@@ -38,8 +40,8 @@ class Validity(Rule, frozen=True, kw_only=True):
         if intent.exchange is not product.exchange:
             message = f"{intent.symbol} is not listed there"
             return self.refuse("EXCHANGE_NOT_VALID", limit=product.exchange, value=intent.exchange, message=message)
-        if (intent.offset is Offset.NET) is not (product.close_rule is CloseRule.NET):
-            limit = "NET" if product.close_rule is CloseRule.NET else "OPEN, CLOSE, CLOSETODAY, CLOSEYESTERDAY"
+        if (intent.offset is _NET) is not (product.close_rule is _NETS):
+            limit = "NET" if product.close_rule is _NETS else "OPEN, CLOSE, CLOSETODAY, CLOSEYESTERDAY"
             return self.refuse(
                 "OFFSET_NOT_VALID", limit=limit, value=intent.offset, message=f"not an offset of {product.exchange}"
             )
