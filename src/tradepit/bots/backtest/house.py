@@ -140,16 +140,18 @@ class VirtualHouse:
         """Let everything happen that is due up to ``now_ns``: what was sent arrives, sessions begin and end, days are settled."""
         due = self.due
         if self._wakes_ns > now_ns and (not due or due[0][0] > now_ns):
-            self.now_ns = max(self.now_ns, now_ns)
+            if now_ns > self.now_ns:  # noqa: PLR1730 - max() is a slow call
+                self.now_ns = now_ns
             return
         for _ in range(_MOST_AT_ONCE):
-            at_ns = due[0][0] if due else NEVER_NS
-            if self._wakes_ns <= now_ns and self._wakes_ns <= at_ns:
-                self.now_ns = max(self.now_ns, self._wakes_ns)
+            at_ns, wakes_ns = due[0][0] if due else NEVER_NS, self._wakes_ns
+            if wakes_ns <= now_ns and wakes_ns <= at_ns:
+                self.now_ns = max(self.now_ns, wakes_ns)
                 self._venue(_ADVANCE)
             elif at_ns <= now_ns:
-                self.now_ns = max(self.now_ns, at_ns)
-                _, _, action, argument = heappop(due)
+                at_ns, _, action, argument = heappop(due)
+                if at_ns > self.now_ns:  # noqa: PLR1730 - max() is a slow call
+                    self.now_ns = at_ns
                 action(argument)
             else:
                 self.now_ns = max(self.now_ns, now_ns)

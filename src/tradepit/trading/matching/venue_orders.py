@@ -4,7 +4,7 @@ from tradepit.trading.calendar.acceptance import cancel_accepted
 from tradepit.trading.matching.commands import CancelOrder, ReduceOrder, ResolveOrder, SubmitOrder
 from tradepit.trading.matching.venue_admission import NOT_TRADING_PERIOD, admit
 from tradepit.trading.matching.venue_floor import Floor, explain
-from tradepit.trading.matching.venue_market import Market, OrderEntry
+from tradepit.trading.matching.venue_market import NEVER_NS, Market, OrderEntry
 from tradepit.trading.matching.venue_matching import execute, withdraw
 from tradepit.trading.matching.venue_snapshots import touch
 from tradepit.trading.model.errors import (
@@ -111,11 +111,11 @@ def _is_known(floor: Floor, intent: OrderIntent) -> bool:
     check_id(intent.client_order_id, "client_order_id")
     if intent.symbol not in floor.markets:
         check_id(intent.symbol, "symbol")
-    if abs(intent.volume_lots) > MAX_TICKS:
+    if not -MAX_TICKS <= intent.volume_lots <= MAX_TICKS:
         raise VolumeNotValid(client_order_id=intent.client_order_id)
-    if abs(intent.price_ticks) > MAX_TICKS:
+    if not -MAX_TICKS <= intent.price_ticks <= MAX_TICKS:
         raise PriceNotValid(client_order_id=intent.client_order_id)
-    if len(intent.reference) > MAX_REFERENCE or len(intent.bot) > MAX_REFERENCE or abs(intent.created_ns) >= 2**63:
+    if len(intent.reference) > MAX_REFERENCE or len(intent.bot) > MAX_REFERENCE or not -NEVER_NS <= intent.created_ns <= NEVER_NS:
         raise BadRequest("The reference or the instant is too long.", client_order_id=intent.client_order_id)
     return False
 

@@ -17,6 +17,7 @@ Key = tuple[str, str]
 Number = tuple[str, str, int]
 TradeId = tuple[str, str, str]
 _IN_DOUBT = (OrderStatus.SENDING, OrderStatus.UNKNOWN)
+_ENDED = (OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.EXPIRED)
 _NOT_ANSWERED = (OrderStatus.PENDING_NEW, *_IN_DOUBT)
 
 
@@ -126,7 +127,7 @@ class OrderRegister:
             self._unname(before)
             self.name(key, intent)
         self.orders[key] = order
-        if intent.reference in self.children:
+        if self.children and intent.reference in self.children:
             self.children[intent.reference][key] = order
         if order.order_id:
             self.by_order_id[order.order_id] = key
@@ -294,7 +295,7 @@ def _is_later(known: Order, told: Order) -> bool:
 
 def _folded(known: Order, told: Order) -> Order:
     """The later news, except that a late fill of a finished order raises its volume and does not open it again."""
-    if told.status.terminal or known.status not in (OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.EXPIRED):
+    if told.status.terminal or known.status not in _ENDED:
         return told
     status = OrderStatus.FILLED if told.traded_lots >= known.intent.volume_lots else known.status
     return msgspec.structs.replace(known, status=status, traded_lots=told.traded_lots, updated_ns=told.updated_ns)

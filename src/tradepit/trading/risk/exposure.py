@@ -73,7 +73,7 @@ class Exposure(msgspec.Struct):
     def holding(self, account: str, symbol: str) -> Holding | None:
         """What ``account`` has in ``symbol``, None when it never had anything."""
         book = self.books.get(account)
-        return book.holdings.get(symbol) if book is not None else None
+        return None if book is None else book.holdings.get(symbol)
 
     def reduces(self, intent: OrderIntent) -> bool:
         """True when the order strictly reduces its account's net position, counting every working order as filled."""
