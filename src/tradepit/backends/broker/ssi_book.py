@@ -1,11 +1,13 @@
 """What the SSI broker knows: orders by the id they were sent under, and the fills that make up what SSI says was traded."""
 
-from collections.abc import Mapping
+from collections import ChainMap
+from collections.abc import Collection, Container, Mapping
+from decimal import Decimal
 
 from loguru import logger
 
 from tradepit.backends.broker.broker_book import NOT_SENT, BookFact, BrokerBook, Key, Taken, TermBegan, Told
-from tradepit.backends.broker.ssi_frames import ToldMatch, ToldOrder
+from tradepit.backends.broker.ssi_frames import ToldError, ToldMatch, ToldOrder
 from tradepit.backends.broker.ssi_terms import PASSING, instant_ns, intent_of, match_name, number, order_of, token, trade_of
 from tradepit.trading.model.errors import TradepitError
 from tradepit.trading.model.instrument import Instrument
@@ -26,13 +28,32 @@ class Absorbed(BookFact, frozen=True, kw_only=True, tag="absorbed"):
     trading_day: int
 
 
-SsiFact = TermBegan | Taken | Told | Absorbed
+class Asked(BookFact, frozen=True, kw_only=True, tag="asked"):
+    """A change to an order may be sent from here on, under ``request_id``. ``quantity`` (lots) is the whole order's afterwards."""
+
+    account: str
+    client_order_id: str
+    change_id: str
+    request_id: str
+    quantity: int = 0
+
+
+class Heard(BookFact, frozen=True, kw_only=True, tag="heard"):
+    """SSI was heard up to the event of this number, which counts on one day in Hanoi (YYYYMMDD)."""
+
+    notify_id: int
+    day: int
+
+
+SsiFact = TermBegan | Taken | Told | Absorbed | Asked | Heard
 
 
 class SsiBook(BrokerBook):
-    """SSI numbers no fills, and its stream begins where it is joined. What an order traded is therefore told twice: fill by fill, and
+    """SSI numbers no fills, and V3's stream begins where it is joined. What an order traded is therefore told twice: fill by fill, and
     by the order's cumulative figure. The second is the truth; what the fills fail to tell is made up from it at the average price,
     and taken off them when they come after all.
+
+    ``undecided`` are orders SSI spoke of without saying, in a word that is known, what became of them.
     """
 
     def __init__(self) -> None:
@@ -42,6 +63,12 @@ class SsiBook(BrokerBook):
         self._by_request: dict[str, Key] = {}
         self._request_of: dict[Key, str] = {}
         self._by_order_id: dict[tuple[str, str], Key] = {}
+        self._by_change: dict[str, Key] = {}
+        self._changes: dict[tuple[Key, str], int] = {}
+        self.notified = (0, 0)
+        self.undecided: set[Key] = set()
+        self._unnamed: set[Key] = set()
+        self._terms: dict[Key, tuple[str, Decimal]] = {}
         self._filled: dict[Key, int] = {}
         self._value: dict[Key, int] = {}
         self._made: dict[Key, int] = {}
@@ -56,6 +83,12 @@ class SsiBook(BrokerBook):
             key = (fact.account, fact.client_order_id)
             self._made[key] = self._made.get(key, 0) - fact.lots
             self.trades[fact.account, fact.trade_key] = fact.trading_day
+        elif isinstance(fact, Asked):
+            key = (fact.account, fact.client_order_id)
+            self._by_change[fact.request_id] = key
+            self._changes[key, fact.change_id] = fact.quantity
+        elif isinstance(fact, Heard):
+            self.notified = (fact.day, fact.notify_id)
         elif isinstance(fact, Told):
             self._count(fact.report, fact.trade_key)
 
@@ -79,7 +112,11 @@ class SsiBook(BrokerBook):
         self._by_request = {name: key for name, key in self._by_request.items() if key in known}
         self._request_of = {key: name for name, key in self._by_request.items()}
         self._by_order_id = {name: key for name, key in self._by_order_id.items() if key in known}
-        for figures in (self._filled, self._value, self._made):
+        self._by_change = {name: key for name, key in self._by_change.items() if key in known}
+        self._changes = {change: quantity for change, quantity in self._changes.items() if change[0] in known}
+        self.undecided &= known
+        self._unnamed &= known
+        for figures in (self._filled, self._value, self._made, self._terms):
             for key in [key for key in figures if key not in known]:
                 del figures[key]
 
@@ -88,18 +125,65 @@ class SsiBook(BrokerBook):
         account = self.accounts.get(account_no)
         if account is None:
             return None
-        found = self._by_request.get(request_id) or self._by_order_id.get((account, token(order_id)))
+        found = (
+            self._by_request.get(request_id)
+            or self._by_order_id.get((account, token(order_id)))
+            or self._by_change.get(request_id)
+        )
         return found or ((account, token(f"SSI-{order_id}")) if order_id else None)
 
     def request_of(self, key: Key) -> str:
         """The id under which an order was sent, empty for one that this house did not send."""
         return self._request_of.get(key, "")
 
+    def placed_as(self, request_id: str) -> Key | None:
+        """The order that was sent under an id; None for the id of a change or of others."""
+        return self._by_request.get(request_id)
+
+    def change(self, key: Key, change_id: str) -> int | None:
+        """The whole quantity (lots) an order was to have after a change that was asked for before; None when it was not."""
+        return self._changes.get((key, change_id))
+
+    def alike(self, intent: OrderIntent) -> bool:
+        """Whether SSI told, without saying who sent it, of an order that this one may be."""
+        same = ("account", "symbol", "side", "order_type", "price_ticks", "volume_lots")
+        others = (self.orders[key].intent for key in self._unnamed if key in self.orders)
+        return any(all(getattr(other, term) == getattr(intent, term) for term in same) for other in others)
+
+    @property
+    def request_ids(self) -> Container[str]:
+        """Every id that was used for a request and is still known."""
+        return ChainMap(self._by_request, self._by_change)
+
+    def terms_of(self, key: Key) -> tuple[str, Decimal]:
+        """An order's type in SSI's words and its price (index points, 0 for none), as SSI told last: they may be changed elsewhere."""
+        return self._terms.get(key, ("", Decimal(0)))
+
+    def wanted(self, account: str) -> Collection[str]:
+        """The ids of an account's orders that may have been sent and of which nothing was heard."""
+        return {taken.request_id for key, taken in self.taken.items() if key[0] == account}
+
+    def learn_error(self, told: ToldError, reason: str, now_ns: int) -> list[BookFact]:
+        """An order that came to nothing on its way. Of one that is known to work, or of a change, it says nothing."""
+        key = self.placed_as(told.request_id)
+        intent = self.intent(key) if key is not None else None
+        known = self.orders.get(key) if key is not None else None
+        if intent is None or (known is not None and known.status.progress > OrderStatus.SUBMITTED.progress):
+            return []
+        return self.refuse(intent, reason, f"{told.code} {told.message}", now_ns)
+
     def learn_order(self, told: ToldOrder, now_ns: int) -> list[BookFact]:
         """What is new in an order's state, as a numbered report."""
         key = self.key_of(told.account_no, told.client_request_id, told.order_id)
-        if key is None or told.order_status in PASSING:
+        if key is None:
             return []
+        if not told.client_request_id:
+            self._unnamed.add(key)
+        # Whatever becomes of it, SSI has it.
+        self.undecided.add(key)
+        if told.order_status in PASSING:
+            return []
+        self._terms[key] = (told.order_type, number(told.price))
         known = self.orders.get(key)
         try:
             intent = self.intent(key) or self._foreign(told, key)
@@ -107,6 +191,7 @@ class SsiBook(BrokerBook):
         except (TradepitError, ValueError, ArithmeticError) as error:
             logger.error("ssi: order {} of {} has no place here: {}", told.order_id, told.symbol, error)
             return []
+        self.undecided.discard(key)
         if known is not None and order.status.progress < known.status.progress:
             return []
         return [self._report(order, now_ns)] if self.changed(key, order) else []
