@@ -25,10 +25,10 @@ class PriceLadder:
             return
         self.levels[key] = {order_id: lots}
         keys = self.keys
-        if not keys or key > keys[-1]:
-            keys.append(key)
-        else:
+        if keys and key < keys[-1]:
             insort(keys, key)
+        else:
+            keys.append(key)
 
     def drop(self, key: int) -> None:
         """Nobody waits at a price any more."""

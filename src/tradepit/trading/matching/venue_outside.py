@@ -108,11 +108,13 @@ def _raise_quote(floor: Floor, market: Market, side: Side, level: Level) -> bool
         added -= sum(map(book.remaining, numbers))
         if added <= 0:
             return False
-    for match in book.match(side, price, added):
-        added -= match[2]
-        book_match(floor, market, side, price, None, match)
+    if market.working:
+        # The outside's own sides never meet: it can only cross orders of accounts.
+        for match in book.match(side, price, added):
+            added -= match[2]
+            book_match(floor, market, side, price, None, match)
     if added:
-        number = market.next_book_id()
+        market.book_numbers = number = market.book_numbers + 1
         book.rest(number, side, price, added)
         if numbers:
             numbers.append(number)

@@ -154,7 +154,11 @@ class OrderRegister:
         key = (account, client_order_id)
         order = self.orders.get(key)
         if order is not None and order.status in _NOT_ANSWERED:
-            self._store(key, order, msgspec.structs.replace(order, status=status, updated_ns=now_ns, reason=reason))
+            # Still working, under its own ids, and in doubt from now on: nothing else of it can change by this.
+            order = msgspec.structs.replace(order, status=status, updated_ns=now_ns, reason=reason)
+            self.orders[key] = self.working[key] = self.in_doubt[key] = order
+            if self.children and order.intent.reference in self.children:
+                self.children[order.intent.reference][key] = order
 
     def _term_began(self, fact: facts.TermBegan) -> None:
         self.epoch = max(self.epoch, fact.epoch)
