@@ -76,6 +76,9 @@ class BotContext:
     def cancel(self, order: OwnOrder | Sent | str) -> Sent:
         """Cancel an own order (or all of a ``Sent``). One that is finished, or being cancelled, is left alone."""
         if isinstance(order, Sent):
+            if len(order.order_ids) == 1:
+                sent = self._want(CancelOrders(order_id=order.order_ids[0]))
+                return sent if sent.order_ids else Sent()
             done = [self._want(CancelOrders(order_id=order_id)) for order_id in order.order_ids]
             return Sent(order_ids=tuple(order_id for sent in done for order_id in sent.order_ids))
         if isinstance(order, OwnOrder):

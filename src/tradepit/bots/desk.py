@@ -50,9 +50,8 @@ class BotDesk:
             order = orders.find(wanted.order_id)
             if order is None:
                 raise OrderNotFound(order_id=wanted.order_id[:64])
-            chosen = [order]
-        else:
-            chosen = [order for order in orders.values() if wanted.symbol in ("", order.symbol)]
+            return Sent(order_ids=(order.intent.client_order_id,)) if orders.cancel(order) else Sent()
+        chosen = [order for order in orders.values() if wanted.symbol in ("", order.symbol)]
         return Sent(order_ids=tuple(order.order_id for order in chosen if orders.cancel(order)))
 
     def _go_for(self, wanted: TargetPosition) -> Sent:

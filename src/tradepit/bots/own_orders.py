@@ -153,7 +153,7 @@ class OwnOrders(Mapping[str, OwnOrder]):
         if order.done or order.cancelling:
             return False
         order.cancelling = True
-        self.outgoing.append(Outgoing(order.order_id, order.sequence))
+        self.outgoing.append(Outgoing(order.intent.client_order_id, order.sequence))
         return True
 
     def take_outgoing(self) -> list[Outgoing]:
@@ -230,7 +230,9 @@ class OwnOrders(Mapping[str, OwnOrder]):
         own.status, own.reason = told, order.reason
         missing = max(0, order.traded_lots - own.filled)
         own.done = told.terminal
-        self._leave(own, missing if told.terminal else order.left_lots + missing)
+        left = missing if told.terminal else order.left_lots + missing
+        if own.done or left != own.left:
+            self._leave(own, left)
         kind = _KINDS.get(told)
         if kind is None or told is former or (not self.told and kind in _UNHEARD):
             return None

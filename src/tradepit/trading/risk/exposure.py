@@ -158,7 +158,10 @@ class Exposure(msgspec.Struct):
             working.done = True
             self._leave(holding, working, missing)
         elif status.progress == _WORKS:
-            self._leave(holding, working, order.left_lots + missing)
+            left = order.left_lots + missing
+            # Nothing traded, and it goes on resting: most orders are told so once.
+            if left != working.left or not left:
+                self._leave(holding, working, left)
 
     def on_fill(self, trade: Trade, bot: str = "") -> None:
         """A trade, told once, of an order of ``bot``: the caller drops repeated ones by their id. Late fills of finished orders move the
