@@ -93,13 +93,25 @@ def read_intent(told: object) -> Intent:
 
 def _read_place(told: Mapping[str, Any]) -> PlaceOrder:
     _check_keys(told, _PLACE, ("symbol", "side", "qty"))
+    return place_order(told["symbol"], told["side"], told["qty"], told.get("price"), told.get("type"), told.get("offset"))
+
+
+def place_order(
+    symbol: object,
+    side: object,
+    lots: object,
+    price: Any,  # noqa: ANN401 - ``check_price`` says what it may be
+    order_type: object,
+    offset: object,
+) -> PlaceOrder:
+    """An order of what a bot said. Raises as ``read_intent``."""
     return PlaceOrder(
-        symbol=read_symbol(told["symbol"]),
-        side=read_side(told["side"]),
-        lots=read_lots(told["qty"]),
-        price=told.get("price"),
-        order_type=_word(told.get("type"), OrderType, "type"),
-        offset=_word(told.get("offset"), Offset, "offset"),
+        symbol=read_symbol(symbol),
+        side=read_side(side),
+        lots=read_lots(lots),
+        price=price,
+        order_type=_word(order_type, OrderType, "type"),
+        offset=_word(offset, Offset, "offset"),
     )
 
 
