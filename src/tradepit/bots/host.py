@@ -325,8 +325,9 @@ class BotHost:
     def _learn(self, report: Report) -> None:
         self._read_clock()
         event = self.orders.apply(report, self.board.instrument)
-        self.fills += event is not None and event.kind is EventKind.FILL
-        self._note(event)
+        if event is not None:
+            self.fills += event.kind is EventKind.FILL
+            self._note(event)
 
     def _note_phase(self, symbol: str, phase: SessionPhase, trading_day: int) -> None:
         now_ns = self._read_clock()

@@ -238,8 +238,9 @@ class VirtualHouse:
         self._unwritten.clear()
 
     def _happened(self, news: News) -> None:
-        self._unwritten.append(news)
-        if len(self._unwritten) >= _WRITTEN_AT_ONCE:
+        unwritten = self._unwritten
+        unwritten.append(news)
+        if len(unwritten) >= _WRITTEN_AT_ONCE:
             self._write_down()
         self._after(self._latency_ns, self._tell, news)
 

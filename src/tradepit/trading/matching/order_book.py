@@ -113,9 +113,9 @@ class OrderBook:
         """
         if lots <= 0 or not self.low_tick <= price_ticks <= self.high_tick or order_id < 1 or order_id in self._place_of:
             self._refuse(order_id, price_ticks, lots)
-        ladder, key = (self._bids, price_ticks) if side is _BUY else (self._asks, -price_ticks)
-        ladder.put(key, order_id, lots)
-        self._place_of[order_id] = ladder, key
+        place = (self._bids, price_ticks) if side is _BUY else (self._asks, -price_ticks)
+        place[0].put(place[1], order_id, lots)
+        self._place_of[order_id] = place
 
     def cancel(self, order_id: int) -> int:
         """Take an order out; returns its lots, 0 when it does not wait (any more)."""

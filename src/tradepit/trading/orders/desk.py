@@ -193,10 +193,7 @@ class OrderDesk:
         report, exposure = fact.report, self.exposure
         if not self.register.apply_report(fact):
             return
-        if isinstance(report, TradeReport):
-            order = self.register.find(report.trade.account, report.trade.client_order_id)
-            exposure.on_fill(report.trade, order.intent.bot if order is not None else "")
-        elif isinstance(report, OrderReport):
+        if isinstance(report, OrderReport):
             # The register's word counts, not the report's: a late fill does not make a finished order work again.
             intent = report.order.intent
             order = self.register.orders[(intent.account, intent.client_order_id)]
@@ -204,7 +201,10 @@ class OrderDesk:
             exposure.on_order(order, adopt=not order.status.terminal)
             if order.status is _REJECTED and order.reason != NOT_SENT:
                 exposure.on_rejected(order.intent.account, fact.time_ns)
-        elif isinstance(report, DayReport):
+        elif isinstance(report, TradeReport):
+            known = self.register.find(report.trade.account, report.trade.client_order_id)
+            exposure.on_fill(report.trade, known.intent.bot if known is not None else "")
+        else:
             exposure.roll_day(report)
 
 

@@ -92,7 +92,8 @@ class OrderRegister:
         news = self._reported(fact.report)
         if not self.trading_day:
             self._name_first_day(fact.report.trading_day)
-        self.report_sequence = max(self.report_sequence, fact.through)
+        if fact.through > self.report_sequence:  # noqa: PLR1730 - max() is a slow call
+            self.report_sequence = fact.through
         return news
 
     def find(self, account: str, client_order_id: str) -> Order | None:
