@@ -41,8 +41,9 @@ class OwnPosition:
         self.value_per_tick = instrument.product.tick_size * instrument.product.multiplier
         self.fees = Decimal(0)
         self.traded_lots = 0
-        self._paid = Fraction(0)  # ticks * lots bought less those sold, over all trades
-        self._cost = Fraction(0)  # the same of the lots held now, at their average price
+        # Exact: whole numbers until an average price is none, for fractions cost many times as much.
+        self._paid: Fraction | int = 0  # ticks * lots bought less those sold, over all trades
+        self._cost: Fraction | int = 0  # the same of the lots held now, at their average price
 
     @property
     def net(self) -> int:
@@ -52,7 +53,7 @@ class OwnPosition:
     @property
     def average_ticks(self) -> Fraction:
         """The average price of the lots held net, in ticks; 0 when flat."""
-        return self._cost / self.net if self.net else Fraction(0)
+        return Fraction(self._cost) / self.net if self.net else Fraction(0)
 
     @property
     def average_price(self) -> float:
@@ -79,9 +80,9 @@ class OwnPosition:
         if before * lots >= 0:
             self._cost += lots * trade.price_ticks
         elif before * after >= 0:
-            self._cost = self._cost * after / before
+            self._cost = Fraction(self._cost * after) / before if after else 0
         else:
-            self._cost = Fraction(after * trade.price_ticks)
+            self._cost = after * trade.price_ticks
 
     def adopt(self, position: Position, price_ticks: int) -> None:
         """Take over lots of a former life, held at ``price_ticks`` on average."""
@@ -115,7 +116,7 @@ class OwnPosition:
         expiry = self.instrument.expiry
         if settlement_price is not None and expiry.year * 10_000 + expiry.month * 100 + expiry.day < trading_day:
             self._paid -= self.net * Fraction(settlement_price) / Fraction(self.instrument.product.tick_size)
-            self._cost = Fraction(0)
+            self._cost = 0
             self.holding.long.yesterday = self.holding.short.yesterday = 0
 
     def work(self, intent: OrderIntent, lots: int) -> None:
