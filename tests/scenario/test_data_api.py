@@ -19,7 +19,7 @@ import msgspec
 import pytest
 import redis
 from nats.aio.msg import Msg
-from tests.house_under_test import HouseUnderTest, settings_of, told
+from tests.house_under_test import STANDBYS, HouseUnderTest, settings_of, told
 from tests.servers.ports import free_port
 from tests.servers.valkey import ValkeyServer, find_timeseries
 
@@ -287,9 +287,8 @@ async def test_a_bots_window_is_full_at_its_first_tick_and_goes_on_without_gap_o
     port = free_port()
     (tmp_path / "looker.py").write_text(_LOOKER)
     settings = house_settings("nats", port)
-    standbys = ("order-management-2", "order-management-3")
     only = (*_ONLY, "order-management")
-    async with HouseUnderTest(tmp_path / "house", settings, only=only, later=standbys) as house:
+    async with HouseUnderTest(tmp_path / "house", settings, only=only, later=STANDBYS) as house:
         asked = Asked(house, port)
         heard = await house.hear("market.tick.IF2501")
         await asked.until("/v1/ticks/IF2501?n=5000", lambda _, body: len(body.get("time_ms", [])) > 60, "ticks")
