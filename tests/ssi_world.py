@@ -10,8 +10,10 @@ from tests.servers.ssi_server import API_KEY, API_SECRET, SsiServer
 from tests.tqsdk_world import until
 
 from tradepit.backends.broker.ssi import SsiBroker
+from tradepit.backends.broker.ssi_http import SsiLogin
 from tradepit.backends.broker.ssi_link import SsiLink, SsiTiming
-from tradepit.backends.broker.ssi_rest import SsiLogin, SsiRest
+from tradepit.backends.broker.ssi_rest import SsiRest
+from tradepit.backends.broker.ssi_v3 import SsiV3
 from tradepit.backends.journal.file import FileJournal
 from tradepit.runtime.clock import ShiftedClock, SystemClock
 from tradepit.trading.calendar.catalog import load_catalog
@@ -72,8 +74,7 @@ class SsiWorld:
             rest = SsiRest(self.server.url, lambda: self.login, self.clock, requests_per_s=2000.0)
             timing = SsiTiming(settle_s=0.2, poll_s=0.1, back_off_s=0.02, back_off_max_s=0.05)
             self._link = SsiLink(
-                rest,
-                self.server.stream_url,
+                SsiV3(rest, self.server.stream_url),
                 FileJournal(self._folder / "reports", sync="os"),
                 self.clock,
                 load_catalog(),
