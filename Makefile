@@ -13,7 +13,7 @@ test: servers redistimeseries $(VENV)/.installed-dev
 	$(MAKE) check
 	$(BIN)/pytest -n 2 --dist loadfile tests/unit tests/property tests/wire tests/test_house.py
 	$(BIN)/pytest -n 3 --dist loadfile tests/conformance
-	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder tests/scenario tests/chaos
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder tests/scenario tests/chaos
 
 # The servers that the tests start for themselves, and the vendor's JavaScript client that trades at one of ours.
 servers: tests/node/node_modules/.package-lock.json
