@@ -11,7 +11,7 @@ from nats.aio.msg import Msg
 from tests.house_under_test import STANDBYS, SYMBOL, HouseUnderTest, Json, settings_of, told
 
 _ROLES = ("trading-gateway", "order-management", "market-data", "position-tracker", "execution-algo")
-_LATER = (*STANDBYS, "market-data-2", "execution-algo-2", "execution-algo-3")
+_LATER = (*STANDBYS, "execution-algo-2", "execution-algo-3")
 _TICK = {
     "symbol", "exchange", "datetime", "last_price", "volume", "turnover", "open_interest", "open_price", "high_price",
     "low_price", "limit_up", "limit_down", "pre_close", "bid_price_1", "bid_volume_1", "ask_price_1", "ask_volume_1",
