@@ -5,16 +5,18 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from tests.servers.ssi_server import API_KEY, API_SECRET
-from tests.ssi_world import ACCOUNTS, KEY, SYMBOL, SsiWorld, xml_of
+from tests.servers.ssi_exchange import API_KEY, API_SECRET
+from tests.servers.ssi_v2_server import DATA_KEY, DATA_SECRET, PIN
+from tests.ssi_world import ACCOUNTS, DEVICE, KEY, SYMBOL, SsiWorld, xml_of
 from tests.tqsdk_world import until
 
 from tradepit.compose.roles import make_service
 from tradepit.compose.wiring import Wiring
-from tradepit.config import ExchangeSettings, OrderSettings, Settings, SsiAccountSettings, SsiSettings
+from tradepit.config import ExchangeSettings, OrderSettings, Settings
 from tradepit.runtime.clock import SystemClock
 from tradepit.runtime.exchange_desk import ExchangeDesk
 from tradepit.runtime.order_client import OrderClient
+from tradepit.runtime.ssi_settings import SsiAccountSettings, SsiSettings
 from tradepit.services.order_management import OrderManagementService
 from tradepit.trading.model.errors import RequestRefused
 from tradepit.trading.model.report import TradeReport
@@ -29,6 +31,12 @@ class House:
 
     def __init__(self, folder: Path, world: SsiWorld, starts_at: str = "10:00:00") -> None:
         ssi = SsiSettings(
+            api=world.api,
+            device_id=DEVICE if world.api == "v2" else "",
+            data_url=world.server.url,
+            otp_env="TEST_SSI_PIN" if world.api == "v2" else "",
+            data_key_env="TEST_SSI_DATA_KEY",
+            data_secret_env="TEST_SSI_DATA_SECRET",
             url=world.server.url,
             stream_url=world.server.stream_url,
             client_id="000001",
@@ -97,12 +105,13 @@ def _fail(error: BaseException) -> None:
     raise error
 
 
-@pytest.fixture
-async def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[SsiWorld]:
+@pytest.fixture(params=["v3", "v2"])
+async def world(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[SsiWorld]:
     secrets = {"TEST_SSI_KEY": API_KEY, "TEST_SSI_SECRET": API_SECRET, "TEST_SSI_PRIVATE": xml_of(KEY)}
+    secrets |= {"TEST_SSI_PIN": PIN, "TEST_SSI_DATA_KEY": DATA_KEY, "TEST_SSI_DATA_SECRET": DATA_SECRET}
     for name, value in secrets.items():
         monkeypatch.setenv(name, value)
-    world = SsiWorld(tmp_path / "world")
+    world = SsiWorld(tmp_path / "world", request.param)
     await world.server.start()
     yield world
     await world.server.stop()

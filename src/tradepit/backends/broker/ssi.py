@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from decimal import ROUND_CEILING, ROUND_FLOOR
 from typing import Any
 
+import msgspec
 from loguru import logger
 
 from tradepit.backends.broker.broker_book import Key, Taken
@@ -105,8 +106,9 @@ class SsiBroker:
 
     async def _send(self, intent: OrderIntent, key: Key, taken: Taken, news: "asyncio.Future[Order]") -> Order:
         try:
-            async with asyncio.timeout(self._timeout_s):
-                order_id = await self._link.dialect.place(self._placed(intent, taken.request_id))
+            with self._link.sending(key):
+                async with asyncio.timeout(self._timeout_s):
+                    order_id = await self._link.dialect.place(self._placed(intent, taken.request_id))
         except TimeoutError as error:
             raise OutcomeUnknown("SSI did not answer in time", client_order_id=key[1]) from error
         except Unavailable:
@@ -197,13 +199,17 @@ class SsiBroker:
             await link.await_ready(self._timeout_s)
         async with link.deciding:
             taken = link.book.taken.get(key)
-            if key not in link.book.orders and taken is not None and key not in link.kept_back:
-                await self._look(key, taken.trading_day)
+            looked_ns = self._clock.monotonic_ns()
+            left = taken is not None and key not in link.kept_back
+            if key not in link.book.orders and taken is not None and left:
+                looked_ns = await link.looked(key[0], taken.trading_day)
             known = link.book.orders.get(key)
             if known is not None:
                 return known
-            waited_ns = self._clock.monotonic_ns() - link.sent_ns.get(key, link.joined_ns)
-            if taken is not None and key not in link.kept_back and waited_ns < link.timing.settle_s * 1e9:
+            if key in link.book.undecided or (left and link.book.alike(intent)):
+                raise OutcomeUnknown("SSI has it, and has not said what became of it", client_order_id=intent.client_order_id)
+            waited_ns = looked_ns - link.sent_ns.get(key, link.joined_ns)
+            if left and (key in link.on_its_way or waited_ns < link.timing.settle_s * 1e9):
                 raise OutcomeUnknown("sent, and it may still turn up", client_order_id=intent.client_order_id)
             logger.info("ssi: order {} never left or never arrived", intent.client_order_id)
             async with link.journal.writing:
@@ -304,7 +310,12 @@ class SsiBroker:
         sent_as = taken.request_id if taken is not None else link.book.request_of(key)
         if known is None:
             return None, self._placed(intent, sent_as)
-        return known, self._placed(intent, sent_as, known.order_id, known.traded_lots + known.left_lots)
+        placed = self._placed(intent, sent_as, known.order_id, known.traded_lots + known.left_lots)
+        word, price = link.book.terms_of(key)
+        if word:
+            # Somebody else may have changed it: what is not to be changed now must be as it is there.
+            placed = msgspec.structs.replace(placed, order_type=word, price=price)
+        return known, placed
 
     async def _look(self, key: Key, trading_day: int) -> None:
         await self._link.look(key[0], trading_day)

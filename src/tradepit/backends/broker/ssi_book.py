@@ -1,6 +1,8 @@
 """What the SSI broker knows: orders by the id they were sent under, and the fills that make up what SSI says was traded."""
 
+from collections import ChainMap
 from collections.abc import Collection, Container, Mapping
+from decimal import Decimal
 
 from loguru import logger
 
@@ -37,19 +39,21 @@ class Asked(BookFact, frozen=True, kw_only=True, tag="asked"):
 
 
 class Heard(BookFact, frozen=True, kw_only=True, tag="heard"):
-    """SSI was heard up to the event of this number, which counts on one trading day (YYYYMMDD)."""
+    """SSI was heard up to the event of this number, which counts on one day in Hanoi (YYYYMMDD)."""
 
     notify_id: int
-    trading_day: int
+    day: int
 
 
 SsiFact = TermBegan | Taken | Told | Absorbed | Asked | Heard
 
 
 class SsiBook(BrokerBook):
-    """SSI numbers no fills, and its stream begins where it is joined. What an order traded is therefore told twice: fill by fill, and
+    """SSI numbers no fills, and V3's stream begins where it is joined. What an order traded is therefore told twice: fill by fill, and
     by the order's cumulative figure. The second is the truth; what the fills fail to tell is made up from it at the average price,
     and taken off them when they come after all.
+
+    ``undecided`` are orders SSI spoke of without saying, in a word that is known, what became of them.
     """
 
     def __init__(self) -> None:
@@ -62,6 +66,9 @@ class SsiBook(BrokerBook):
         self._by_change: dict[str, Key] = {}
         self._changes: dict[tuple[Key, str], int] = {}
         self.notified = (0, 0)
+        self.undecided: set[Key] = set()
+        self._unnamed: set[Key] = set()
+        self._terms: dict[Key, tuple[str, Decimal]] = {}
         self._filled: dict[Key, int] = {}
         self._value: dict[Key, int] = {}
         self._made: dict[Key, int] = {}
@@ -81,7 +88,7 @@ class SsiBook(BrokerBook):
             self._by_change[fact.request_id] = key
             self._changes[key, fact.change_id] = fact.quantity
         elif isinstance(fact, Heard):
-            self.notified = (fact.trading_day, fact.notify_id)
+            self.notified = (fact.day, fact.notify_id)
         elif isinstance(fact, Told):
             self._count(fact.report, fact.trade_key)
 
@@ -107,7 +114,9 @@ class SsiBook(BrokerBook):
         self._by_order_id = {name: key for name, key in self._by_order_id.items() if key in known}
         self._by_change = {name: key for name, key in self._by_change.items() if key in known}
         self._changes = {change: quantity for change, quantity in self._changes.items() if change[0] in known}
-        for figures in (self._filled, self._value, self._made):
+        self.undecided &= known
+        self._unnamed &= known
+        for figures in (self._filled, self._value, self._made, self._terms):
             for key in [key for key in figures if key not in known]:
                 del figures[key]
 
@@ -135,10 +144,20 @@ class SsiBook(BrokerBook):
         """The whole quantity (lots) an order was to have after a change that was asked for before; None when it was not."""
         return self._changes.get((key, change_id))
 
+    def alike(self, intent: OrderIntent) -> bool:
+        """Whether SSI told, without saying who sent it, of an order that this one may be."""
+        same = ("account", "symbol", "side", "order_type", "price_ticks", "volume_lots")
+        others = (self.orders[key].intent for key in self._unnamed if key in self.orders)
+        return any(all(getattr(other, term) == getattr(intent, term) for term in same) for other in others)
+
     @property
     def request_ids(self) -> Container[str]:
         """Every id that was used for a request and is still known."""
-        return self._by_request.keys() | self._by_change.keys()
+        return ChainMap(self._by_request, self._by_change)
+
+    def terms_of(self, key: Key) -> tuple[str, Decimal]:
+        """An order's type in SSI's words and its price (index points, 0 for none), as SSI told last: they may be changed elsewhere."""
+        return self._terms.get(key, ("", Decimal(0)))
 
     def wanted(self, account: str) -> Collection[str]:
         """The ids of an account's orders that may have been sent and of which nothing was heard."""
@@ -156,8 +175,15 @@ class SsiBook(BrokerBook):
     def learn_order(self, told: ToldOrder, now_ns: int) -> list[BookFact]:
         """What is new in an order's state, as a numbered report."""
         key = self.key_of(told.account_no, told.client_request_id, told.order_id)
-        if key is None or told.order_status in PASSING:
+        if key is None:
             return []
+        if not told.client_request_id:
+            self._unnamed.add(key)
+        # Whatever becomes of it, SSI has it.
+        self.undecided.add(key)
+        if told.order_status in PASSING:
+            return []
+        self._terms[key] = (told.order_type, number(told.price))
         known = self.orders.get(key)
         try:
             intent = self.intent(key) or self._foreign(told, key)
@@ -165,6 +191,7 @@ class SsiBook(BrokerBook):
         except (TradepitError, ValueError, ArithmeticError) as error:
             logger.error("ssi: order {} of {} has no place here: {}", told.order_id, told.symbol, error)
             return []
+        self.undecided.discard(key)
         if known is not None and order.status.progress < known.status.progress:
             return []
         return [self._report(order, now_ns)] if self.changed(key, order) else []

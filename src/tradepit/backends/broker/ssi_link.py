@@ -1,8 +1,9 @@
 """The way to SSI: one login, its stream kept alive, and the day's orders compared with SSI's own list after each gap."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from datetime import date
+import contextlib
+from collections.abc import AsyncIterator, Iterator, Mapping
+from datetime import UTC, date, datetime
 
 import msgspec
 from loguru import logger
@@ -13,7 +14,7 @@ from tradepit.backends.broker.ssi_book import Heard, SsiBook, SsiFact
 from tradepit.backends.broker.ssi_dialect import Placed, SsiDialect, SsiEvent, SsiEvents
 from tradepit.backends.broker.ssi_frames import MasterRow, ToldError, ToldMatch, ToldOrder
 from tradepit.backends.broker.ssi_http import SsiRefused
-from tradepit.backends.broker.ssi_terms import krx_symbol, number, reason_of
+from tradepit.backends.broker.ssi_terms import HANOI, krx_symbol, number, reason_of
 from tradepit.ports.clock import Clock
 from tradepit.ports.journal import Journal
 from tradepit.runtime.tasks import TaskGroup
@@ -30,11 +31,13 @@ _GROUP = "hnx"
 class SsiTiming(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds. ``settle_s``: how long what was sent may still turn up, and a fill may come after its order's figures.
 
+    ``look_s``: so old a look at SSI's list is as good as a new one, where somebody asks again and again.
     ``poll_s``: between two looks at SSI's own list of the day's orders. ``back_off_s``: before the stream is joined again, doubled up
     to ``back_off_max_s``. ``timeout_s``: until the stream must have answered.
     """
 
     settle_s: float = 10.0
+    look_s: float = 1.0
     poll_s: float = 30.0
     back_off_s: float = 0.5
     back_off_max_s: float = 30.0
@@ -65,6 +68,7 @@ class SsiLink:
         self.contracts: dict[str, tuple[Instrument, str]] = {}
         self.kept_back: set[Key] = set()
         self.sent_ns: dict[Key, int] = {}
+        self.on_its_way: set[Key] = set()
         self.joined_ns = 0
         self.restarts = 0
         self._users = 0
@@ -72,6 +76,7 @@ class SsiLink:
         self._waiting: dict[Key, list[asyncio.Future[Order]]] = {}
         self._refusals: dict[str, asyncio.Future[None]] = {}
         self._notified = (0, 0)
+        self._looked_ns: dict[tuple[str, int], int] = {}
         self._short: dict[Key, int] = {}
         self._tasks = TaskGroup("ssi")
         self._keeper: asyncio.Task[None] | None = None
@@ -86,6 +91,11 @@ class SsiLink:
         """The trading day, YYYYMMDD."""
         day = self._catalog.calendar.trading_day_of(self._clock.now_ns(), _GROUP)
         return day.year * 10_000 + day.month * 100 + day.day
+
+    @property
+    def _hanoi_day(self) -> int:
+        """The date in Hanoi, YYYYMMDD: in the evening the trading day is the next one, and SSI's lists are still those of the date."""
+        return int(f"{datetime.fromtimestamp(self._clock.now_ns() / 1e9, UTC) + HANOI:%Y%m%d}")
 
     async def join(self) -> None:
         """One more user; the first one opens the journal, and goes to SSI if nobody has ever led here. Raises JournalError."""
@@ -130,6 +140,16 @@ class SsiLink:
         self._waiting[key] = [one for one in self._waiting.get(key, []) if not one.done()] + [waiter]
         return waiter
 
+    @contextlib.contextmanager
+    def sending(self, key: Key) -> Iterator[None]:
+        """While an order is being sent: it may wait for its turn, and what it is given to arrive counts from the end of this."""
+        self.on_its_way.add(key)
+        try:
+            yield
+        finally:
+            self.on_its_way.discard(key)
+            self.sent_ns[key] = self._clock.monotonic_ns()
+
     def refusal_of(self, change_id: str) -> "asyncio.Future[None]":
         """Raises SsiRefused once SSI tells, apart from its answer, that a change was refused."""
         refusal: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -170,11 +190,10 @@ class SsiLink:
     async def _learn(self, facts: list[BookFact], notify_id: int | str) -> None:
         """Journal what is new, and with it up to where SSI was heard: from there it is asked to go on."""
         if self.dialect.resumes and str(notify_id).isdecimal() and int(notify_id):
-            day, newest = self._notified
-            heard = max(int(notify_id), newest) if day == self.trading_day else int(notify_id)
-            self._notified = (self.trading_day, heard)
+            # The newest, and not the highest: numbers begin anew at an hour that SSI does not tell.
+            self._notified = (self._hanoi_day, int(notify_id))
             if facts:
-                facts = [*facts, Heard(notify_id=heard, trading_day=self.trading_day)]
+                facts = [*facts, Heard(notify_id=int(notify_id), day=self._hanoi_day)]
         await self.journal.append(facts)
 
     def announce(self, key: Key) -> None:
@@ -188,15 +207,24 @@ class SsiLink:
 
         Fills of a day that is over are not waited for.
         """
-        number, today = self.accounts[account], trading_day == self.trading_day
+        began_ns = self._clock.monotonic_ns()
+        number, waits = self.accounts[account], trading_day == self.trading_day
         wanted = self.book.wanted(account)
-        for row in await self.dialect.orders(number, trading_day, today=today, wanted=wanted):
+        for row in await self.dialect.orders(number, trading_day, today=trading_day == self._hanoi_day, wanted=wanted):
             if isinstance(row, ToldError):
                 await self.hear(row)
                 continue
             told = row if row.account_no else msgspec.structs.replace(row, account_no=number)
             await self.hear(told)
-            await self._make_up(told, waits=today)
+            await self._make_up(told, waits=waits)
+        self._looked_ns[account, trading_day] = began_ns
+
+    async def looked(self, account: str, trading_day: int) -> int:
+        """A look that is not too old; when it began, by the monotonic clock (ns). Raises Unavailable."""
+        found = self._looked_ns.get((account, trading_day))
+        if found is None or self._clock.monotonic_ns() - found > self.timing.look_s * 1e9:
+            await self.look(account, trading_day)
+        return self._looked_ns[account, trading_day]
 
     async def _make_up(self, told: ToldOrder, *, waits: bool) -> None:
         """Where fills are missing for longer than they may take, follow the order's own figures."""
@@ -273,8 +301,8 @@ class SsiLink:
 
     def _heard_until(self) -> int:
         """The number of today's newest event that was taken, 0 for none: then the whole day is told again, and known again."""
-        day = self.trading_day
-        return max((heard for on, heard in (self._notified, self.book.notified) if on == day), default=0)
+        day = self._hanoi_day
+        return next((heard for on, heard in (self._notified, self.book.notified) if on == day), 0)
 
     async def _hear_all(self, stream: SsiEvents) -> None:
         async for event in stream.events():
