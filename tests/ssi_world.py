@@ -2,7 +2,7 @@
 
 import base64
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
@@ -10,7 +10,10 @@ from tests.servers.ssi_server import API_KEY, API_SECRET, SsiServer
 from tests.tqsdk_world import until
 
 from tradepit.backends.broker.ssi import SsiBroker
+from tradepit.backends.broker.ssi_data_stream import SsiDataStream
+from tradepit.backends.broker.ssi_feed import FeedTiming, SsiFeed
 from tradepit.backends.broker.ssi_link import SsiLink, SsiTiming
+from tradepit.backends.broker.ssi_market import SsiMarket
 from tradepit.backends.broker.ssi_rest import SsiLogin, SsiRest
 from tradepit.backends.journal.file import FileJournal
 from tradepit.runtime.clock import ShiftedClock, SystemClock
@@ -92,6 +95,15 @@ class SsiWorld:
             await broker.open_session(self.link.journal.epoch)
         await until(lambda: self.link.ready)
         return broker
+
+    def market(self, *, silent_s: float = 60.0) -> SsiMarket:
+        """The market of the link's contracts."""
+        timing = FeedTiming(silent_s=silent_s, back_off_s=0.02, back_off_max_s=0.05)
+
+        def open_stream(names: Sequence[str]) -> SsiDataStream:
+            return SsiDataStream(self.server.stream_url, self.link.rest, names, self.clock, timeout_s=5.0)
+
+        return SsiMarket(self.link, SsiFeed(self.link, open_stream, self.clock, timing=timing))
 
     async def restart(self) -> None:
         """The house dies and comes back; nothing of it is left but the journal."""

@@ -232,7 +232,8 @@ class SsiSettings(_Settings, frozen=True, kw_only=True):
     its owner can read.
 
     Seconds: ``timeout_s`` until an answer counts as lost, ``settle_s`` for which what was sent may still turn up, ``poll_s`` between
-    looks at SSI's own list of the day's orders, ``retry_max_s`` up to which the pause before the stream is joined again grows.
+    looks at SSI's own list of the day's orders, ``retry_max_s`` up to which the pause before a stream is joined again grows,
+    ``silent_s`` after which a silent stream of market data is joined again, or asked again while the market trades.
     """
 
     url: str = "https://api.ssi.com.vn"
@@ -253,6 +254,7 @@ class SsiSettings(_Settings, frozen=True, kw_only=True):
     settle_s: Seconds = 10.0
     poll_s: Seconds = 30.0
     retry_max_s: Annotated[float, msgspec.Meta(ge=0.5, le=3_600)] = 30.0
+    silent_s: Annotated[float, msgspec.Meta(ge=1, le=3_600)] = 60.0
 
     def __post_init__(self) -> None:
         for names in ([row.account for row in self.accounts], [row.number for row in self.accounts]):

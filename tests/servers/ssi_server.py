@@ -17,6 +17,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
+from tests.servers.ssi_market_feed import SsiMarketFeed
 
 from tradepit.ports.clock import Clock
 from tradepit.trading.calendar.catalog import load_catalog
@@ -64,11 +65,13 @@ class SsiServer:
         self.venue = Venue(VenueSettings(snapshot_ns=0, session_group="hnx"), calendar=catalog.calendar)
         instrument = catalog.instrument(SYMBOL, on=date(2025, 1, 6), listing_price=REFERENCE)
         self.tick = instrument.product.tick_size
+        self.market = SsiMarketFeed(lambda: self.venue.tick(SYMBOL), self.tick)
         self._apply(ListInstrument(instrument=instrument, reference=REFERENCE))
         for account in accounts:
             self._apply(OpenAccount(account=account, deposit=Decimal(10_000_000_000), currency="VND"))
         self.port = 0
         self._runner: web.AppRunner | None = None
+        self._open: list[web.WebSocketResponse] = []
         self._sockets: list[tuple[web.WebSocketResponse, asyncio.Queue[str]]] = []
         self._tokens: dict[str, float] = {}
         self.handed_out: list[str] = []
@@ -121,8 +124,8 @@ class SsiServer:
 
     async def cut(self) -> None:
         """End every stream."""
-        sockets, self._sockets = self._sockets, []
-        for socket, _ in sockets:
+        self._sockets = []
+        for socket in list(self._open):
             with contextlib.suppress(ConnectionError):
                 await socket.close()
 
@@ -314,13 +317,22 @@ class SsiServer:
         await socket.prepare(request)
         frames: asyncio.Queue[str] = asyncio.Queue()
         sender = asyncio.ensure_future(self._send(socket, frames))
+        self._open.append(socket)
         try:
             async for message in socket:
-                if message.type is WSMsgType.TEXT and json.loads(message.data)["method"] == "SUBSCRIBE":
+                if message.type is not WSMsgType.TEXT:
+                    continue
+                asked = json.loads(message.data)
+                if asked["channel"] != "TRADING":
+                    self._apply(AdvanceTime())
+                    self.market.answer(message.data, frames)
+                elif asked["method"] == "SUBSCRIBE":
                     self._sockets.append((socket, frames))
                     frames.put_nowait(json.dumps({"method": "SUBSCRIBE", "channel": "TRADING", "status": "success"}))
         finally:
             sender.cancel()
+            self.market.leave(frames)
+            self._open.remove(socket)
             self._sockets = [one for one in self._sockets if one[0] is not socket]
         return socket
 
@@ -364,6 +376,7 @@ class SsiServer:
                 self._tell(trade.account, match, "orderMatchEvent")
             elif isinstance(event, OrderReport):
                 self._tell(event.order.intent.account, self._row(event.order))
+        self.market.changed()
         return events
 
     def _row(self, order: Order) -> dict[str, Any]:

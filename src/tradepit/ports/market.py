@@ -1,6 +1,6 @@
 """The market behind a broker: what its contracts are quoted at, as far as it tells."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from typing import Protocol
 
 from tradepit.trading.model.tick import Tick
@@ -8,6 +8,10 @@ from tradepit.trading.model.tick import Tick
 
 class BrokerMarket(Protocol):
     """Not every broker has one. Which contracts: those the broker knows (``ports/broker.py``, ``instruments`` and ``find``)."""
+
+    @property
+    def figures(self) -> Mapping[str, int]:
+        """How it fares, as counts by name, for the health of whoever follows it."""
 
     async def connect(self) -> None:
         """Connect. Idempotent."""

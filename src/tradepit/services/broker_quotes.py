@@ -59,6 +59,11 @@ class BrokerQuotes:
             return -1.0
         return (self._clock.monotonic_ns() - max(self._heard_ns.values())) / 1e9
 
+    @property
+    def figures(self) -> dict[str, int]:
+        """What the market says of itself."""
+        return {f"market_{name}": count for name, count in self._market.figures.items()}
+
     async def run(self) -> None:
         """Publish for ever. After an absence of the bus the market is begun anew: all there is, as it is then, comes first."""
         while True:

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from decimal import ROUND_CEILING, ROUND_FLOOR
 
 from loguru import logger
 
 from tradepit.backends.broker.broker_book import Key, Taken
 from tradepit.backends.broker.ssi_frames import Acknowledged, CancelOrder, FundsAnswer, ModifyOrder, PlaceOrder, PositionsAnswer
 from tradepit.backends.broker.ssi_link import SsiLink
+from tradepit.backends.broker.ssi_news import ToldLimits
+from tradepit.backends.broker.ssi_quotes import limits_of
 from tradepit.backends.broker.ssi_rest import FUNDS, POSITIONS, SsiRefused
 from tradepit.backends.broker.ssi_terms import SIDES, TYPES, account_of, positions_of, reason_of, request_id, token
 from tradepit.ports.broker import Capabilities, Listing
@@ -233,14 +234,11 @@ class SsiBroker:
 
     def _listing(self, symbol: str) -> Listing:
         instrument, row = self._link.contracts[symbol][0], self._link.market[symbol]
-        tick = instrument.product.tick_size
-        low, high = instrument.price_band(row.ref_price)
-        if row.floor > 0 and row.ceiling > 0:
-            low = int((row.floor / tick).to_integral_value(rounding=ROUND_CEILING))
-            high = int((row.ceiling / tick).to_integral_value(rounding=ROUND_FLOOR))
+        told = ToldLimits(symbol=row.symbol, ceiling=row.ceiling, floor=row.floor, reference=row.ref_price)
+        low, high = limits_of(told, instrument)
         return Listing(
             instrument=instrument,
-            phase=self._catalog.calendar.phase_at(self._clock.now_ns(), instrument.product.session_group),
+            phase=self._link.phases.phase_of(symbol),
             lower_limit_ticks=low,
             upper_limit_ticks=high,
             pre_settlement=row.ref_price,

@@ -11,6 +11,8 @@ from tradepit.backends.broker.broker_book import Key
 from tradepit.backends.broker.report_journal import ReportJournal
 from tradepit.backends.broker.ssi_book import SsiBook, SsiFact
 from tradepit.backends.broker.ssi_frames import CancelOrder, MasterAnswer, MasterRow, OrderBook, ToldMatch, ToldOrder
+from tradepit.backends.broker.ssi_news import ToldLimits
+from tradepit.backends.broker.ssi_phases import ToldPhases
 from tradepit.backends.broker.ssi_rest import MASTER, ORDER_BOOK, SsiRefused, SsiRest
 from tradepit.backends.broker.ssi_stream import SsiStream
 from tradepit.backends.broker.ssi_terms import day_text, krx_symbol, request_id
@@ -64,6 +66,7 @@ class SsiLink:
         self.book = self.journal.book
         self.book.accounts = {number: name for name, number in accounts.items()}
         self.deciding = asyncio.Lock()
+        self.phases = ToldPhases(catalog.calendar, clock, _GROUP)
         self.market: dict[str, MasterRow] = {}
         self.contracts: dict[str, tuple[Instrument, str]] = {}
         self.kept_back: set[Key] = set()
@@ -146,6 +149,12 @@ class SsiLink:
         if returned is not None:
             logger.critical("ssi: order {} was given up as never sent and works at SSI: cancelling it", event.order_id)
             self._tasks.spawn(self._cancel(event), "cancel")
+
+    def learn_limits(self, told: ToldLimits) -> None:
+        """A contract's day as the market tells it, under SSI's name for the contract."""
+        for symbol, (_, name) in self.contracts.items():
+            if name == told.symbol:
+                self.market[symbol] = MasterRow(symbol=name, ceiling=told.ceiling, floor=told.floor, ref_price=told.reference)
 
     def announce(self, key: Key) -> None:
         """Tell who waits for news of an order."""

@@ -1,6 +1,6 @@
 """China's futures market as TqSDK tells it: the quotes of the contracts its process watches."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 
 from tradepit.backends.broker.tqsdk_link import TqsdkLink
@@ -16,6 +16,10 @@ class TqsdkMarket:
     def __init__(self, link: TqsdkLink, catalog: Catalog, clock: Clock) -> None:
         self._link, self._catalog, self._clock = link, catalog, clock
         self._joined = False
+
+    @property
+    def figures(self) -> Mapping[str, int]:
+        return {"restarts": self._link.restarts}
 
     async def connect(self) -> None:
         if not self._joined:
