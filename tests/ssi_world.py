@@ -12,9 +12,11 @@ from tests.tqsdk_world import until
 from tradepit.backends.broker.ssi import SsiBroker
 from tradepit.backends.broker.ssi_data_stream import SsiDataStream
 from tradepit.backends.broker.ssi_feed import FeedTiming, SsiFeed
+from tradepit.backends.broker.ssi_http import SsiLogin
 from tradepit.backends.broker.ssi_link import SsiLink, SsiTiming
 from tradepit.backends.broker.ssi_market import SsiMarket
-from tradepit.backends.broker.ssi_rest import SsiLogin, SsiRest
+from tradepit.backends.broker.ssi_rest import SsiRest
+from tradepit.backends.broker.ssi_v3 import SsiV3
 from tradepit.backends.journal.file import FileJournal
 from tradepit.runtime.clock import ShiftedClock, SystemClock
 from tradepit.trading.calendar.catalog import load_catalog
@@ -65,6 +67,7 @@ class SsiWorld:
         self.clock = Hours()
         self.server = SsiServer(self.clock, KEY.public_key(), tuple(ACCOUNTS.values()))
         self.login = SsiLogin(client_id="000001", api_key=API_KEY, api_secret=API_SECRET, private_key=xml_of(KEY))
+        self.rest: SsiRest
         self._brokers: list[SsiBroker] = []
         self._link: SsiLink | None = None
 
@@ -72,11 +75,10 @@ class SsiWorld:
     def link(self) -> SsiLink:
         """The way to the server; made once it listens."""
         if self._link is None:
-            rest = SsiRest(self.server.url, lambda: self.login, self.clock, requests_per_s=2000.0)
-            timing = SsiTiming(settle_s=0.2, poll_s=0.1, back_off_s=0.02, back_off_max_s=0.05)
+            self.rest = SsiRest(self.server.url, lambda: self.login, self.clock, requests_per_s=2000.0)
+            timing = SsiTiming(settle_s=0.2, poll_s=0.1, back_off_s=0.02, back_off_max_s=0.05, relist_s=0.1)
             self._link = SsiLink(
-                rest,
-                self.server.stream_url,
+                SsiV3(self.rest, self.server.stream_url),
                 FileJournal(self._folder / "reports", sync="os"),
                 self.clock,
                 load_catalog(),
@@ -98,12 +100,13 @@ class SsiWorld:
 
     def market(self, *, silent_s: float = 60.0) -> SsiMarket:
         """The market of the link's contracts."""
+        link, rest = self.link, self.rest
         timing = FeedTiming(silent_s=silent_s, back_off_s=0.02, back_off_max_s=0.05)
 
         def open_stream(names: Sequence[str]) -> SsiDataStream:
-            return SsiDataStream(self.server.stream_url, self.link.rest, names, self.clock, timeout_s=5.0)
+            return SsiDataStream(self.server.stream_url, rest, names, self.clock, timeout_s=5.0)
 
-        return SsiMarket(self.link, SsiFeed(self.link, open_stream, self.clock, timing=timing))
+        return SsiMarket(link, SsiFeed(link, open_stream, self.clock, timing=timing))
 
     async def restart(self) -> None:
         """The house dies and comes back; nothing of it is left but the journal."""

@@ -16,7 +16,7 @@ from tests.ssi_world import ACCOUNTS, SYMBOL, SsiWorld
 from tests.tqsdk_world import until
 
 from tradepit.backends.broker.ssi_frames import ToldMatch
-from tradepit.backends.broker.ssi_rest import SsiLogin
+from tradepit.backends.broker.ssi_http import SsiLogin
 from tradepit.ports.broker import Broker
 from tradepit.trading.model.errors import OutcomeUnknown, TradepitError, Unavailable
 from tradepit.trading.model.order import Order, OrderIntent

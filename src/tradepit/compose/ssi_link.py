@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 
+from tradepit.backends.broker.ssi_http import SsiLogin
 from tradepit.backends.broker.ssi_link import SsiLink, SsiTiming
-from tradepit.backends.broker.ssi_rest import SsiLogin, SsiRest
+from tradepit.backends.broker.ssi_rest import SsiRest
+from tradepit.backends.broker.ssi_v3 import SsiV3
 from tradepit.config import SsiSettings
 from tradepit.ports.clock import Clock
 from tradepit.ports.journal import Journal
@@ -21,7 +23,9 @@ def make_ssi_link(ssi: SsiSettings, secrets: Mapping[str, str], journal: Journal
     timing = SsiTiming(
         settle_s=ssi.settle_s, poll_s=ssi.poll_s, back_off_s=0.5, back_off_max_s=ssi.retry_max_s, timeout_s=ssi.timeout_s
     )
-    return SsiLink(rest, ssi.stream_url, journal, clock, load_catalog(), accounts=accounts, symbols=ssi.symbols, timing=timing)
+    return SsiLink(
+        SsiV3(rest, ssi.stream_url), journal, clock, load_catalog(), accounts=accounts, symbols=ssi.symbols, timing=timing
+    )
 
 
 def make_ssi_rest(ssi: SsiSettings, secrets: Mapping[str, str], clock: Clock) -> SsiRest:

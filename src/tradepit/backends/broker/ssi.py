@@ -1,17 +1,19 @@
-"""Vietnam's futures through SSI FastConnect V3 as a broker: signed HTTP requests, and a stream of order and match events."""
+"""Vietnam's futures through SSI FastConnect as a broker: signed HTTP requests, and a stream of order and match events."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
 from loguru import logger
 
 from tradepit.backends.broker.broker_book import Key, Taken
-from tradepit.backends.broker.ssi_frames import Acknowledged, CancelOrder, FundsAnswer, ModifyOrder, PlaceOrder, PositionsAnswer
+from tradepit.backends.broker.ssi_book import Asked
+from tradepit.backends.broker.ssi_dialect import Placed
+from tradepit.backends.broker.ssi_http import SsiRefused
 from tradepit.backends.broker.ssi_link import SsiLink
 from tradepit.backends.broker.ssi_news import ToldLimits
 from tradepit.backends.broker.ssi_quotes import limits_of
-from tradepit.backends.broker.ssi_rest import FUNDS, POSITIONS, SsiRefused
-from tradepit.backends.broker.ssi_terms import SIDES, TYPES, account_of, positions_of, reason_of, request_id, token
+from tradepit.backends.broker.ssi_terms import SIDES, TYPES, account_of, positions_of, reason_of, token
 from tradepit.ports.broker import Capabilities, Listing
 from tradepit.ports.clock import Clock
 from tradepit.trading.calendar.catalog import Catalog
@@ -33,7 +35,6 @@ from tradepit.trading.risk.review import Approved
 
 ACCOUNT_NOT_FOUND = "ACCOUNT_NOT_FOUND"
 _Done = Callable[[Order], bool]
-_AGENT = "tradepit"
 _CAPABILITIES = Capabilities(
     order_types=frozenset(TYPES),
     offsets=frozenset({Offset.NET}),
@@ -46,7 +47,7 @@ _CAPABILITIES = Capabilities(
 class SsiBroker:
     """Implements ``ports.broker.Broker``; any number of brokers of one process share a link.
 
-    An order is sent once, under an id that follows from its own: SSI refuses a second one of the same day (HTTP 409).
+    An order is sent once, under an id that follows from its own and is journaled before.
     ``timeout_s`` is how long news is awaited before the outcome counts as unknown. An order is voided (NOT_SENT) only when it
     never left, or when SSI's list of its day does not hold it and what was sent had time to arrive.
     """
@@ -95,29 +96,18 @@ class SsiBroker:
         return await self._send(intent, key, taken, news)
 
     async def _take(self, intent: OrderIntent, epoch: int) -> Taken:
-        day = self._link.trading_day
-        sent_as = request_id(self._link.accounts[intent.account], intent.client_order_id, day)
-        taken = Taken(intent=intent, trading_day=day, request_id=sent_as)
-        async with self._link.journal.writing:
-            await self._link.journal.append([taken], epoch)
+        link, day = self._link, self._link.trading_day
+        number, name = link.accounts[intent.account], intent.client_order_id
+        async with link.journal.writing:
+            sent_as = link.dialect.request_id(number, name, day, link.book.request_ids)
+            taken = Taken(intent=intent, trading_day=day, request_id=sent_as)
+            await link.journal.append([taken], epoch)
         return taken
 
     async def _send(self, intent: OrderIntent, key: Key, taken: Taken, news: "asyncio.Future[Order]") -> Order:
-        instrument, symbol = self._link.contracts[intent.symbol]
-        body = PlaceOrder(
-            account_no=self._link.accounts[intent.account],
-            symbol=symbol,
-            side=SIDES[intent.side],
-            quantity=intent.volume_lots,
-            price=format(instrument.to_price(intent.price_ticks), "f"),
-            order_type=TYPES[intent.order_type],
-            client_request_id=taken.request_id,
-            device_id=_AGENT,
-            user_agent=_AGENT,
-        )
         try:
             async with asyncio.timeout(self._timeout_s):
-                answer = await self._link.rest.send("POST", body, Acknowledged)
+                order_id = await self._link.dialect.place(self._placed(intent, taken.request_id))
         except TimeoutError as error:
             raise OutcomeUnknown("SSI did not answer in time", client_order_id=key[1]) from error
         except Unavailable:
@@ -136,7 +126,7 @@ class SsiBroker:
                 raise
             # SSI has it, and the exchange has not said more yet.
             left = intent.volume_lots
-            return Order(intent=intent, status=OrderStatus.SUBMITTED, order_id=token(answer.order_id), left_lots=left)
+            return Order(intent=intent, status=OrderStatus.SUBMITTED, order_id=token(order_id), left_lots=left)
 
     async def _refused(self, intent: OrderIntent, key: Key, refusal: SsiRefused) -> Order:
         journal = self._link.journal
@@ -149,40 +139,56 @@ class SsiBroker:
 
     async def cancel(self, account: str, client_order_id: str, *, epoch: int) -> Order:
         key = (account, client_order_id)
-        known, sent_as = await self._working(key, epoch)
+        known, placed = await self._working(key, epoch)
         if known is not None and not known.active:
             return known
-        body = CancelOrder(
-            account_no=self._link.accounts[account],
-            client_cancel_id=request_id(sent_as, "cancel", self._clock.now_ns()),
-            client_request_id=sent_as,
-            device_id=_AGENT,
-            user_agent=_AGENT,
-        )
-        return await self._change("DELETE", body, key, lambda order: not order.active)
+        change_id = await self._ask(key, "cancel", self._clock.now_ns(), 0, epoch)
+        asking = self._link.dialect.cancel(placed, change_id)
+        return await self._change(asking, key, change_id, lambda order: not order.active)
 
     async def reduce(self, account: str, client_order_id: str, by_lots: int, *, reduce_id: str, epoch: int) -> Order:
-        """Lower what is left of an order; it keeps its place. SSI knows the request by ``reduce_id``: twice is once."""
+        """Lower what is left of an order; it keeps its place. Twice under one ``reduce_id`` is once."""
         key = (account, client_order_id)
-        known, sent_as = await self._working(key, epoch)
+        known, placed = await self._working(key, epoch)
         if by_lots <= 0:
             raise VolumeNotValid(by_lots=by_lots)
         if known is None:
             raise OutcomeUnknown("the order is not known to work yet", client_order_id=client_order_id)
-        if not known.active:
+        asked_for = self._link.book.change(key, reduce_id)
+        if not known.active or (asked_for and known.traded_lots + known.left_lots <= asked_for):
             return known
-        if by_lots >= known.left_lots:
+        left = asked_for - known.traded_lots if asked_for else known.left_lots - by_lots
+        if left <= 0:
             return await self.cancel(account, client_order_id, epoch=epoch)
-        left = known.left_lots - by_lots
-        body = ModifyOrder(
-            account_no=self._link.accounts[account],
-            client_modify_id=request_id(sent_as, reduce_id, 0),
-            client_request_id=sent_as,
-            quantity=known.traded_lots + left,
-            device_id=_AGENT,
-            user_agent=_AGENT,
+        quantity = known.traded_lots + left
+        change_id = await self._ask(key, reduce_id, 0, quantity, epoch)
+        asking = self._link.dialect.modify(placed, change_id, quantity)
+        return await self._change(asking, key, change_id, lambda order: not order.active or order.left_lots <= left)
+
+    async def _ask(self, key: Key, name: str, stamp: int, quantity: int, epoch: int) -> str:
+        """The id under which a change is asked for, journaled first where SSI would not know it again."""
+        link = self._link
+        if not link.ready:
+            raise Unavailable("not connected to the broker; nothing was done")
+        async with link.journal.writing:
+            request_id = link.dialect.request_id(link.book.request_of(key) or key[1], name, stamp, link.book.request_ids)
+            if link.dialect.keeps_changes:
+                asked = Asked(account=key[0], client_order_id=key[1], change_id=name, request_id=request_id, quantity=quantity)
+                await link.journal.append([asked], epoch)
+        return request_id
+
+    def _placed(self, intent: OrderIntent, request_id: str, order_id: str = "", quantity: int = 0) -> Placed:
+        instrument, symbol = self._link.contracts[intent.symbol]
+        return Placed(
+            account_no=self._link.accounts[intent.account],
+            request_id=request_id,
+            order_id=order_id,
+            symbol=symbol,
+            side=SIDES[intent.side],
+            order_type=TYPES[intent.order_type],
+            price=instrument.to_price(intent.price_ticks),
+            quantity=quantity or intent.volume_lots,
         )
-        return await self._change("PUT", body, key, lambda order: not order.active or order.left_lots <= left)
 
     async def resolve(self, intent: OrderIntent, *, epoch: int) -> Order:
         link, key = self._link, (intent.account, intent.client_order_id)
@@ -246,18 +252,12 @@ class SsiBroker:
 
     async def account(self, account: str) -> Account:
         self._check_account(account)
-        answer = await self._link.rest.ask(FUNDS, {"accountNo": self._link.accounts[account]}, FundsAnswer)
-        if answer.derivative is None:
-            raise Unavailable("SSI answered without a derivatives account", account=account)
-        return account_of(account, answer.derivative)
+        return account_of(account, await self._link.dialect.funds(self._link.accounts[account]))
 
     async def positions(self, account: str) -> list[Position]:
         self._check_account(account)
-        link = self._link
-        query = {"clientId": link.rest.client_id, "querySummary": "true", "accountNo": link.accounts[account]}
-        answer = await link.rest.ask(POSITIONS, query, PositionsAnswer)
-        rows = (answer.derivative.der_open_positions or ()) if answer.derivative is not None else ()
-        by_name = link.book.instruments
+        rows = await self._link.dialect.positions(self._link.accounts[account])
+        by_name = self._link.book.instruments
         return [side for row in rows if row.symbol in by_name for side in positions_of(account, row, by_name[row.symbol])]
 
     async def close(self) -> None:
@@ -265,15 +265,18 @@ class SsiBroker:
             self._joined = False
             await self._link.leave()
 
-    async def _change(self, method: str, body: CancelOrder | ModifyOrder, key: Key, done: _Done) -> Order:
+    async def _change(self, asking: Awaitable[None], key: Key, change_id: str, done: _Done) -> Order:
         """Ask for a change, and wait until the order shows it."""
         link = self._link
-        if not link.ready:
-            raise Unavailable("not connected to the broker; nothing was done")
-        news = link.wait_for(key)
+        news, refused = link.wait_for(key), link.refusal_of(change_id)
         try:
             async with asyncio.timeout(self._timeout_s):
-                await link.rest.send(method, body, Acknowledged)
+                await asking
+            while True:
+                changed = await self._within(news, refused)
+                if done(changed):
+                    return changed
+                news = link.wait_for(key)
         except TimeoutError as error:
             raise OutcomeUnknown("SSI did not answer in time", client_order_id=key[1]) from error
         except SsiRefused as refusal:
@@ -283,32 +286,36 @@ class SsiBroker:
             if known is not None and (refusal.duplicate or done(known)):
                 return known
             raise VenueRefused(reason_of(refusal.message), refusal.message or None, code=refusal.code) from refusal
-        while True:
-            changed = await self._within(news)
-            if done(changed):
-                return changed
-            news = link.wait_for(key)
+        finally:
+            if not refused.cancel() and not refused.cancelled():
+                refused.exception()  # SSI's answer may have been heard instead
 
-    async def _working(self, key: Key, epoch: int) -> tuple[Order | None, str]:
-        """An order that was sent, and the id under which. The journal is asked who leads: nothing is written for a change."""
+    async def _working(self, key: Key, epoch: int) -> tuple[Order | None, Placed]:
+        """An order that was sent, and as what. The journal is asked who leads: not every change is written."""
         link = self._link
         await link.journal.superseded()
         self._check_epoch(epoch)
         known, taken = link.book.orders.get(key), link.book.taken.get(key)
-        sent_as = taken.request_id if taken is not None else link.book.request_of(key)
-        if known is None and taken is None:
+        intent = known.intent if known is not None else taken.intent if taken is not None else None
+        if intent is None:
             raise OrderNotFound(client_order_id=key[1])
-        return known, sent_as
+        sent_as = taken.request_id if taken is not None else link.book.request_of(key)
+        if known is None:
+            return None, self._placed(intent, sent_as)
+        return known, self._placed(intent, sent_as, known.order_id, known.traded_lots + known.left_lots)
 
     async def _look(self, key: Key, trading_day: int) -> None:
         await self._link.look(key[0], trading_day)
 
-    async def _within(self, news: "asyncio.Future[Order]") -> Order:
-        try:
-            async with asyncio.timeout(self._timeout_s):
-                return await news
-        except TimeoutError as error:
-            raise OutcomeUnknown("the broker did not answer in time") from error
+    async def _within(self, news: "asyncio.Future[Order]", refused: "asyncio.Future[None] | None" = None) -> Order:
+        waiting: set[asyncio.Future[Any]] = {news} if refused is None else {news, refused}
+        done, _ = await asyncio.wait(waiting, timeout=self._timeout_s, return_when=asyncio.FIRST_COMPLETED)
+        if refused is not None and refused in done:
+            refused.result()
+        if news not in done:
+            news.cancel()
+            raise OutcomeUnknown("the broker did not answer in time")
+        return news.result()
 
     def _refusal(self, intent: OrderIntent) -> str:
         """Why SSI would not be asked for an order; empty when it would."""

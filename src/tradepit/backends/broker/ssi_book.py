@@ -1,11 +1,11 @@
 """What the SSI broker knows: orders by the id they were sent under, and the fills that make up what SSI says was traded."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Container, Mapping
 
 from loguru import logger
 
 from tradepit.backends.broker.broker_book import NOT_SENT, BookFact, BrokerBook, Key, Taken, TermBegan, Told
-from tradepit.backends.broker.ssi_frames import ToldMatch, ToldOrder
+from tradepit.backends.broker.ssi_frames import ToldError, ToldMatch, ToldOrder
 from tradepit.backends.broker.ssi_terms import PASSING, instant_ns, intent_of, match_name, number, order_of, token, trade_of
 from tradepit.trading.model.errors import TradepitError
 from tradepit.trading.model.instrument import Instrument
@@ -26,7 +26,24 @@ class Absorbed(BookFact, frozen=True, kw_only=True, tag="absorbed"):
     trading_day: int
 
 
-SsiFact = TermBegan | Taken | Told | Absorbed
+class Asked(BookFact, frozen=True, kw_only=True, tag="asked"):
+    """A change to an order may be sent from here on, under ``request_id``. ``quantity`` (lots) is the whole order's afterwards."""
+
+    account: str
+    client_order_id: str
+    change_id: str
+    request_id: str
+    quantity: int = 0
+
+
+class Heard(BookFact, frozen=True, kw_only=True, tag="heard"):
+    """SSI was heard up to the event of this number, which counts on one trading day (YYYYMMDD)."""
+
+    notify_id: int
+    trading_day: int
+
+
+SsiFact = TermBegan | Taken | Told | Absorbed | Asked | Heard
 
 
 class SsiBook(BrokerBook):
@@ -42,6 +59,9 @@ class SsiBook(BrokerBook):
         self._by_request: dict[str, Key] = {}
         self._request_of: dict[Key, str] = {}
         self._by_order_id: dict[tuple[str, str], Key] = {}
+        self._by_change: dict[str, Key] = {}
+        self._changes: dict[tuple[Key, str], int] = {}
+        self.notified = (0, 0)
         self._filled: dict[Key, int] = {}
         self._value: dict[Key, int] = {}
         self._made: dict[Key, int] = {}
@@ -56,6 +76,12 @@ class SsiBook(BrokerBook):
             key = (fact.account, fact.client_order_id)
             self._made[key] = self._made.get(key, 0) - fact.lots
             self.trades[fact.account, fact.trade_key] = fact.trading_day
+        elif isinstance(fact, Asked):
+            key = (fact.account, fact.client_order_id)
+            self._by_change[fact.request_id] = key
+            self._changes[key, fact.change_id] = fact.quantity
+        elif isinstance(fact, Heard):
+            self.notified = (fact.trading_day, fact.notify_id)
         elif isinstance(fact, Told):
             self._count(fact.report, fact.trade_key)
 
@@ -79,6 +105,8 @@ class SsiBook(BrokerBook):
         self._by_request = {name: key for name, key in self._by_request.items() if key in known}
         self._request_of = {key: name for name, key in self._by_request.items()}
         self._by_order_id = {name: key for name, key in self._by_order_id.items() if key in known}
+        self._by_change = {name: key for name, key in self._by_change.items() if key in known}
+        self._changes = {change: quantity for change, quantity in self._changes.items() if change[0] in known}
         for figures in (self._filled, self._value, self._made):
             for key in [key for key in figures if key not in known]:
                 del figures[key]
@@ -88,12 +116,42 @@ class SsiBook(BrokerBook):
         account = self.accounts.get(account_no)
         if account is None:
             return None
-        found = self._by_request.get(request_id) or self._by_order_id.get((account, token(order_id)))
+        found = (
+            self._by_request.get(request_id)
+            or self._by_order_id.get((account, token(order_id)))
+            or self._by_change.get(request_id)
+        )
         return found or ((account, token(f"SSI-{order_id}")) if order_id else None)
 
     def request_of(self, key: Key) -> str:
         """The id under which an order was sent, empty for one that this house did not send."""
         return self._request_of.get(key, "")
+
+    def placed_as(self, request_id: str) -> Key | None:
+        """The order that was sent under an id; None for the id of a change or of others."""
+        return self._by_request.get(request_id)
+
+    def change(self, key: Key, change_id: str) -> int | None:
+        """The whole quantity (lots) an order was to have after a change that was asked for before; None when it was not."""
+        return self._changes.get((key, change_id))
+
+    @property
+    def request_ids(self) -> Container[str]:
+        """Every id that was used for a request and is still known."""
+        return self._by_request.keys() | self._by_change.keys()
+
+    def wanted(self, account: str) -> Collection[str]:
+        """The ids of an account's orders that may have been sent and of which nothing was heard."""
+        return {taken.request_id for key, taken in self.taken.items() if key[0] == account}
+
+    def learn_error(self, told: ToldError, reason: str, now_ns: int) -> list[BookFact]:
+        """An order that came to nothing on its way. Of one that is known to work, or of a change, it says nothing."""
+        key = self.placed_as(told.request_id)
+        intent = self.intent(key) if key is not None else None
+        known = self.orders.get(key) if key is not None else None
+        if intent is None or (known is not None and known.status.progress > OrderStatus.SUBMITTED.progress):
+            return []
+        return self.refuse(intent, reason, f"{told.code} {told.message}", now_ns)
 
     def learn_order(self, told: ToldOrder, now_ns: int) -> list[BookFact]:
         """What is new in an order's state, as a numbered report."""

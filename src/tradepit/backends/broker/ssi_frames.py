@@ -97,6 +97,7 @@ class ToldOrder(_Frame, frozen=True, kw_only=True):
     message: str | None = ""
     error_code: int | str | None = ""
     error_message: str | None = ""
+    notify_id: int | str = ""
 
 
 class ToldMatch(_Frame, frozen=True, kw_only=True):
@@ -111,6 +112,15 @@ class ToldMatch(_Frame, frozen=True, kw_only=True):
     match_price: Decimal
     match_qty: Annotated[int, msgspec.Meta(gt=0)]
     match_time: Text = ""
+
+
+class ToldError(_Frame, frozen=True, kw_only=True):
+    """A request came to nothing: that of an order, or that of a change to one. Only V2 tells so apart from the order."""
+
+    request_id: Text = ""
+    code: Text = ""
+    message: str = ""
+    notify_id: int | str = ""
 
 
 class OrderBook(_Frame, frozen=True, kw_only=True):

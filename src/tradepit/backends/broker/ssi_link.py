@@ -7,15 +7,15 @@ from datetime import date
 import msgspec
 from loguru import logger
 
-from tradepit.backends.broker.broker_book import Key
+from tradepit.backends.broker.broker_book import BookFact, Key
 from tradepit.backends.broker.report_journal import ReportJournal
-from tradepit.backends.broker.ssi_book import SsiBook, SsiFact
-from tradepit.backends.broker.ssi_frames import CancelOrder, MasterAnswer, MasterRow, OrderBook, ToldMatch, ToldOrder
+from tradepit.backends.broker.ssi_book import Heard, SsiBook, SsiFact
+from tradepit.backends.broker.ssi_dialect import Placed, SsiDialect, SsiEvent, SsiEvents
+from tradepit.backends.broker.ssi_frames import MasterRow, ToldError, ToldMatch, ToldOrder
+from tradepit.backends.broker.ssi_http import SsiRefused
 from tradepit.backends.broker.ssi_news import ToldLimits
 from tradepit.backends.broker.ssi_phases import ToldPhases
-from tradepit.backends.broker.ssi_rest import MASTER, ORDER_BOOK, SsiRefused, SsiRest
-from tradepit.backends.broker.ssi_stream import SsiStream
-from tradepit.backends.broker.ssi_terms import day_text, krx_symbol, request_id
+from tradepit.backends.broker.ssi_terms import krx_symbol, number, reason_of
 from tradepit.ports.clock import Clock
 from tradepit.ports.journal import Journal
 from tradepit.runtime.tasks import TaskGroup
@@ -26,8 +26,6 @@ from tradepit.trading.model.order import Order
 from tradepit.trading.model.report import Report
 from tradepit.trading.model.terms import Exchange
 
-_PAGE = 1000
-_PAGES = 50
 _GROUP = "hnx"
 
 
@@ -35,7 +33,8 @@ class SsiTiming(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds. ``settle_s``: how long what was sent may still turn up, and a fill may come after its order's figures.
 
     ``poll_s``: between two looks at SSI's own list of the day's orders. ``back_off_s``: before the stream is joined again, doubled up
-    to ``back_off_max_s``. ``timeout_s``: until the stream must have answered.
+    to ``back_off_max_s``. ``timeout_s``: until the stream must have answered. ``relist_s``: before contracts that SSI has not listed
+    for the day are asked for again.
     """
 
     settle_s: float = 10.0
@@ -43,6 +42,7 @@ class SsiTiming(msgspec.Struct, frozen=True, kw_only=True):
     back_off_s: float = 0.5
     back_off_max_s: float = 30.0
     timeout_s: float = 10.0
+    relist_s: float = 300.0
 
 
 class SsiLink:
@@ -50,8 +50,7 @@ class SsiLink:
 
     def __init__(
         self,
-        rest: SsiRest,
-        stream_url: str,
+        dialect: SsiDialect,
         journal: Journal,
         clock: Clock,
         catalog: Catalog,
@@ -60,7 +59,7 @@ class SsiLink:
         symbols: tuple[str, ...],
         timing: SsiTiming | None = None,
     ) -> None:
-        self.rest, self._stream_url, self._clock, self._catalog = rest, stream_url, clock, catalog
+        self.dialect, self._clock, self._catalog = dialect, clock, catalog
         self.accounts, self._symbols, self.timing = dict(accounts), symbols, timing or SsiTiming()
         self.journal = ReportJournal(journal, SsiBook(), SsiFact)
         self.book = self.journal.book
@@ -69,6 +68,8 @@ class SsiLink:
         self.phases = ToldPhases(catalog.calendar, clock, _GROUP)
         self.market: dict[str, MasterRow] = {}
         self.contracts: dict[str, tuple[Instrument, str]] = {}
+        self._unlisted: set[str] = set()
+        self._listed_ns = 0
         self.kept_back: set[Key] = set()
         self.sent_ns: dict[Key, int] = {}
         self.joined_ns = 0
@@ -76,6 +77,8 @@ class SsiLink:
         self._users = 0
         self._ready = asyncio.Event()
         self._waiting: dict[Key, list[asyncio.Future[Order]]] = {}
+        self._refusals: dict[str, asyncio.Future[None]] = {}
+        self._notified = (0, 0)
         self._short: dict[Key, int] = {}
         self._tasks = TaskGroup("ssi")
         self._keeper: asyncio.Task[None] | None = None
@@ -109,7 +112,7 @@ class SsiLink:
             self._keeper = None
             self._lose()
             await self.journal.close()
-            await self.rest.close()
+            await self.dialect.close()
 
     async def open_session(self, epoch: int) -> None:
         """Fence: from here on lower epochs are refused. Raises StaleEpoch."""
@@ -134,15 +137,25 @@ class SsiLink:
         self._waiting[key] = [one for one in self._waiting.get(key, []) if not one.done()] + [waiter]
         return waiter
 
-    async def hear(self, event: ToldOrder | ToldMatch) -> None:
+    def refusal_of(self, change_id: str) -> "asyncio.Future[None]":
+        """Raises SsiRefused once SSI tells, apart from its answer, that a change was refused."""
+        refusal: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._refusals[change_id] = refusal
+        refusal.add_done_callback(lambda _: self._refusals.pop(change_id, None))
+        return refusal
+
+    async def hear(self, event: SsiEvent) -> None:
         """Take what SSI tells: journaled first, then known, then told to who waits."""
+        if isinstance(event, ToldError):
+            await self._hear_error(event)
+            return
         async with self.journal.writing:
             now_ns = self._clock.now_ns()
             if isinstance(event, ToldMatch):
-                await self.journal.append(self.book.learn_match(event, now_ns))
+                await self._learn(self.book.learn_match(event, now_ns), event.notify_id)
                 return
             returned = self.book.returned(event)
-            await self.journal.append(self.book.learn_order(event, now_ns))
+            await self._learn(self.book.learn_order(event, now_ns), event.notify_id)
         key = self.book.key_of(event.account_no, event.client_request_id, event.order_id)
         if key is not None and key in self.book.orders:
             self.announce(key)
@@ -156,6 +169,27 @@ class SsiLink:
             if name == told.symbol:
                 self.market[symbol] = MasterRow(symbol=name, ceiling=told.ceiling, floor=told.floor, ref_price=told.reference)
 
+    async def _hear_error(self, event: ToldError) -> None:
+        refusal = self._refusals.get(event.request_id)
+        if refusal is not None and not refusal.done():
+            refusal.set_exception(SsiRefused(400, event.code, event.message))
+        async with self.journal.writing:
+            facts = self.book.learn_error(event, reason_of(event.message), self._clock.now_ns())
+            await self._learn(facts, event.notify_id)
+        key = self.book.placed_as(event.request_id)
+        if key is not None and key in self.book.orders:
+            self.announce(key)
+
+    async def _learn(self, facts: list[BookFact], notify_id: int | str) -> None:
+        """Journal what is new, and with it up to where SSI was heard: from there it is asked to go on."""
+        if self.dialect.resumes and str(notify_id).isdecimal() and int(notify_id):
+            day, newest = self._notified
+            heard = max(int(notify_id), newest) if day == self.trading_day else int(notify_id)
+            self._notified = (self.trading_day, heard)
+            if facts:
+                facts = [*facts, Heard(notify_id=heard, trading_day=self.trading_day)]
+        await self.journal.append(facts)
+
     def announce(self, key: Key) -> None:
         """Tell who waits for news of an order."""
         for waiter in self._waiting.pop(key, []):
@@ -167,19 +201,15 @@ class SsiLink:
 
         Fills of a day that is over are not waited for.
         """
-        number = self.accounts[account]
-        day = day_text(trading_day)
-        for page in range(1, _PAGES + 1):
-            query = {"accountNo": number, "from": day, "to": day, "pageIndex": str(page), "pageSize": str(_PAGE)}
-            answer = await self.rest.ask(ORDER_BOOK, query, OrderBook)
-            rows = answer.order_list or ()
-            for row in rows:
-                told = row if row.account_no else msgspec.structs.replace(row, account_no=number)
-                await self.hear(told)
-                await self._make_up(told, waits=trading_day == self.trading_day)
-            if len(rows) < _PAGE:
-                return
-        raise Unavailable("SSI lists more orders than can be read", account=account)
+        number, today = self.accounts[account], trading_day == self.trading_day
+        wanted = self.book.wanted(account)
+        for row in await self.dialect.orders(number, trading_day, today=today, wanted=wanted):
+            if isinstance(row, ToldError):
+                await self.hear(row)
+                continue
+            told = row if row.account_no else msgspec.structs.replace(row, account_no=number)
+            await self.hear(told)
+            await self._make_up(told, waits=today)
 
     async def _make_up(self, told: ToldOrder, *, waits: bool) -> None:
         """Where fills are missing for longer than they may take, follow the order's own figures."""
@@ -197,16 +227,20 @@ class SsiLink:
         self._short.pop(key, None)
 
     async def _cancel(self, told: ToldOrder) -> None:
-        stamp = str(self._clock.now_ns())
-        body = CancelOrder(
+        placed = Placed(
             account_no=told.account_no,
-            client_cancel_id=request_id(told.order_id, "cancel", int(stamp)),
-            client_request_id=told.client_request_id,
-            device_id="tradepit",
-            user_agent="tradepit",
+            request_id=told.client_request_id,
+            order_id=told.order_id,
+            symbol=told.symbol or told.instrument_id,
+            side=told.side or told.buy_sell,
+            order_type=told.order_type,
+            price=number(told.price),
+            quantity=told.quantity,
         )
         try:
-            await self.rest.send("DELETE", body, OrderBook)
+            # Nothing is asked of the order but its end: the request need not be known again.
+            change_id = self.dialect.request_id(told.order_id, "cancel", self._clock.now_ns(), self.book.request_ids)
+            await self.dialect.cancel(placed, change_id)
         except (TradepitError, SsiRefused) as error:
             logger.critical("ssi: order {} could not be cancelled: {}", told.order_id, error)
 
@@ -233,9 +267,10 @@ class SsiLink:
 
     async def _live(self) -> None:
         """One life of the stream. What happened before it was joined is read from SSI's list, behind it nothing is missed."""
-        token = await self.rest.token()
+        token = await self.dialect.token()
         await self._begin_day()
-        stream = SsiStream(self._stream_url, token, list(self.accounts.values()), timeout_s=self.timing.timeout_s)
+        accounts, after = list(self.accounts.values()), self._heard_until()
+        stream = self.dialect.stream(token, accounts, after=after, timeout_s=self.timing.timeout_s)
         async with stream:
             reading = asyncio.ensure_future(self._hear_all(stream))
             looking = asyncio.ensure_future(self._look_around())
@@ -247,9 +282,14 @@ class SsiLink:
                 for task in (reading, looking):
                     task.cancel()
                 await asyncio.gather(reading, looking, return_exceptions=True)
-        self.rest.forget_token(token)
+        self.dialect.stream_ended(token)
 
-    async def _hear_all(self, stream: SsiStream) -> None:
+    def _heard_until(self) -> int:
+        """The number of today's newest event that was taken, 0 for none: then the whole day is told again, and known again."""
+        day = self.trading_day
+        return max((heard for on, heard in (self._notified, self.book.notified) if on == day), default=0)
+
+    async def _hear_all(self, stream: SsiEvents) -> None:
         async for event in stream.events():
             await self.hear(event)
 
@@ -265,6 +305,8 @@ class SsiLink:
                 raise Unavailable("another leader has taken over")
             if self.trading_day != self.book.trading_day:
                 await self._begin_day()
+            elif self._unlisted and self._clock.monotonic_ns() - self._listed_ns > self.timing.relist_s * 1e9:
+                await self._list_contracts(self.trading_day)
 
     async def _begin_day(self) -> None:
         """Read the day's contracts and their reference prices, and report a day that has begun.
@@ -272,24 +314,7 @@ class SsiLink:
         Before it does, how the orders of the former day ended is read from that day's list: they are told of in it.
         """
         day, former = self.trading_day, self.book.trading_day
-        on = date.fromisoformat(str(day))
-        text = day_text(day)
-        answer = await self.rest.ask(MASTER, {"from": text, "to": text, "pageIndex": "1", "pageSize": str(_PAGE)}, MasterAnswer)
-        rows = {row.symbol: row for row in answer.data or ()}
-        for symbol in self._symbols:
-            listing = self._catalog.listing(self._catalog.product_of(symbol).product_id)
-            if listing.product.exchange is not Exchange.HNX or not listing.krx_code:
-                raise ConfigError("SSI's futures are those of HNX", symbol=symbol)
-            wire = krx_symbol(listing.krx_code, self._catalog.contract_month(symbol, on))
-            row = rows.get(wire) or rows.get(symbol)
-            if row is None or row.ref_price <= 0:
-                logger.warning("ssi: {} ({}) is not listed today", symbol, wire)
-                continue
-            instrument = self._catalog.instrument(symbol, on=on, listing_price=row.ref_price)
-            self.market[symbol] = row
-            self.contracts[symbol] = (instrument, row.symbol)
-        known = [(instrument, wire) for instrument, wire in self.contracts.values()]
-        self.book.instruments = {name: instrument for instrument, wire in known for name in (instrument.symbol, wire)}
+        await self._list_contracts(day)
         if former and former != day:
             for account in sorted({key[0] for key, order in self.book.orders.items() if order.active}):
                 await self.look(account, former)
@@ -297,6 +322,31 @@ class SsiLink:
             prices = {symbol: format(row.ref_price.normalize(), "f") for symbol, row in self.market.items()}
             await self.journal.append(self.book.begin_day(day, prices, self._clock.now_ns()))
             self.book.trading_day = self.book.trading_day or day
+
+    async def _list_contracts(self, day: int) -> None:
+        """Read the day's contracts. SSI lists them on its morning: those of a day that began the evening before are asked for again."""
+        on = date.fromisoformat(str(day))
+        wires: dict[str, str] = {}
+        for symbol in self._symbols:
+            listing = self._catalog.listing(self._catalog.product_of(symbol).product_id)
+            if listing.product.exchange is not Exchange.HNX or not listing.krx_code:
+                raise ConfigError("SSI's futures are those of HNX", symbol=symbol)
+            wires[symbol] = krx_symbol(listing.krx_code, self._catalog.contract_month(symbol, on))
+        rows = await self.dialect.market(day, list(wires.values()))
+        missing: set[str] = set()
+        for symbol, wire in wires.items():
+            row = rows.get(wire) or rows.get(symbol)
+            if row is None or row.ref_price <= 0:
+                missing.add(symbol)
+                continue
+            instrument = self._catalog.instrument(symbol, on=on, listing_price=row.ref_price)
+            self.market[symbol] = row
+            self.contracts[symbol] = (instrument, row.symbol)
+        if missing != self._unlisted and missing:
+            logger.warning("ssi: not listed on {}: {}", day, ", ".join(sorted(missing)))
+        self._unlisted, self._listed_ns = missing, self._clock.monotonic_ns()
+        known = [(instrument, wire) for instrument, wire in self.contracts.values()]
+        self.book.instruments = {name: instrument for instrument, wire in known for name in (instrument.symbol, wire)}
 
     def _lose(self) -> None:
         """SSI is not heard any more: what was asked stays open."""

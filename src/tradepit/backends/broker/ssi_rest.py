@@ -2,14 +2,14 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import httpx
 import msgspec
 from loguru import logger
 
 from tradepit.backends.broker.ssi_frames import Refusal, Token
-from tradepit.backends.broker.ssi_signing import SsiSigner
+from tradepit.backends.broker.ssi_http import SERVER_FAULT, TOO_MANY, UNAUTHORIZED, SsiHttp, SsiLogin, SsiRefused
 from tradepit.ports.clock import Clock
 from tradepit.trading.model.errors import OutcomeUnknown, Unavailable
 
@@ -22,54 +22,23 @@ _TOKEN, _REFRESH = "/api/v3/auth/token", "/api/v3/auth/refresh"
 # Of a token that runs out, this much is not used: it must not run out on the way.
 _SKEW_NS = 30_000_000_000
 _SECOND_NS = 1_000_000_000
-_LONGEST_PAUSE_S = 30.0
 # The refresh token is of no use any more: log in anew.
 _LOG_IN_AGAIN = frozenset({401101, 401102, 401103, 401104, 401106, 401107, 401108})
-_UNAUTHORIZED, _CONFLICT, _TOO_MANY, _SERVER_FAULT = 401, 409, 429, 500
 
 AnswerT = TypeVar("AnswerT")
 
 
-class SsiLogin(msgspec.Struct, frozen=True, kw_only=True):
-    """Who logs in, read anew whenever it is needed. ``otp`` is empty where SSI asks for none. Never printed, never logged."""
-
-    client_id: str
-    api_key: str
-    api_secret: str
-    private_key: str
-    otp: str = ""
-
-    def __repr__(self) -> str:
-        return "SsiLogin(…)"
-
-
-class SsiRefused(Exception):
-    """SSI said no, and did nothing. ``code`` is SSI's, ``status`` HTTP's."""
-
-    def __init__(self, status: int, code: int, message: str) -> None:
-        super().__init__(f"{status} {code}: {message}")
-        self.status, self.code, self.message = status, code, message
-
-    @property
-    def duplicate(self) -> bool:
-        """The request's id was used before today."""
-        return self.status == _CONFLICT
-
-
 class SsiRest:
-    """One session of one API key; SSI allows no more. Requests are spaced out to ``requests_per_s``, and wait as a 429 says."""
+    """One session of one API key; SSI allows no more."""
 
     def __init__(
         self, url: str, login: Callable[[], SsiLogin], clock: Clock, *, requests_per_s: float = 10.0, timeout_s: float = 5.0
     ) -> None:
-        self._login, self._clock, self._space_ns = login, clock, int(_SECOND_NS / requests_per_s)
-        self._http = httpx.AsyncClient(base_url=url, timeout=timeout_s, trust_env=False)
-        self._timeout_s = timeout_s
-        self._signer: tuple[str, SsiSigner] | None = None
+        self._login, self._clock = login, clock
+        self._http = SsiHttp(url, login, clock, requests_per_s=requests_per_s, timeout_s=timeout_s)
         self._token: Token | None = None
         self._refused: SsiLogin | None = None
         self._logging_in = asyncio.Lock()
-        self._free_ns = 0
 
     @property
     def client_id(self) -> str:
@@ -93,16 +62,16 @@ class SsiRest:
         """Send a signed command, once. Raises SsiRefused, Unavailable (certainly not done), OutcomeUnknown."""
         content = msgspec.json.encode(body)
         used = await self.token()
-        response = await self._command(method, content, used)
-        if response.status_code == _UNAUTHORIZED and _refusal(response).code not in (401006, 401008, 401013):
+        response = await self._http.command(method, ORDER, content, used)
+        if response.status_code == UNAUTHORIZED and _refusal(response).code not in (401006, 401008, 401013):
             # The door did not let it in: with a new token it is the same request for the first time.
             self.forget_token(used)
-            response = await self._command(method, content, await self.token())
+            response = await self._http.command(method, ORDER, content, await self.token())
         status = response.status_code
-        if status == _TOO_MANY:
-            self._pause(response)
+        if status == TOO_MANY:
+            self._http.pause(response)
             raise Unavailable("SSI takes no more requests now; nothing was done")
-        if status >= _SERVER_FAULT:
+        if status >= SERVER_FAULT:
             raise OutcomeUnknown("SSI failed over the request", status=status)
         refusal = _refusal(response)
         if status >= 400 or refusal.code not in (0, 200, 204):
@@ -117,58 +86,33 @@ class SsiRest:
         last = "no answer"
         for _ in range(3):
             used = await self.token()
-            await self._turn()
             try:
-                response = await self._call("GET", path, params=dict(query), headers={"Authorization": f"Bearer {used}"})
+                response = await self._http.call("GET", path, params=dict(query), headers={"Authorization": f"Bearer {used}"})
             except httpx.HTTPError as error:
                 last = type(error).__name__
                 continue
             status, refusal = response.status_code, _refusal(response)
             last = f"{status} {refusal.code}: {refusal.text}"
-            if status == _UNAUTHORIZED:
+            if status == UNAUTHORIZED:
                 self.forget_token(used)
-            elif status == _TOO_MANY:
-                self._pause(response)
+            elif status == TOO_MANY:
+                self._http.pause(response)
             elif status < 400 and refusal.code in (0, 200, 204):
                 try:
                     return msgspec.json.decode(response.content or b"{}", type=answer, strict=False)
                 except (msgspec.MsgspecError, UnicodeDecodeError) as error:
                     raise Unavailable("SSI's answer cannot be read", path=path, cause=str(error)[:200]) from error
-            elif status < _SERVER_FAULT:
+            elif status < SERVER_FAULT:
                 break
         raise Unavailable("SSI did not answer the question", path=path, cause=last[:200])
 
     async def close(self) -> None:
         """Let go of connections."""
-        await asyncio.ensure_future(self._http.aclose())
-
-    async def _call(self, method: str, path: str, **told: Any) -> httpx.Response:  # noqa: ANN401 - as httpx takes them
-        # In a task of its own: the house's doors run requests eagerly, outside of any (runtime/eager.py), and anyio wants one.
-        return await asyncio.ensure_future(self._http.request(method, path, **told))
-
-    async def _command(self, method: str, content: bytes, token: str) -> httpx.Response:
-        headers = {
-            "Authorization": f"Bearer {token}",
-            "Content-Type": "application/json",
-            "X-Signature": self._signing().sign(content),
-        }
-        await self._turn()
-        try:
-            return await self._call(method, ORDER, content=content, headers=headers)
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-            raise Unavailable("no connection to SSI; nothing was done", cause=type(error).__name__) from error
-        except httpx.HTTPError as error:
-            raise OutcomeUnknown("SSI did not answer", cause=type(error).__name__) from error
-
-    def _signing(self) -> SsiSigner:
-        text = self._login().private_key
-        if self._signer is None or self._signer[0] != text:
-            self._signer = (text, SsiSigner(text))
-        return self._signer[1]
+        await self._http.close()
 
     async def _renewed(self, token: Token | None) -> Token:
         login = self._login()
-        self._signing()  # a key that cannot be read is found out before the first order
+        self._http.signer()  # a key that cannot be read is found out before the first order
         if token is not None and token.refresh_token:
             body = {"apiKey": login.api_key, "refreshToken": token.refresh_token}
             renewed = await self._auth(_REFRESH, body)
@@ -189,14 +133,13 @@ class SsiRest:
         raise Unavailable("SSI refused the login", status=found.status, cause=found.text)
 
     async def _auth(self, path: str, body: dict[str, str]) -> "Token | _Answered":
-        await self._turn()
         try:
-            response = await self._call("POST", path, json=body)
+            response = await self._http.call("POST", path, json=body)
         except httpx.HTTPError as error:
             raise Unavailable("no connection to SSI", cause=type(error).__name__) from error
         refusal = _refusal(response)
-        if response.status_code == _TOO_MANY:
-            self._pause(response)
+        if response.status_code == TOO_MANY:
+            self._http.pause(response)
         if response.status_code == 200 and refusal.code in (0, 200):
             try:
                 return msgspec.json.decode(response.content, type=Token, strict=False)
@@ -204,23 +147,6 @@ class SsiRest:
                 # What cannot be read may be a token: nothing of it is told.
                 raise Unavailable("SSI's login cannot be read") from None
         return refusal
-
-    async def _turn(self) -> None:
-        """Wait until one more request may be sent."""
-        now_ns = self._clock.monotonic_ns()
-        mine_ns = max(self._free_ns, now_ns)
-        self._free_ns = mine_ns + self._space_ns
-        if mine_ns > now_ns:
-            await asyncio.sleep((mine_ns - now_ns) / 1e9)
-
-    def _pause(self, response: httpx.Response) -> None:
-        try:
-            seconds = float(response.headers.get("Retry-After", "1"))
-        except ValueError:
-            seconds = 1.0
-        seconds = min(max(seconds, 0.0), _LONGEST_PAUSE_S)
-        self._free_ns = max(self._free_ns, self._clock.monotonic_ns() + int(seconds * 1e9))
-        logger.warning("ssi: too many requests, waiting {} s", seconds)
 
 
 class _Answered(msgspec.Struct, frozen=True):
