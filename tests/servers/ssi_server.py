@@ -71,7 +71,7 @@ class SsiServer:
             self._apply(OpenAccount(account=account, deposit=Decimal(10_000_000_000), currency="VND"))
         self.port = 0
         self._runner: web.AppRunner | None = None
-        self._open: list[web.WebSocketResponse] = []
+        self.streams: list[tuple[web.WebSocketResponse, asyncio.Queue[str]]] = []
         self._sockets: list[tuple[web.WebSocketResponse, asyncio.Queue[str]]] = []
         self._tokens: dict[str, float] = {}
         self.handed_out: list[str] = []
@@ -125,7 +125,7 @@ class SsiServer:
     async def cut(self) -> None:
         """End every stream."""
         self._sockets = []
-        for socket in list(self._open):
+        for socket, _ in list(self.streams):
             with contextlib.suppress(ConnectionError):
                 await socket.close()
 
@@ -317,7 +317,7 @@ class SsiServer:
         await socket.prepare(request)
         frames: asyncio.Queue[str] = asyncio.Queue()
         sender = asyncio.ensure_future(self._send(socket, frames))
-        self._open.append(socket)
+        self.streams.append((socket, frames))
         try:
             async for message in socket:
                 if message.type is not WSMsgType.TEXT:
@@ -332,7 +332,7 @@ class SsiServer:
         finally:
             sender.cancel()
             self.market.leave(frames)
-            self._open.remove(socket)
+            self.streams.remove((socket, frames))
             self._sockets = [one for one in self._sockets if one[0] is not socket]
         return socket
 
