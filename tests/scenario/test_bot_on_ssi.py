@@ -1,0 +1,148 @@
+"""The sample bot in Vietnam: a house on SSI's orders and SSI's quotes, cut off and killed in its middle, loses and doubles nothing."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from tests.bot_process import BotProcess
+from tests.house_under_test import HouseUnderTest, position_rows, settings_of
+from tests.servers.ssi_server import API_KEY, API_SECRET, SsiServer
+from tests.servers.ssi_server import SYMBOL as SYMBOL_AT_SSI
+from tests.ssi_world import ACCOUNTS, KEY, SYMBOL, TEN, SsiWorld, xml_of
+
+from tradepit.config import ExchangeSettings, Settings, SsiAccountSettings, SsiSettings
+from tradepit.trading.model.terms import Side
+
+_TRADING = ("trading-gateway", "order-management", "trade-executor", "position-tracker")
+_WANTED = 8
+_BID, _ASK = 13_395, 13_405
+_BOT = f'''
+from tradepit.bots import BotBase
+
+class Gatherer(BotBase):
+    """Buys lot after lot until it holds what it wants."""
+
+    def on_start(self):
+        pass
+
+    def on_tick(self, market):
+        if market.symbol == "{SYMBOL}" and market.quoted and market.position + sum(o.left for o in market.orders) < {_WANTED}:
+            yield {{"symbol": "{SYMBOL}", "side": "buy", "qty": 1, "price": market.round(market.ask, 5)}}
+'''
+
+
+def _at_broker(world: SsiWorld) -> Settings:
+    """A house whose broker is SSI's local server; both live at the same hour."""
+    ssi = SsiSettings(
+        url=world.server.url,
+        stream_url=world.server.stream_url,
+        client_id="000001",
+        api_key_env="TEST_SSI_KEY",
+        api_secret_env="TEST_SSI_SECRET",
+        private_key_env="TEST_SSI_PRIVATE",
+        accounts=(SsiAccountSettings(account="A1", number=ACCOUNTS["A"]),),
+        symbols=(SYMBOL,),
+        requests_per_s=1000.0,
+        settle_s=0.5,
+        poll_s=0.2,
+        retry_max_s=0.5,
+    )
+    exchange = ExchangeSettings(starts_at="2025-01-06T10:00:00+07:00", origin_ns=TEN - world.clock.offset_ns)
+    return msgspec.structs.replace(settings_of("A1", profile="pit"), broker="ssi", ssi=ssi, exchange=exchange)
+
+
+@contextlib.asynccontextmanager
+async def _quoted(server: SsiServer) -> AsyncIterator[None]:
+    """Somebody else bids for ever more lots and offers one at a time, while the block runs."""
+
+    async def quote() -> None:
+        while True:
+            server.trade(ACCOUNTS["B"], Side.BUY, _BID, 1)
+            if not server.venue.depth(SYMBOL_AT_SSI)[1]:
+                server.trade(ACCOUNTS["B"], Side.SELL, _ASK, 1)
+            await asyncio.sleep(0.3)
+
+    task = asyncio.ensure_future(quote())
+    yield
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+@pytest.fixture
+async def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[SsiWorld]:
+    secrets = {"TEST_SSI_KEY": API_KEY, "TEST_SSI_SECRET": API_SECRET, "TEST_SSI_PRIVATE": xml_of(KEY)}
+    for name, value in secrets.items():
+        monkeypatch.setenv(name, value)
+    world = SsiWorld(tmp_path / "world")
+    await world.server.start()
+    yield world
+    await world.server.stop()
+
+
+async def test_a_bot_trades_through_ssi_and_survives_every_kill(tmp_path: Path, world: SsiWorld) -> None:
+    server, bot = world.server, tmp_path / "gatherer.py"
+    bot.write_text(_BOT)
+    async with HouseUnderTest(tmp_path / "trading", _at_broker(world), only=_TRADING) as house, _quoted(server):
+        assert house.house.process_of("order-management-1") == house.house.process_of("trading-gateway-1")
+        phases, ticks = await house.hear(f"market.phase.{SYMBOL}"), await house.hear(f"market.tick.{SYMBOL}")
+        run = BotProcess(house, bot, tmp_path / "bot.log", "gatherer")
+        try:
+            run.start()
+            await house.until(lambda: _holds(server, 2), "the bot to trade")
+            heard = len(ticks)
+            await server.cut()
+            await house.until(lambda: _holds(server, 4), "the bot to trade after the streams broke")
+            assert len(ticks) > heard
+            run.process.kill()
+            run.process.wait()
+            house.kill("trading-gateway-1")
+            house.house.revive()
+            run.start()
+            await house.until(lambda: _holds(server, _WANTED), "the bot to hold what it wants")
+            await house.until(lambda: _all_agree(server, house, run), "bot, house and exchange to agree")
+            await _compare_reports(server, house)
+            assert b"CONTINUOUS" in phases[-1].data
+        finally:
+            run.process.kill()
+            run.process.wait()
+
+
+async def _holds(server: SsiServer, lots: int) -> bool:
+    return server.lots(ACCOUNTS["A"]) >= lots
+
+
+async def _all_agree(server: SsiServer, house: HouseUnderTest, run: BotProcess) -> bool:
+    tracker = await house.ask("position-tracker-1", "state")
+    theirs = await house.rpc("rpc.trading-gateway.positions", {"account": "A1"})
+    ours = await house.rpc("rpc.order-management.positions", {"account": "A1"})
+    metrics = (await asyncio.to_thread(run.get, "/metrics"))[1].decode()
+    held = [_lots(told.get("positions", [])) for told in (tracker, theirs, ours)]
+    return (
+        server.lots(ACCOUNTS["A"]) == _WANTED
+        and held == [_WANTED] * 3
+        and f'bot_position_lots{{account_id="A1",bot_id="gatherer",symbol="{SYMBOL}"}} {_WANTED}.0' in metrics
+    )
+
+
+def _lots(rows: list[dict[str, Any]]) -> int:
+    return sum(row[3] for row in position_rows(rows))
+
+
+async def _compare_reports(server: SsiServer, house: HouseUnderTest) -> None:
+    """Every order that SSI has is told here as it is; every fill once, under a number used once."""
+    reply = await house.rpc("rpc.trading-gateway.orders", {"account": "A1"})
+    ours = [row for row in reply["orders"] if row["reason"] != "NOT_SENT"]
+    theirs = server.venue.orders(ACCOUNTS["A"])
+    assert sorted((row["status"], row["traded_lots"]) for row in ours) == sorted(
+        (order.status.value, order.traded_lots) for order in theirs
+    )
+    assert server.orders == len(theirs)
+    reports = (await house.rpc("rpc.trading-gateway.reports"))["reports"]
+    assert [report["sequence"] for report in reports] == list(range(1, len(reports) + 1))
+    fills = [report["trade"] for report in reports if report["kind"] == "trade"]
+    assert sum(fill["volume_lots"] for fill in fills) == _WANTED
+    assert len({fill["trade_id"] for fill in fills}) == len(fills)
