@@ -4,18 +4,28 @@ import base64
 import contextlib
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
+from typing import Literal
 
+import msgspec
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
-from tests.servers.ssi_server import API_KEY, API_SECRET, SsiServer
+from tests.servers.ssi_exchange import API_KEY, API_SECRET
+from tests.servers.ssi_server import SsiServer
+from tests.servers.ssi_v2_server import DATA_KEY, DATA_SECRET, PIN, SsiV2Server
 from tests.tqsdk_world import until
 
 from tradepit.backends.broker.ssi import SsiBroker
 from tradepit.backends.broker.ssi_data_stream import SsiDataStream
-from tradepit.backends.broker.ssi_feed import FeedTiming, SsiFeed
+from tradepit.backends.broker.ssi_dialect import SsiDialect
+from tradepit.backends.broker.ssi_feed import FeedTiming, SsiFeed, Stream
 from tradepit.backends.broker.ssi_http import SsiLogin
 from tradepit.backends.broker.ssi_link import SsiLink, SsiTiming
 from tradepit.backends.broker.ssi_market import SsiMarket
 from tradepit.backends.broker.ssi_rest import SsiRest
+from tradepit.backends.broker.ssi_v2 import SsiV2
+from tradepit.backends.broker.ssi_v2_data import SsiV2Data
+from tradepit.backends.broker.ssi_v2_data_stream import SsiV2DataStream
+from tradepit.backends.broker.ssi_v2_prices import SsiV2Prices
+from tradepit.backends.broker.ssi_v2_rest import SsiV2Rest
 from tradepit.backends.broker.ssi_v3 import SsiV3
 from tradepit.backends.journal.file import FileJournal
 from tradepit.runtime.clock import ShiftedClock, SystemClock
@@ -23,7 +33,9 @@ from tradepit.trading.calendar.catalog import load_catalog
 
 ACCOUNTS = {"A": "0000018", "B": "0000028"}
 SYMBOL = "VN30F2501"
+DEVICE = "02:00:00:00:00:01"
 TEN = 1_736_132_400_000_000_000  # 2025-01-06 10:00 in Hanoi
+Api = Literal["v2", "v3"]
 KEY: RSAPrivateKey = generate_private_key(65537, 2048)
 
 
@@ -62,12 +74,15 @@ class SsiWorld:
 
     reduces = outlives = checks_limits = True
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, api: Api = "v3") -> None:
+        self._folder, self.api = folder, api
         self.clock = Hours()
-        self.server = SsiServer(self.clock, KEY.public_key(), tuple(ACCOUNTS.values()))
+        self.server: SsiServer | SsiV2Server
+        make = SsiServer if api == "v3" else SsiV2Server
+        self.server = make(self.clock, KEY.public_key(), tuple(ACCOUNTS.values()))
         self.login = SsiLogin(client_id="000001", api_key=API_KEY, api_secret=API_SECRET, private_key=xml_of(KEY))
-        self.rest: SsiRest
+        if api == "v2":
+            self.login = msgspec.structs.replace(self.login, otp=PIN)
         self._brokers: list[SsiBroker] = []
         self._link: SsiLink | None = None
 
@@ -75,10 +90,9 @@ class SsiWorld:
     def link(self) -> SsiLink:
         """The way to the server; made once it listens."""
         if self._link is None:
-            self.rest = SsiRest(self.server.url, lambda: self.login, self.clock, requests_per_s=2000.0)
             timing = SsiTiming(settle_s=0.2, poll_s=0.1, back_off_s=0.02, back_off_max_s=0.05, relist_s=0.1)
             self._link = SsiLink(
-                SsiV3(self.rest, self.server.stream_url),
+                self.dialect(),
                 FileJournal(self._folder / "reports", sync="os"),
                 self.clock,
                 load_catalog(),
@@ -87,6 +101,17 @@ class SsiWorld:
                 timing=timing,
             )
         return self._link
+
+    def dialect(self) -> SsiDialect:
+        """How the server is spoken to."""
+        server = self.server
+        if isinstance(server, SsiServer):
+            return SsiV3(SsiRest(server.url, lambda: self.login, self.clock, requests_per_s=2000.0), server.stream_url)
+        one_time = server.one_time
+        rest = SsiV2Rest(server.url, lambda: self.login, self.clock, one_time=one_time, requests_per_s=2000.0)
+        data = SsiLogin(client_id="", api_key=DATA_KEY, api_secret=DATA_SECRET, private_key="")
+        prices = SsiV2Prices(SsiV2Data(server.url, lambda: data, self.clock, requests_per_s=1000.0))
+        return SsiV2(rest, prices, server.stream_url, device_id=DEVICE)
 
     async def broker(self, session: str = "oms", timeout_s: float = 5.0) -> SsiBroker:
         broker = SsiBroker(self.link, load_catalog(), self.clock, timeout_s=timeout_s)
@@ -100,13 +125,16 @@ class SsiWorld:
 
     def market(self, *, silent_s: float = 60.0) -> SsiMarket:
         """The market of the link's contracts."""
-        link, rest = self.link, self.rest
         timing = FeedTiming(silent_s=silent_s, back_off_s=0.02, back_off_max_s=0.05)
+        return SsiMarket(self.link, SsiFeed(self.link, self._open_stream, self.clock, timing=timing))
 
-        def open_stream(names: Sequence[str]) -> SsiDataStream:
-            return SsiDataStream(self.server.stream_url, rest, names, self.clock, timeout_s=5.0)
-
-        return SsiMarket(link, SsiFeed(link, open_stream, self.clock, timing=timing))
+    def _open_stream(self, names: Sequence[str]) -> Stream:
+        dialect, server = self.link.dialect, self.server
+        if isinstance(server, SsiServer):
+            assert isinstance(dialect, SsiV3)
+            return SsiDataStream(server.stream_url, dialect.rest, names, self.clock, timeout_s=5.0)
+        assert isinstance(dialect, SsiV2)
+        return SsiV2DataStream(server.data_stream_url, dialect.prices.data, names, self.clock, timeout_s=5.0)
 
     async def restart(self) -> None:
         """The house dies and comes back; nothing of it is left but the journal."""

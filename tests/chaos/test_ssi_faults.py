@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from loguru import logger
-from tests.servers.ssi_server import API_KEY, API_SECRET
+from tests.servers.ssi_exchange import API_KEY, API_SECRET
 from tests.ssi_world import ACCOUNTS, SYMBOL, SsiWorld
 from tests.tqsdk_world import until
 

@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
-from tests.servers.ssi_server import SYMBOL as WIRE
+from tests.servers.ssi_exchange import SYMBOL as WIRE
+from tests.servers.ssi_server import SsiServer
 from tests.ssi_world import ACCOUNTS, SYMBOL, SsiWorld
 from tests.tqsdk_world import until
 
@@ -161,6 +162,7 @@ async def test_on_the_next_day_the_market_begins_anew(world: SsiWorld) -> None:
 
 async def _keep_pinging(world: SsiWorld) -> None:
     """The server asks for signs of life, as it does every half minute, and gets them."""
+    assert isinstance(world.server, SsiServer)
     while True:
         for _, frames in list(world.server.streams):
             frames.put_nowait(PING)

@@ -106,7 +106,7 @@ def symbol_of(world: Worlds) -> str:
     return "VN30F2501" if isinstance(world, SsiWorld) else "IF2501"
 
 
-@pytest.fixture(params=["memory", "nats", "tqsdk-account", "tqsdk-kq", "tqsdk-sim", "ssi"])
+@pytest.fixture(params=["memory", "nats", "tqsdk-account", "tqsdk-kq", "tqsdk-sim", "ssi", "ssi-v2"])
 async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Worlds]:
     world: Worlds
     if request.param == "tqsdk-account":
@@ -115,8 +115,8 @@ async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
         world = TqsdkWorld(tmp_path, "kq")
     elif request.param == "tqsdk-sim":
         world = TqsdkWorld(tmp_path, "sim")
-    elif request.param == "ssi":
-        world = SsiWorld(tmp_path)
+    elif request.param in ("ssi", "ssi-v2"):
+        world = SsiWorld(tmp_path, "v2" if request.param == "ssi-v2" else "v3")
     elif request.param == "memory":
         hub = MemoryHub()
         world = World(tmp_path, lambda: MemoryBus(hub, channels=CHANNELS))

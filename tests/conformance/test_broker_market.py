@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
-from tests.ssi_world import ACCOUNTS, SYMBOL, SsiWorld
+from tests.ssi_world import ACCOUNTS, SYMBOL, Api, SsiWorld
 from tests.tqsdk_world import TqsdkWorld, until
 
 from tradepit.backends.broker.tqsdk_market import TqsdkMarket
@@ -78,12 +78,14 @@ class TqsdkMarketWorld:
 
 
 class SsiMarketWorld:
-    """Through SSI V3 and its stream."""
+    """Through SSI and its stream."""
 
     symbol, exchange, limits, pre_settlement, bid_ticks = SYMBOL, Exchange.HNX, (12_462, 14_338), Decimal(1340), 13_300
 
+    api: Api = "v3"
+
     def __init__(self, folder: Path, _: pytest.MonkeyPatch) -> None:
-        self._world = SsiWorld(folder)
+        self._world = SsiWorld(folder, self.api)
 
     async def open(self) -> tuple[Broker, BrokerMarket]:
         await self._world.open()
@@ -100,6 +102,12 @@ class SsiMarketWorld:
 
     async def leave(self) -> None:
         await self._world.leave()
+
+
+class SsiV2MarketWorld(SsiMarketWorld):
+    """Through SSI V2 and its hub."""
+
+    api = "v2"
 
 
 class Reader:
@@ -125,7 +133,7 @@ class Reader:
         await asyncio.gather(self._task, return_exceptions=True)
 
 
-@pytest.fixture(params=[TqsdkMarketWorld, SsiMarketWorld], ids=["tqsdk", "ssi-v3"])
+@pytest.fixture(params=[TqsdkMarketWorld, SsiMarketWorld, SsiV2MarketWorld], ids=["tqsdk", "ssi-v3", "ssi-v2"])
 async def world(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[MarketWorld]:
     world: MarketWorld = request.param(tmp_path, monkeypatch)
     yield world

@@ -10,8 +10,8 @@ import msgspec
 import pytest
 from tests.bot_process import BotProcess
 from tests.house_under_test import HouseUnderTest, position_rows, settings_of
-from tests.servers.ssi_server import API_KEY, API_SECRET, SsiServer
-from tests.servers.ssi_server import SYMBOL as SYMBOL_AT_SSI
+from tests.servers.ssi_exchange import API_KEY, API_SECRET, SsiExchange
+from tests.servers.ssi_exchange import SYMBOL as SYMBOL_AT_SSI
 from tests.ssi_world import ACCOUNTS, KEY, SYMBOL, TEN, SsiWorld, xml_of
 
 from tradepit.config import ExchangeSettings, Settings, SsiAccountSettings, SsiSettings
@@ -56,7 +56,7 @@ def _at_broker(world: SsiWorld) -> Settings:
 
 
 @contextlib.asynccontextmanager
-async def _quoted(server: SsiServer) -> AsyncIterator[None]:
+async def _quoted(server: SsiExchange) -> AsyncIterator[None]:
     """Somebody else bids for ever more lots and offers one at a time, while the block runs."""
 
     async def quote() -> None:
@@ -111,11 +111,11 @@ async def test_a_bot_trades_through_ssi_and_survives_every_kill(tmp_path: Path, 
             run.process.wait()
 
 
-async def _holds(server: SsiServer, lots: int) -> bool:
+async def _holds(server: SsiExchange, lots: int) -> bool:
     return server.lots(ACCOUNTS["A"]) >= lots
 
 
-async def _all_agree(server: SsiServer, house: HouseUnderTest, run: BotProcess) -> bool:
+async def _all_agree(server: SsiExchange, house: HouseUnderTest, run: BotProcess) -> bool:
     tracker = await house.ask("position-tracker-1", "state")
     theirs = await house.rpc("rpc.trading-gateway.positions", {"account": "A1"})
     ours = await house.rpc("rpc.order-management.positions", {"account": "A1"})
@@ -132,7 +132,7 @@ def _lots(rows: list[dict[str, Any]]) -> int:
     return sum(row[3] for row in position_rows(rows))
 
 
-async def _compare_reports(server: SsiServer, house: HouseUnderTest) -> None:
+async def _compare_reports(server: SsiExchange, house: HouseUnderTest) -> None:
     """Every order that SSI has is told here as it is; every fill once, under a number used once."""
     reply = await house.rpc("rpc.trading-gateway.orders", {"account": "A1"})
     ours = [row for row in reply["orders"] if row["reason"] != "NOT_SENT"]

@@ -5,7 +5,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from tests.servers.ssi_server import API_KEY, API_SECRET
+from tests.servers.ssi_exchange import API_KEY, API_SECRET
 from tests.ssi_world import ACCOUNTS, KEY, SYMBOL, SsiWorld, xml_of
 from tests.tqsdk_world import until
 

@@ -21,6 +21,7 @@ FLAGS = {
     SessionPhase.CLOSED: "C",
 }
 MAX_FRAME = 4096
+STEP = Decimal("0.1")
 
 
 class SsiMarketFeed:
@@ -29,8 +30,8 @@ class SsiMarketFeed:
     ``tells_at_once``: who asks hears first how the market stands. ``asked`` counts the frames that asked for topics.
     """
 
-    def __init__(self, look: Callable[[], Tick], tick_size: Decimal) -> None:
-        self._look, self._tick_size = look, tick_size
+    def __init__(self, look: Callable[[], Tick]) -> None:
+        self._look = look
         self._listeners: dict[asyncio.Queue[str], set[str]] = {}
         self._told: dict[str, dict[str, Any]] = {}
         self.tells_at_once = self.beats = True
@@ -112,7 +113,7 @@ class SsiMarketFeed:
         return found
 
     def _price(self, ticks: int) -> float:
-        return float(ticks * self._tick_size)
+        return float(ticks * STEP)
 
     def _levels(self, levels: tuple[Level, ...]) -> list[list[float]]:
         return [[self._price(level.price_ticks), level.lots] for level in levels]

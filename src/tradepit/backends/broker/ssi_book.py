@@ -47,9 +47,11 @@ SsiFact = TermBegan | Taken | Told | Absorbed | Asked | Heard
 
 
 class SsiBook(BrokerBook):
-    """SSI numbers no fills, and its stream begins where it is joined. What an order traded is therefore told twice: fill by fill, and
+    """SSI numbers no fills, and V3's stream begins where it is joined. What an order traded is therefore told twice: fill by fill, and
     by the order's cumulative figure. The second is the truth; what the fills fail to tell is made up from it at the average price,
     and taken off them when they come after all.
+
+    ``undecided`` are orders SSI spoke of without saying, in a word that is known, what became of them.
     """
 
     def __init__(self) -> None:
@@ -62,6 +64,7 @@ class SsiBook(BrokerBook):
         self._by_change: dict[str, Key] = {}
         self._changes: dict[tuple[Key, str], int] = {}
         self.notified = (0, 0)
+        self.undecided: set[Key] = set()
         self._filled: dict[Key, int] = {}
         self._value: dict[Key, int] = {}
         self._made: dict[Key, int] = {}
@@ -156,7 +159,11 @@ class SsiBook(BrokerBook):
     def learn_order(self, told: ToldOrder, now_ns: int) -> list[BookFact]:
         """What is new in an order's state, as a numbered report."""
         key = self.key_of(told.account_no, told.client_request_id, told.order_id)
-        if key is None or told.order_status in PASSING:
+        if key is None:
+            return []
+        # Whatever becomes of it, SSI has it.
+        self.undecided.add(key)
+        if told.order_status in PASSING:
             return []
         known = self.orders.get(key)
         try:
@@ -165,6 +172,7 @@ class SsiBook(BrokerBook):
         except (TradepitError, ValueError, ArithmeticError) as error:
             logger.error("ssi: order {} of {} has no place here: {}", told.order_id, told.symbol, error)
             return []
+        self.undecided.discard(key)
         if known is not None and order.status.progress < known.status.progress:
             return []
         return [self._report(order, now_ns)] if self.changed(key, order) else []

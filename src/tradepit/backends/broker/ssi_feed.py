@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from types import TracebackType
 from typing import Protocol, Self
 
 import msgspec
@@ -27,12 +28,17 @@ class Stream(Protocol):
     ``heard_ns`` (monotonic) is when anything came last, ``unreadable`` counts what could not be read and was passed over.
     """
 
-    heard_ns: int
-    unreadable: int
+    @property
+    def heard_ns(self) -> int: ...
+
+    @property
+    def unreadable(self) -> int: ...
 
     async def __aenter__(self) -> Self: ...
 
-    async def __aexit__(self, *_: object) -> None: ...
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None, /
+    ) -> None: ...
 
     async def ask(self) -> None:
         """Ask for the contracts, once more if need be."""

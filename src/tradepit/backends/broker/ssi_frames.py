@@ -101,8 +101,12 @@ class ToldOrder(_Frame, frozen=True, kw_only=True):
 
 
 class ToldMatch(_Frame, frozen=True, kw_only=True):
-    """An ``orderMatchEvent``: one fill. It has no number but ``notify_id``. ``match_time`` is Hanoi's, ``yyyy/MM/dd HH:mm:ss``."""
+    """An ``orderMatchEvent``: one fill. It has no number but ``notify_id``. ``match_time`` is Hanoi's, ``yyyy/MM/dd HH:mm:ss``.
 
+    ``trade_name`` tells it from others where ``notify_id`` alone does not.
+    """
+
+    trade_name: str = ""
     notify_id: int | str = ""
     client_request_id: Text = ""
     order_id: Text = ""

@@ -24,7 +24,6 @@ class ToldTrade(msgspec.Struct, frozen=True, kw_only=True):
     low: Decimal = _NONE
     average: Decimal = _NONE
     turnover: Decimal = _NONE
-    previous: Decimal = _NONE
 
 
 class ToldQuote(msgspec.Struct, frozen=True, kw_only=True):

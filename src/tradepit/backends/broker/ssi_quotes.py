@@ -145,10 +145,9 @@ def _traded(tick: Tick, told: ToldTrade, instrument: Instrument) -> Tick:
         last_ticks=last or tick.last_ticks,
         volume_lots=told.volume,
         turnover=_turnover(told, tick, instrument) or tick.turnover,
-        open_ticks=opened or tick.open_ticks or last,
+        open_ticks=opened or tick.open_ticks,
         high_ticks=max(high, tick.high_ticks, last),
         low_ticks=min(price for price in (low, tick.low_ticks, last) if price) if low or tick.low_ticks or last else 0,
-        pre_close_ticks=_ticks(told.previous, instrument) or tick.pre_close_ticks,
     )
 
 

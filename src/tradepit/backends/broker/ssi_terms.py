@@ -1,6 +1,7 @@
 """SSI's words in the house's: order types, statuses, reasons, contract codes, money; and an order's way back to SSI."""
 
 import re
+from collections.abc import Container
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from hashlib import sha256
@@ -16,6 +17,7 @@ from tradepit.trading.model.trade import Trade
 
 HANOI = timedelta(hours=7)
 MAX_REQUEST_ID = 20
+_FIRST_SHORT, _SHORT_IDS = 10_000_000, 90_000_000
 SIDES = {Side.BUY: "B", Side.SELL: "S"}
 TYPES = {
     OrderType.LIMIT: "LO",
@@ -71,6 +73,16 @@ def request_id(account: str, client_order_id: str, trading_day: int) -> str:
     """The id under which SSI knows an order: 20 characters that follow from it, so that whoever sends it again sends the same."""
     text = f"{account}/{client_order_id}/{trading_day}"
     return sha256(text.encode()).hexdigest()[:MAX_REQUEST_ID]
+
+
+def short_request_id(owner: str, name: str, stamp: int, used: Container[str]) -> str:
+    """Eight digits, none of ``used``, that follow from what a request is about as long as nobody else has them.
+
+    The first is never 0: SSI tells the digits here with leading zeros and there without.
+    """
+    start = int(sha256(f"{owner}/{name}/{stamp}".encode()).hexdigest()[:15], 16)
+    found = (str(_FIRST_SHORT + (start + step) % _SHORT_IDS) for step in range(_SHORT_IDS))
+    return next(text for text in found if text not in used)
 
 
 def krx_symbol(prefix: str, month: ContractMonth) -> str:
@@ -178,7 +190,7 @@ def trade_of(intent: OrderIntent, trade_id: str, order_id: str, ticks: int, lots
 
 def match_name(told: ToldMatch) -> str:
     """What tells one fill from another."""
-    return str(told.notify_id) or f"{told.order_id}/{told.match_time}/{told.match_price}/{told.match_qty}"
+    return told.trade_name or str(told.notify_id) or f"{told.order_id}/{told.match_time}/{told.match_price}/{told.match_qty}"
 
 
 def account_of(name: str, told: Funds) -> Account:
