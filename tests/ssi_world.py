@@ -2,7 +2,7 @@
 
 import base64
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -29,6 +29,7 @@ from tradepit.backends.broker.ssi_v2_rest import SsiV2Rest
 from tradepit.backends.broker.ssi_v3 import SsiV3
 from tradepit.backends.journal.file import FileJournal
 from tradepit.runtime.clock import ShiftedClock, SystemClock
+from tradepit.runtime.ssi_settings import SsiAccountSettings, SsiSettings
 from tradepit.trading.calendar.catalog import load_catalog
 
 ACCOUNTS = {"A": "0000018", "B": "0000028"}
@@ -122,6 +123,42 @@ class SsiWorld:
             await broker.open_session(self.link.journal.epoch)
         await until(lambda: self.link.ready)
         return broker
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Where a house with ``settings`` finds its secrets."""
+        found = {"KEY": API_KEY, "SECRET": API_SECRET, "PRIVATE": xml_of(KEY), "PIN": PIN}
+        return {f"TEST_SSI_{name}": value for name, value in (found | {"DATA_KEY": DATA_KEY, "DATA_SECRET": DATA_SECRET}).items()}
+
+    def settings(self, accounts: Mapping[str, str]) -> SsiSettings:
+        """A house's way to the server: its accounts by name and SSI's number."""
+        server = self.server
+        settings = SsiSettings(
+            api=self.api,
+            url=server.url,
+            stream_url=server.stream_url,
+            data_url=server.url,
+            client_id="000001",
+            api_key_env="TEST_SSI_KEY",
+            api_secret_env="TEST_SSI_SECRET",
+            private_key_env="TEST_SSI_PRIVATE",
+            accounts=tuple(SsiAccountSettings(account=name, number=number) for name, number in accounts.items()),
+            symbols=(SYMBOL,),
+            requests_per_s=1000.0,
+            settle_s=0.2,
+            poll_s=0.1,
+            retry_max_s=0.5,
+        )
+        if isinstance(server, SsiServer):
+            return settings
+        return msgspec.structs.replace(
+            settings,
+            device_id=DEVICE,
+            data_stream_url=server.data_stream_url,
+            otp_env="TEST_SSI_PIN",
+            data_key_env="TEST_SSI_DATA_KEY",
+            data_secret_env="TEST_SSI_DATA_SECRET",
+        )
 
     def market(self, *, silent_s: float = 60.0) -> SsiMarket:
         """The market of the link's contracts."""

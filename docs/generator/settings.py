@@ -8,6 +8,7 @@ import yaml
 from generator.text import code, default, doc, kind, table
 from tradepit.bots.live.settings import BotRow
 from tradepit.config import AccountSettings, ContractSettings, Settings, TqAccountSettings, dump
+from tradepit.runtime.ssi_settings import SsiAccountSettings
 from tradepit.services.trading_agents import AgentRow
 
 _INTRO = """# Settings
@@ -23,6 +24,7 @@ All settings with their defaults (limits of the risk rules, `orders.risk`, are o
 """
 _ROWS: dict[str, type[msgspec.Struct]] = {
     "tq.accounts": TqAccountSettings,
+    "ssi.accounts": SsiAccountSettings,
     "exchange.contracts": ContractSettings,
     "exchange.accounts": AccountSettings,
     "agents.rows": AgentRow,

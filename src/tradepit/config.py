@@ -12,6 +12,7 @@ import yaml
 from tradepit.bots.live.settings import BotRow, RunnerSettings
 from tradepit.runtime.order_client import RetryPolicy
 from tradepit.runtime.single_active import LeaseTiming
+from tradepit.runtime.ssi_settings import SsiSettings
 from tradepit.runtime.vault_settings import VaultSettings
 from tradepit.services.gateway_settings import GatewaySettings
 from tradepit.services.market_cache_settings import MarketCacheSettings
@@ -215,55 +216,6 @@ class TqSettings(_Settings, frozen=True, kw_only=True):
         names = [account.account for account in self.accounts]
         if len(set(names)) != len(names):
             raise ValueError("an account is named twice")
-
-
-class SsiAccountSettings(_Settings, frozen=True, kw_only=True):
-    """One derivatives account. ``account`` is what the house calls it, ``number`` is SSI's (it ends in 8)."""
-
-    account: Token
-    number: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9]{1,20}\Z")]
-
-
-class SsiSettings(_Settings, frozen=True, kw_only=True):
-    """SSI FastConnect V3 as the broker (``broker: ssi``), for futures on HNX. ``client_id`` is SSI's number of the client.
-
-    ``symbols`` are the contracts to trade, as VN30F2612, 41I1GC000 or VN30F1M. No secret stands here: API key, API secret, private
-    key (SSI's base64, or PEM) and, where SSI asks for one, the one-time code are each in an environment variable or in a file only
-    its owner can read.
-
-    Seconds: ``timeout_s`` until an answer counts as lost, ``settle_s`` for which what was sent may still turn up, ``poll_s`` between
-    looks at SSI's own list of the day's orders, ``retry_max_s`` up to which the pause before a stream is joined again grows,
-    ``silent_s`` after which a silent stream of market data is joined again, or asked again while the market trades.
-    """
-
-    url: str = "https://api.ssi.com.vn"
-    stream_url: str = "wss://stream.ssi.com.vn/ws/v3"
-    client_id: str = ""
-    api_key_env: str = ""
-    api_key_file: str = ""
-    api_secret_env: str = ""
-    api_secret_file: str = ""
-    private_key_env: str = ""
-    private_key_file: str = ""
-    otp_env: str = ""
-    otp_file: str = ""
-    accounts: tuple[SsiAccountSettings, ...] = ()
-    symbols: tuple[Token, ...] = ()
-    requests_per_s: Annotated[float, msgspec.Meta(gt=0, le=1_000)] = 10.0
-    timeout_s: Seconds = 5.0
-    settle_s: Seconds = 10.0
-    poll_s: Seconds = 30.0
-    retry_max_s: Annotated[float, msgspec.Meta(ge=0.5, le=3_600)] = 30.0
-    silent_s: Annotated[float, msgspec.Meta(ge=1, le=3_600)] = 60.0
-
-    def __post_init__(self) -> None:
-        for names in ([row.account for row in self.accounts], [row.number for row in self.accounts]):
-            if len(set(names)) != len(names):
-                raise ValueError("an account is named twice")
-        for url, kind in ((self.url, "http"), (self.stream_url, "ws")):
-            local = url.startswith((f"{kind}://127.0.0.1:", f"{kind}://localhost:"))
-            if not local and not url.startswith(f"{kind}s://"):
-                raise ValueError("SSI is spoken to in the clear on this machine only: https:// and wss://")
 
 
 class LogSettings(_Settings, frozen=True, kw_only=True):

@@ -10,11 +10,11 @@ import msgspec
 import pytest
 from tests.bot_process import BotProcess
 from tests.house_under_test import HouseUnderTest, position_rows, settings_of
-from tests.servers.ssi_exchange import API_KEY, API_SECRET, SsiExchange
 from tests.servers.ssi_exchange import SYMBOL as SYMBOL_AT_SSI
-from tests.ssi_world import ACCOUNTS, KEY, SYMBOL, TEN, SsiWorld, xml_of
+from tests.servers.ssi_exchange import SsiExchange
+from tests.ssi_world import ACCOUNTS, SYMBOL, TEN, SsiWorld
 
-from tradepit.config import ExchangeSettings, Settings, SsiAccountSettings, SsiSettings
+from tradepit.config import ExchangeSettings, Settings
 from tradepit.trading.model.terms import Side
 
 _TRADING = ("trading-gateway", "order-management", "trade-executor", "position-tracker")
@@ -37,21 +37,8 @@ class Gatherer(BotBase):
 
 def _at_broker(world: SsiWorld) -> Settings:
     """A house whose broker is SSI's local server; both live at the same hour."""
-    ssi = SsiSettings(
-        url=world.server.url,
-        stream_url=world.server.stream_url,
-        client_id="000001",
-        api_key_env="TEST_SSI_KEY",
-        api_secret_env="TEST_SSI_SECRET",
-        private_key_env="TEST_SSI_PRIVATE",
-        accounts=(SsiAccountSettings(account="A1", number=ACCOUNTS["A"]),),
-        symbols=(SYMBOL,),
-        requests_per_s=1000.0,
-        settle_s=0.5,
-        poll_s=0.2,
-        retry_max_s=0.5,
-    )
     exchange = ExchangeSettings(starts_at="2025-01-06T10:00:00+07:00", origin_ns=TEN - world.clock.offset_ns)
+    ssi = msgspec.structs.replace(world.settings({"A1": ACCOUNTS["A"]}), settle_s=0.5)
     return msgspec.structs.replace(settings_of("A1", profile="pit"), broker="ssi", ssi=ssi, exchange=exchange)
 
 
@@ -72,12 +59,11 @@ async def _quoted(server: SsiExchange) -> AsyncIterator[None]:
     await asyncio.gather(task, return_exceptions=True)
 
 
-@pytest.fixture
-async def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[SsiWorld]:
-    secrets = {"TEST_SSI_KEY": API_KEY, "TEST_SSI_SECRET": API_SECRET, "TEST_SSI_PRIVATE": xml_of(KEY)}
-    for name, value in secrets.items():
+@pytest.fixture(params=["v3", "v2"])
+async def world(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[SsiWorld]:
+    world = SsiWorld(tmp_path / "world", request.param)
+    for name, value in world.environment.items():
         monkeypatch.setenv(name, value)
-    world = SsiWorld(tmp_path / "world")
     await world.server.start()
     yield world
     await world.server.stop()

@@ -5,13 +5,12 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from tests.servers.ssi_exchange import API_KEY, API_SECRET
-from tests.ssi_world import ACCOUNTS, KEY, SYMBOL, SsiWorld, xml_of
+from tests.ssi_world import ACCOUNTS, SYMBOL, SsiWorld
 from tests.tqsdk_world import until
 
 from tradepit.compose.roles import make_service
 from tradepit.compose.wiring import Wiring
-from tradepit.config import ExchangeSettings, OrderSettings, Settings, SsiAccountSettings, SsiSettings
+from tradepit.config import ExchangeSettings, OrderSettings, Settings
 from tradepit.runtime.clock import SystemClock
 from tradepit.runtime.exchange_desk import ExchangeDesk
 from tradepit.runtime.order_client import OrderClient
@@ -28,20 +27,6 @@ class House:
     """Order management on a memory bus; its journals outlive it."""
 
     def __init__(self, folder: Path, world: SsiWorld, starts_at: str = "10:00:00") -> None:
-        ssi = SsiSettings(
-            url=world.server.url,
-            stream_url=world.server.stream_url,
-            client_id="000001",
-            api_key_env="TEST_SSI_KEY",
-            api_secret_env="TEST_SSI_SECRET",
-            private_key_env="TEST_SSI_PRIVATE",
-            accounts=tuple(SsiAccountSettings(account=name, number=number) for name, number in ACCOUNTS.items()),
-            symbols=(SYMBOL,),
-            requests_per_s=1000.0,
-            settle_s=0.2,
-            poll_s=0.1,
-            retry_max_s=0.5,
-        )
         exchange = ExchangeSettings(starts_at=f"2025-01-06T{starts_at}+07:00", origin_ns=SystemClock().now_ns())
         settings = Settings(
             data_dir=str(folder),
@@ -50,7 +35,7 @@ class House:
             lease="memory",
             cache="memory",
             broker="ssi",
-            ssi=ssi,
+            ssi=world.settings(ACCOUNTS),
             exchange=exchange,
             orders=OrderSettings(broker_timeout_s=5.0),
         )
@@ -108,12 +93,11 @@ def _fail(error: BaseException) -> None:
     raise error
 
 
-@pytest.fixture
-async def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[SsiWorld]:
-    secrets = {"TEST_SSI_KEY": API_KEY, "TEST_SSI_SECRET": API_SECRET, "TEST_SSI_PRIVATE": xml_of(KEY)}
-    for name, value in secrets.items():
+@pytest.fixture(params=["v3", "v2"])
+async def world(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[SsiWorld]:
+    world = SsiWorld(tmp_path / "world", request.param)
+    for name, value in world.environment.items():
         monkeypatch.setenv(name, value)
-    world = SsiWorld(tmp_path / "world")
     await world.server.start()
     yield world
     await world.server.stop()

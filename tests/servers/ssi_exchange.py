@@ -46,7 +46,8 @@ class SsiExchange(ABC):
     """The exchange outlives ``stop``: it is the way to it that is gone. ``accounts`` are SSI's numbers.
 
     Faults: ``flowing`` cleared holds answers and events back, ``lose_answers`` and ``faults`` (500) come after the deed,
-    ``too_many`` (429) before it; ``twice`` tells events twice, ``mute`` tells no fills.
+    ``too_many`` (429) before it; ``twice`` tells events twice, ``mute`` tells no fills. ``denied`` counts requests under an id
+    that was used before, where that is an offence.
     """
 
     def __init__(self, clock: Clock, key: RSAPublicKey, accounts: tuple[str, ...]) -> None:
@@ -63,6 +64,7 @@ class SsiExchange(ABC):
         self.flowing.set()
         self.logins = self.refreshes = self.orders = 0
         self.lose_answers = self.too_many = self.faults = 0
+        self.denied = 0
         self.twice = self.mute = False
         self.otp = ""
         self.token_life_s = 3600.0
@@ -105,6 +107,10 @@ class SsiExchange(ABC):
     @abstractmethod
     def expire_tokens(self) -> None:
         """Every token has run out, whatever was said when it was handed out."""
+
+    @abstractmethod
+    def revoke(self) -> None:
+        """What renews a token is good for nothing any more."""
 
     @abstractmethod
     def _serve(self, app: web.Application) -> None:

@@ -67,6 +67,10 @@ class SsiServer(SsiExchange):
         """Every token has run out, whatever was said when it was handed out."""
         self._tokens.clear()
 
+    def revoke(self) -> None:
+        """What renews a token is good for nothing any more."""
+        self._refresh = ""
+
     def _serve(self, app: web.Application) -> None:
         app.router.add_post("/api/v3/auth/token", self._log_in)
         app.router.add_post("/api/v3/auth/refresh", self._renew)

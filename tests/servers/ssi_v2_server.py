@@ -47,9 +47,9 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class SsiV2Server(SsiExchange):
-    """V2's doors. ``one_time``: the second factor is a one-time code (``otp``), each good for one login; else the PIN.
+    """V2's doors. ``one_time``: the second factor is a one-time code, each good for one login; else the PIN. It is ``otp``.
 
-    ``holds_back``: the list of the day's orders does not hold new orders yet. ``denied`` counts ids that were used twice.
+    ``holds_back``: the list of the day's orders does not hold new orders yet. ``bare_days`` have no prices yet.
     """
 
     def __init__(self, clock: Clock, key: RSAPublicKey, accounts: tuple[str, ...]) -> None:
@@ -58,7 +58,7 @@ class SsiV2Server(SsiExchange):
         self.market = SsiV2MarketFeed(lambda: self.venue.tick(SYMBOL), self._moved)
         self.data_hub = SignalrServer("FcMarketDataV2Hub", allows=self._known, answers=self.market.answer)
         self.one_time = self.holds_back = False
-        self.denied = self.codes_sent = 0
+        self.codes_sent = 0
         self.bare_days: set[date] = set()
         self._events: list[dict[str, Any]] = []
         self._outbox: asyncio.Queue[tuple[Connection | None, dict[str, Any]]] = asyncio.Queue()
@@ -70,6 +70,7 @@ class SsiV2Server(SsiExchange):
         self._last_request: dict[str, str] = {}
         self._last_error: dict[str, dict[str, Any]] = {}
         super().__init__(clock, key, accounts)
+        self.otp = PIN
 
     @property
     def stream_url(self) -> str:
@@ -107,6 +108,9 @@ class SsiV2Server(SsiExchange):
         """Every token has run out, whatever was said when it was handed out."""
         self._tokens.clear()
 
+    def revoke(self) -> None:
+        """Nothing renews a token here."""
+
     def _serve(self, app: web.Application) -> None:
         self.hub.mount(app, "/v2.0/signalr")
         self.data_hub.mount(app, "/data/v2.0/signalr")
@@ -137,8 +141,7 @@ class SsiV2Server(SsiExchange):
         code, kind = body["code"], body["twoFactorType"]
         if (body["consumerID"], body["consumerSecret"]) != (API_KEY, API_SECRET):
             return _answer(400, "Key does not exist.")
-        wanted = self.otp if self.one_time else PIN
-        if kind != int(self.one_time) or code != wanted or code in self._codes_used or body["isSave"] is not True:
+        if kind != int(self.one_time) or code != self.otp or code in self._codes_used or body["isSave"] is not True:
             return _answer(400, "Code is invalid")
         if self.one_time:
             self._codes_used.add(code)

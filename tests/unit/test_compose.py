@@ -39,8 +39,6 @@ from tradepit.config import (
     MarketSettings,
     MonitorSettings,
     Settings,
-    SsiAccountSettings,
-    SsiSettings,
     TqAccountSettings,
     TqSettings,
     dump,
@@ -49,6 +47,7 @@ from tradepit.config import (
 from tradepit.ports.series import Sample
 from tradepit.profiles.catalogue import PROFILES, roles_of
 from tradepit.runtime.clock import ShiftedClock, SystemClock
+from tradepit.runtime.ssi_settings import SsiAccountSettings, SsiSettings
 from tradepit.runtime.tick_clock import TickClock
 from tradepit.runtime.vault_settings import VaultSettings
 from tradepit.services.bot_runner import BotRunner

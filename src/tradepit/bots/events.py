@@ -4,9 +4,11 @@ from enum import StrEnum
 
 import msgspec
 
+from tradepit.trading.model.at_hand import at_hand
 from tradepit.trading.model.terms import Offset, SessionPhase, Side
 
 
+@at_hand
 class EventKind(StrEnum):
     """What happened: to an own order (the first six), or to the market's time."""
 

@@ -5,8 +5,10 @@ from enum import StrEnum
 import msgspec
 
 from tradepit.bots.windows import DEFAULT_TICKS
+from tradepit.trading.model.at_hand import at_hand
 
 
+@at_hand
 class Phase(StrEnum):
     """PAUSED: orders and events are still followed, ``on_tick`` is not called. ERROR: ``on_start`` raised, nothing is called."""
 

@@ -14,18 +14,20 @@ def check_ssi(settings: Settings) -> Finding:
         return ok("not the broker")
     try:
         from tradepit.backends.broker.ssi_signing import SsiSigner  # noqa: PLC0415 - an extra
+        from tradepit.compose.ssi_link import missing_of, ssi_secrets  # noqa: PLC0415 - as above
     except ModuleNotFoundError as error:
         return fail(f"{error.name} is missing", "pip install 'tradepit[ssi]'")
-    if not ssi.client_id or not ssi.accounts or not ssi.symbols:
-        return fail("a client_id, accounts or symbols are missing", "set ssi.client_id, ssi.accounts and ssi.symbols")
+    if missing := missing_of(ssi):
+        return fail(f"missing for {ssi.api}: {', '.join(missing)}", f"set {', '.join(f'ssi.{name}' for name in missing)}")
     secrets = Wiring(settings, process="doctor").secrets
-    try:
-        for variable, file in ((ssi.api_key_env, ssi.api_key_file), (ssi.api_secret_env, ssi.api_secret_file)):
-            read_secret(variable, file, secrets)
-        SsiSigner(read_secret(ssi.private_key_env, ssi.private_key_file, secrets))
-    except ConfigError as error:
-        return fail(str(error)[:200], "name where the secret is, see docs/how-to/trade-through-ssi.md")
-    seen = f"secrets and key are readable, {len(ssi.accounts)} accounts, {', '.join(ssi.symbols)[:100]}"
+    for name, (variable, file) in ssi_secrets(ssi).items():
+        try:
+            found = read_secret(variable, file, secrets)
+            if name == "private_key":
+                SsiSigner(found)
+        except ConfigError as error:
+            return fail(f"{name}: {str(error)[:180]}", "name where the secret is, see docs/how-to/trade-through-ssi.md")
+    seen = f"{ssi.api}, secrets and key are readable, {len(ssi.accounts)} accounts, {', '.join(ssi.symbols)[:100]}"
     others = [number for number in (row.number for row in ssi.accounts) if not number.endswith("8")]
     if others:
         return warn(f"{seen}; {len(others)} accounts do not end in 8", "SSI's derivatives accounts end in 8: check the numbers")

@@ -8,7 +8,8 @@ from tests.ssi_world import KEY, xml_of
 
 from tradepit.cli.doctor_ssi import check_ssi
 from tradepit.cli.finding import Outcome
-from tradepit.config import Settings, SsiAccountSettings, SsiSettings
+from tradepit.config import Settings
+from tradepit.runtime.ssi_settings import SsiAccountSettings, SsiSettings
 
 
 def settings(folder: Path, *, key: str, number: str = "0000018") -> Settings:

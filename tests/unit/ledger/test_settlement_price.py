@@ -4,7 +4,8 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from tradepit.trading.ledger.settlement_price import HOUR_NS, SettlementTape, vwap
+from tradepit.trading.ledger.settlement_price import SettlementTape, vwap
+from tradepit.trading.ledger.trading_hours import HOUR_NS
 from tradepit.trading.model.product import Product, SettlementRule
 
 MORNING, LUNCH, AFTERNOON, CLOSE = (HOUR_NS * half // 2 for half in (19, 23, 26, 30))

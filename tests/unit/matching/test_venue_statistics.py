@@ -36,9 +36,12 @@ def test_own_trades_make_open_high_low_and_last() -> None:
 def test_outside_figures_are_added_and_tell_what_was_traded_since() -> None:
     seen = MarketStatistics()
     seen.trade(100, 3)
-    assert seen.show(outside(105, 50, 5000, high=106, low=95, interest=900)) == (50, Decimal(5000))
-    assert seen.show(outside(107, 60, 6070, high=107, low=95, interest=910)) == (10, Decimal(1070))
-    assert (seen.open_ticks, seen.high_ticks, seen.low_ticks, seen.last_ticks) == (100, 107, 95, 107)
+    assert seen.show(outside(105, 50, 5000, high=106, low=95, interest=900)) == (50, Decimal(5000), True)
+    assert seen.show(outside(107, 60, 6070, high=107, low=95, interest=910)) == (10, Decimal(1070), True)
+    again = outside(107, 60, 6070, high=107, low=95, interest=910)
+    assert seen.show(again) == (0, Decimal(0), False), "a snapshot would show nothing new"
+    assert seen.show(outside(107, 60, 6070, high=107, low=94, interest=910))[2]
+    assert (seen.open_ticks, seen.high_ticks, seen.low_ticks, seen.last_ticks) == (100, 107, 94, 107)
     assert (seen.volume_lots(), seen.open_interest()) == (63, 910)
 
 

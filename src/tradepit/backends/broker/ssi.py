@@ -203,7 +203,7 @@ class SsiBroker:
             known = link.book.orders.get(key)
             if known is not None:
                 return known
-            if key in link.book.undecided:
+            if key in link.book.undecided or (taken is not None and link.book.alike(intent)):
                 raise OutcomeUnknown("SSI has it, and has not said what became of it", client_order_id=intent.client_order_id)
             waited_ns = self._clock.monotonic_ns() - link.sent_ns.get(key, link.joined_ns)
             if taken is not None and key not in link.kept_back and waited_ns < link.timing.settle_s * 1e9:

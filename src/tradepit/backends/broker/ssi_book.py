@@ -65,6 +65,7 @@ class SsiBook(BrokerBook):
         self._changes: dict[tuple[Key, str], int] = {}
         self.notified = (0, 0)
         self.undecided: set[Key] = set()
+        self._unnamed: set[Key] = set()
         self._filled: dict[Key, int] = {}
         self._value: dict[Key, int] = {}
         self._made: dict[Key, int] = {}
@@ -138,6 +139,12 @@ class SsiBook(BrokerBook):
         """The whole quantity (lots) an order was to have after a change that was asked for before; None when it was not."""
         return self._changes.get((key, change_id))
 
+    def alike(self, intent: OrderIntent) -> bool:
+        """Whether SSI told, without saying who sent it, of an order that this one may be."""
+        same = ("account", "symbol", "side", "order_type", "price_ticks", "volume_lots")
+        others = (self.orders[key].intent for key in self._unnamed if key in self.orders)
+        return any(all(getattr(other, term) == getattr(intent, term) for term in same) for other in others)
+
     @property
     def request_ids(self) -> Container[str]:
         """Every id that was used for a request and is still known."""
@@ -161,6 +168,8 @@ class SsiBook(BrokerBook):
         key = self.key_of(told.account_no, told.client_request_id, told.order_id)
         if key is None:
             return []
+        if not told.client_request_id:
+            self._unnamed.add(key)
         # Whatever becomes of it, SSI has it.
         self.undecided.add(key)
         if told.order_status in PASSING:

@@ -14,13 +14,18 @@ from tradepit.wire.simulator import MARKET_DEPTH, MARKET_PHASE, MARKET_TICK, Pha
 from tradepit.wire.simulator_codec import tick_of
 
 _BOOK_LIVES_NS = 2_000_000_000
+_MS = 1_000_000
 _TICK = msgspec.json.Decoder(TickData)
 _PHASE = msgspec.json.Decoder(PhaseData)
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ArithmeticError, ValueError, TradepitError)
 
 
 class MarketFeed:
-    """Best effort, like the ticks themselves. Messages that are none are counted; contracts nobody knows are noted in ``unknown``."""
+    """Best effort, like the ticks themselves. Messages that are none are counted; contracts nobody knows are noted in ``unknown``.
+
+    The book that is told for the first time, or again after a silence, takes over from the ticks: of an instant (a millisecond) that
+    a tick has told already it is not told once more.
+    """
 
     def __init__(
         self,
@@ -33,6 +38,7 @@ class MarketFeed:
         self._bus, self._clock, self._instruments = bus, clock, instruments
         self._on_tick, self._on_phase = on_tick, on_phase
         self._book_ns: dict[str, int] = {}
+        self._ticked_ms: dict[str, int] = {}
         self._subscriptions: list[Subscription] = []
         self._last_ns = 0
         self.ticks = self.refused = 0
@@ -59,31 +65,42 @@ class MarketFeed:
             await subscription.stop()
 
     async def _take_tick(self, message: Message) -> None:
-        symbol, now_ns = message.subject.rpartition(".")[2], self._clock.monotonic_ns()
-        if now_ns - self._book_ns.get(symbol, -_BOOK_LIVES_NS) >= _BOOK_LIVES_NS:
-            self._take(message, now_ns)
+        now_ns = self._clock.monotonic_ns()
+        if self._book_lives(message.subject.rpartition(".")[2], now_ns):
+            return
+        tick = self._read(message)
+        if tick is not None:
+            self._ticked_ms[tick.symbol] = tick.time_ns // _MS
+            self._tell(tick, now_ns)
 
     async def _take_book(self, message: Message) -> None:
-        now_ns = self._clock.monotonic_ns()
-        tick = self._take(message, now_ns)
-        if tick is not None:
-            self._book_ns[tick.symbol] = now_ns
+        tick, now_ns = self._read(message), self._clock.monotonic_ns()
+        if tick is None:
+            return
+        takes_over = not self._book_lives(tick.symbol, now_ns)
+        self._book_ns[tick.symbol] = now_ns
+        if not (takes_over and self._ticked_ms.get(tick.symbol) == tick.time_ns // _MS):
+            self._tell(tick, now_ns)
 
-    def _take(self, message: Message, now_ns: int) -> Tick | None:
+    def _book_lives(self, symbol: str, now_ns: int) -> bool:
+        return now_ns - self._book_ns.get(symbol, -_BOOK_LIVES_NS) < _BOOK_LIVES_NS
+
+    def _read(self, message: Message) -> Tick | None:
         try:
             data = _TICK.decode(message.payload)
             instrument = self._instruments.get(data.symbol)
             if instrument is None:
                 self.unknown = True
                 return None
-            tick = tick_of(data, instrument)
+            return tick_of(data, instrument)
         except _UNREADABLE:
             self.refused += 1
             return None
+
+    def _tell(self, tick: Tick, now_ns: int) -> None:
         self.ticks += 1
         self._last_ns = now_ns
         self._on_tick(tick, now_ns)
-        return tick
 
     async def _take_phase(self, message: Message) -> None:
         try:

@@ -4,7 +4,10 @@ from enum import StrEnum
 
 import msgspec
 
+from tradepit.trading.model.at_hand import at_hand
 
+
+@at_hand
 class MarginPrice(StrEnum):
     """The price at which today's lots are margined (CTP MarginPriceType). History lots are always at the previous settlement."""
 
@@ -13,6 +16,7 @@ class MarginPrice(StrEnum):
     LAST = "last"
 
 
+@at_hand
 class FreezePrice(StrEnum):
     """The price at which a working open order freezes margin; ``ORDER`` takes the upper limit price for market orders."""
 

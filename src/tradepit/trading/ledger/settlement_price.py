@@ -6,9 +6,9 @@ from fractions import Fraction
 
 import msgspec
 
+from tradepit.trading.ledger.trading_hours import HOUR_NS, hours_of
 from tradepit.trading.model.product import Product, SettlementRule
 
-HOUR_NS = 3_600_000_000_000
 _HALF = Fraction(1, 2)
 
 
@@ -28,14 +28,12 @@ class SettlementTape(msgspec.Struct, kw_only=True):
     @classmethod
     def of_day(cls, sessions: tuple[tuple[int, int], ...]) -> "SettlementTape":
         """An empty tape of a day with these sessions; without any, everything counts as one hour."""
-        hours = max(1, math.ceil(sum(end - start for start, end in sessions) / HOUR_NS))
+        hours = hours_of(sessions).hours
         return cls(sessions=sessions, turnover=[Decimal(0)] * hours, lots=[0] * hours)
 
     def add(self, time_ns: int, turnover: Decimal, lots: int) -> None:
         """Note trades at ``time_ns``: before the open counts as at the open, in a break as the last instant before it."""
-        elapsed = self._elapsed(time_ns)
-        total = sum(end - start for start, end in self.sessions)
-        hour = min((total - elapsed - 1) // HOUR_NS, len(self.lots) - 1) if total else 0
+        elapsed, hour = hours_of(self.sessions).place(time_ns)
         self.turnover[hour] += turnover
         self.lots[hour] += lots
         self.last_elapsed_ns = max(self.last_elapsed_ns, elapsed)
@@ -54,17 +52,6 @@ class SettlementTape(msgspec.Struct, kw_only=True):
             return vwap(sum(self.turnover, Decimal(0)), day_lots, product)
         hour = next(index for index, lots in enumerate(self.lots) if lots)
         return vwap(self.turnover[hour], self.lots[hour], product)
-
-    def _elapsed(self, time_ns: int) -> int:
-        elapsed = 0
-        for start, end in self.sessions:
-            if time_ns < start:
-                # Before the open: at the open. In a break: the last instant of the session before, for ends are exclusive.
-                return max(0, elapsed - 1)
-            if time_ns < end:
-                return elapsed + time_ns - start
-            elapsed += end - start
-        return max(0, elapsed - 1)
 
 
 def vwap(turnover: Decimal, lots: int, product: Product) -> Decimal:

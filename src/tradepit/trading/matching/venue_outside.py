@@ -1,6 +1,7 @@
 """The outside market at the venue: its ticks become quotes in the same book, which trade with the accounts' orders."""
 
 from tradepit.trading.matching.commands import ApplyTick
+from tradepit.trading.matching.order_book import OrderBook
 from tradepit.trading.matching.outside_tick import check_outside_tick
 from tradepit.trading.matching.venue_floor import Floor
 from tradepit.trading.matching.venue_market import Market
@@ -41,56 +42,77 @@ def withdraw_quotes(market: Market) -> None:
 
 
 def _take_figures(floor: Floor, market: Market, tick: Tick) -> bool:
-    first = not market.statistics.outside_seen
-    before = market.statistics.visible()
-    lots, turnover = market.statistics.show(tick)
+    seen = market.statistics
+    first = not seen.outside_seen
+    lots, turnover, changed = seen.show(tick)
     if lots:
         # What was traded before the first tick belongs to the day, not to the hour in which the venue began to listen.
-        sessions = market.outside_tape.sessions
-        market.outside_tape.add(sessions[0][0] if first and sessions else floor.now_ns, turnover, lots)
-    if market.statistics.last_ticks:
-        floor.ledger.mark(market.symbol, market.statistics.last_ticks)
-    return market.statistics.visible() != before
+        tape = market.outside_tape
+        tape.add(tape.sessions[0][0] if first and tape.sessions else floor.now_ns, turnover, lots)
+    if seen.last_ticks:
+        floor.ledger.mark(market.symbol, seen.last_ticks)
+    return changed
 
 
 def _lower_quotes(market: Market, side: Side, levels: tuple[Level, ...]) -> bool:
     """Take away what the outside no longer shows, youngest lots first: who waited behind them moves up, the rest stays."""
     book, prices = market.book, market.quotes[side]
+    if not prices:
+        return False
     changed = False
     shown = {level.price_ticks: level.lots for level in levels}
-    for price in tuple(prices):
-        numbers = prices[price]
-        excess = -shown.get(price, 0)
-        live = [(number, lots) for number in numbers if (lots := book.remaining(number))]
-        excess += sum(lots for _, lots in live)
-        changed |= excess > 0
-        while live and excess > 0:
-            number, lots = live[-1]
-            if lots > excess:
-                book.reduce(number, excess)
-                break
-            book.cancel(number)
-            live.pop()
-            excess -= lots
+    for price, numbers in tuple(prices.items()):
+        most = shown.get(price, 0)
+        if len(numbers) == 1:
+            # One order at a price is by far the most frequent, and it mostly stays as it is or goes as a whole.
+            if not most:
+                changed |= book.cancel(numbers[0]) > 0
+                del prices[price]
+                continue
+            if 0 < book.remaining(numbers[0]) <= most:
+                continue
+        live, lowered = _lower(book, numbers, most)
+        changed |= lowered
         if live:
-            prices[price] = [number for number, _ in live]
+            prices[price] = live
         else:
             del prices[price]
     return changed
 
 
+def _lower(book: OrderBook, numbers: list[int], most: int) -> tuple[list[int], bool]:
+    """Leave at most ``most`` lots of the outside's orders at a price; those that still wait, and whether any lots went."""
+    live = [(number, lots) for number in numbers if (lots := book.remaining(number))]
+    excess = sum(lots for _, lots in live) - most
+    lowered = excess > 0
+    while live and excess > 0:
+        number, lots = live[-1]
+        if lots > excess:
+            book.reduce(number, excess)
+            break
+        book.cancel(number)
+        live.pop()
+        excess -= lots
+    return [number for number, _ in live], lowered
+
+
 def _raise_quote(floor: Floor, market: Market, side: Side, level: Level) -> bool:
     """Show what the outside added at a price: it trades with accounts' orders it crosses, and what is left joins behind."""
     book, prices, price = market.book, market.quotes[side], level.price_ticks
-    numbers = prices.get(price, [])
-    added = level.lots - sum(book.remaining(number) for number in numbers)
-    if added <= 0:
-        return False
+    numbers = prices.get(price)
+    added = level.lots
+    if numbers:
+        added -= sum(map(book.remaining, numbers))
+        if added <= 0:
+            return False
     for match in book.match(side, price, added):
         added -= match[2]
         book_match(floor, market, side, price, None, match)
     if added:
         number = market.next_book_id()
         book.rest(number, side, price, added)
-        prices[price] = [*numbers, number]
+        if numbers:
+            numbers.append(number)
+        else:
+            prices[price] = [number]
     return True

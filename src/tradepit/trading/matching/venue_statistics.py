@@ -42,9 +42,12 @@ class MarketStatistics(msgspec.Struct):
         self.own_lots += lots
         self.own_value += ticks * lots
 
-    def show(self, tick: Tick) -> tuple[int, Decimal]:
-        """Take over an outside tick's figures; returns the lots and the turnover traded outside since the last one."""
+    def show(self, tick: Tick) -> tuple[int, Decimal, bool]:
+        """Take over an outside tick's figures; returns the lots and the turnover traded outside since the last one, and whether a
+        snapshot would now show anything new.
+        """
         lots, turnover = tick.volume_lots - self.outside_lots, tick.turnover - self.outside_turnover
+        before = (self.last_ticks, self.open_ticks, self.high_ticks, self.low_ticks, self.outside_interest)
         self.outside_seen = True
         self.outside_time_ns = tick.time_ns
         self.outside_lots, self.outside_turnover, self.outside_interest = tick.volume_lots, tick.turnover, tick.open_interest
@@ -53,14 +56,10 @@ class MarketStatistics(msgspec.Struct):
         if tick.open_ticks and not self.open_ticks:
             self.open_ticks = tick.open_ticks
         self.high_ticks = max(self.high_ticks, tick.high_ticks)
-        if tick.low_ticks:
-            self.low_ticks = min(self.low_ticks, tick.low_ticks) if self.low_ticks else tick.low_ticks
-        return lots, turnover
-
-    def visible(self) -> tuple[int, int, int, int, int, int, Decimal, int]:
-        """The figures a snapshot shows, to tell whether it would show anything new."""
-        prices = (self.last_ticks, self.open_ticks, self.high_ticks, self.low_ticks)
-        return (*prices, self.own_lots, self.outside_lots, self.outside_turnover, self.open_interest())
+        if tick.low_ticks and (tick.low_ticks < self.low_ticks or not self.low_ticks):
+            self.low_ticks = tick.low_ticks
+        after = (self.last_ticks, self.open_ticks, self.high_ticks, self.low_ticks, self.outside_interest)
+        return lots, turnover, bool(lots) or after != before
 
     def volume_lots(self) -> int:
         """Lots traded today, here and outside, each match counted once."""

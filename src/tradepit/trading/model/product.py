@@ -5,6 +5,7 @@ from enum import StrEnum
 
 import msgspec
 
+from tradepit.trading.model.at_hand import at_hand
 from tradepit.trading.model.terms import Exchange, OrderType
 
 
@@ -23,6 +24,7 @@ class FeeSchedule(msgspec.Struct, frozen=True, kw_only=True):
     close_today: FeeRate = FeeRate()
 
 
+@at_hand
 class CloseRule(StrEnum):
     """Which lots a close consumes, and which fee it pays.
 
@@ -38,6 +40,7 @@ class CloseRule(StrEnum):
     NET = "net"
 
 
+@at_hand
 class SettlementRule(StrEnum):
     """How the daily settlement price is made.
 

@@ -3,40 +3,50 @@
 from enum import StrEnum
 from typing import Self
 
+from tradepit.trading.model.at_hand import at_hand
+
 _FINISHED = 3
 
 
+@at_hand
 class Side(StrEnum):
-    """Which way an order trades."""
+    """Which way an order trades. ``opposite``: the side an order of this side trades against."""
+
+    opposite: "Side"
 
     BUY = "BUY"
     SELL = "SELL"
 
-    @property
-    def opposite(self) -> "Side":
-        """The side an order of this side trades against."""
-        return Side.SELL if self is Side.BUY else Side.BUY
+
+Side.BUY.opposite, Side.SELL.opposite = Side.SELL, Side.BUY
 
 
+@at_hand
 class Offset(StrEnum):
     """What an order does to the position: open a new one, or close which lots (CTP comb offset flags).
 
     On SHFE and INE ``CLOSE`` means *close yesterday's lots*; elsewhere it consumes lots first in, first out.
     ``NET`` is for venues without offsets (HNX): the fill reduces the opposite position first, then opens.
+    ``closes``: the order can only reduce a position.
     """
 
+    closes: bool
+
+    def __new__(cls, value: str, closes: bool = False) -> Self:
+        """An offset with whether it closes, kept on the member: it is asked for each order."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.closes = closes
+        return member
+
     OPEN = "OPEN"
-    CLOSE = "CLOSE"
-    CLOSETODAY = "CLOSETODAY"
-    CLOSEYESTERDAY = "CLOSEYESTERDAY"
+    CLOSE = "CLOSE", True
+    CLOSETODAY = "CLOSETODAY", True
+    CLOSEYESTERDAY = "CLOSEYESTERDAY", True
     NET = "NET"
 
-    @property
-    def closes(self) -> bool:
-        """True when the order can only reduce a position."""
-        return self is not Offset.OPEN and self is not Offset.NET
 
-
+@at_hand
 class OrderType(StrEnum):
     """How an order may execute. All are good for the trading day (GFD); none survives settlement.
 
@@ -66,6 +76,7 @@ class OrderType(StrEnum):
     MAK = "MAK"
 
 
+@at_hand
 class OrderStatus(StrEnum):
     """The life of an order, from the moment its intent is known until its outcome is (ARCHITECTURE.md, order states).
 
@@ -97,6 +108,7 @@ class OrderStatus(StrEnum):
     EXPIRED = "EXPIRED", 3
 
 
+@at_hand
 class Exchange(StrEnum):
     """Futures exchanges, spelled as CTP, vnpy and TqSDK spell them; HNX is Hanoi (Vietnam derivatives)."""
 
@@ -109,25 +121,32 @@ class Exchange(StrEnum):
     HNX = "HNX"
 
 
+@at_hand
 class SessionPhase(StrEnum):
     """What a product's market is doing (CTP instrument status 0-6). HNX's opening auction (ATO) is AUCTION_ORDERING.
 
     ``CLOSING_AUCTION`` gathers orders at the end of the day (HNX's ATC).
+    ``gathers``: an auction takes orders, which trade at one price when it ends.
     """
 
+    gathers: bool
+
+    def __new__(cls, value: str, gathers: bool = False) -> Self:
+        """A phase with whether it gathers, kept on the member: it is asked for each order and snapshot."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.gathers = gathers
+        return member
+
     CLOSED = "CLOSED"
-    AUCTION_ORDERING = "AUCTION_ORDERING"
+    AUCTION_ORDERING = "AUCTION_ORDERING", True
     AUCTION_MATCHING = "AUCTION_MATCHING"
     CONTINUOUS = "CONTINUOUS"
     BREAK = "BREAK"
-    CLOSING_AUCTION = "CLOSING_AUCTION"
-
-    @property
-    def gathers(self) -> bool:
-        """True while an auction takes orders, which trade at one price when it ends."""
-        return self in (SessionPhase.AUCTION_ORDERING, SessionPhase.CLOSING_AUCTION)
+    CLOSING_AUCTION = "CLOSING_AUCTION", True
 
 
+@at_hand
 class TradingState(StrEnum):
     """What risk lets through: everything; only cancels and orders that strictly reduce exposure; only cancels."""
 
@@ -136,6 +155,7 @@ class TradingState(StrEnum):
     HALTED = "HALTED"
 
 
+@at_hand
 class PriceRule(StrEnum):
     """The price of a trade in continuous matching.
 
@@ -147,6 +167,7 @@ class PriceRule(StrEnum):
     CN_MEDIAN = "cn_median"
 
 
+@at_hand
 class SelfTradePolicy(StrEnum):
     """What the venue does when an order would trade with its own account. ``DECREMENT``: both lose the lots they share."""
 

@@ -3,6 +3,7 @@
 from enum import StrEnum
 from typing import ClassVar
 
+from tradepit.trading.model.at_hand import at_hand
 from tradepit.trading.model.order import OrderIntent
 from tradepit.trading.model.terms import Side
 from tradepit.trading.risk.exposure import Exposure
@@ -10,6 +11,7 @@ from tradepit.trading.risk.refusal import Refused
 from tradepit.trading.risk.rule import Rule
 
 
+@at_hand
 class OthersLots(StrEnum):
     """What becomes of such an order: it passes, it passes and an alert tells of it, or it is refused."""
 

@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar
 
 from msgspec import Meta
 
+from tradepit.trading.model.at_hand import at_hand
 from tradepit.trading.model.order import OrderIntent
 from tradepit.trading.model.terms import Side
 from tradepit.trading.risk.exposure import Exposure
@@ -16,6 +17,7 @@ from tradepit.trading.risk.rule import Rule
 _MS = 1_000_000
 
 
+@at_hand
 class WithoutData(StrEnum):
     """What to do when there is no fresh price to compare with.
 

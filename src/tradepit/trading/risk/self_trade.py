@@ -5,6 +5,7 @@ from typing import ClassVar
 
 import msgspec
 
+from tradepit.trading.model.at_hand import at_hand
 from tradepit.trading.model.order import OrderIntent
 from tradepit.trading.model.terms import OrderType, Side
 from tradepit.trading.risk.exposure import Exposure
@@ -12,6 +13,7 @@ from tradepit.trading.risk.refusal import Refused
 from tradepit.trading.risk.rule import Rule
 
 
+@at_hand
 class GivesWay(StrEnum):
     """Who gives way: the order that comes, those that rest (they are cancelled before it is reviewed), or nobody: an alert tells of it,
     and what becomes of it is the exchange's policy.

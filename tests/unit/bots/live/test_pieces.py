@@ -110,17 +110,23 @@ async def test_the_book_counts_while_it_is_told_and_ticks_otherwise(bus: MemoryB
     await feed.start()
     await clock.advance(1)
 
-    async def tell(topic: str, bid: int) -> None:
-        await bus.publish(topic, encode(tick_data(tick(bid, bid + 1), listed)))
+    async def tell(topic: str, bid: int, at_ms: int) -> None:
+        shown = msgspec.structs.replace(tick(bid, bid + 1), time_ns=START_NS + at_ms * 1_000_000)
+        await bus.publish(topic, encode(tick_data(shown, listed)))
         await settle()
 
-    await tell(tick_topic("IF2501"), 1)
-    await tell(depth_topic("IF2501"), 2)
-    await tell(tick_topic("IF2501"), 3)
+    await tell(tick_topic("IF2501"), 1, at_ms=0)
+    # Of the instant at which it takes over it has been told already.
+    await tell(depth_topic("IF2501"), 11, at_ms=0)
+    await tell(tick_topic("IF2501"), 12, at_ms=1)
+    await tell(depth_topic("IF2501"), 2, at_ms=1)
+    await tell(tick_topic("IF2501"), 3, at_ms=2)
     await clock.advance(2.5)
     assert feed.age_s == 2.5
-    await tell(tick_topic("IF2501"), 4)
-    assert ticks == [1, 2, 4]
+    await tell(tick_topic("IF2501"), 4, at_ms=3)
+    await tell(depth_topic("IF2501"), 5, at_ms=4)
+    assert ticks == [1, 2, 4, 5]
+    await clock.advance(2.5)
     await bus.publish(tick_topic("IF2501"), b"{")
     await bus.publish(tick_topic("IH2501"), encode(tick_data(tick(1, 2, symbol="IH2501"), instrument("IH2501"))))
     told = PhaseData(symbol="IF2501", phase="BREAK", time_ns=1, trading_day=20250106)
