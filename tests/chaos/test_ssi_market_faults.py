@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from tests.servers.ssi_exchange import SYMBOL as WIRE
 from tests.servers.ssi_server import SsiServer
+from tests.servers.ssi_v2_server import SsiV2Server
 from tests.ssi_world import ACCOUNTS, SYMBOL, SsiWorld
 from tests.tqsdk_world import until
 
@@ -62,31 +63,93 @@ async def listening(world: SsiWorld, *, silent_s: float = 60.0) -> AsyncIterator
     await market.close()
 
 
-@pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[SsiWorld]:
-    world = SsiWorld(tmp_path)
+class Voice:
+    """What SSI says beside the market's own moves, in V3's words."""
+
+    def __init__(self, world: SsiWorld) -> None:
+        self._feed = world.server.market
+
+    async def talk_rubbish(self) -> int:
+        """How many pieces nobody can read were said."""
+        rubbish = ("{", "[]", '{"channel": "DATA", "topic": "trade.X", "data": 7}', "\x00" * 5_000)
+        for frame in rubbish:
+            self._feed.send_raw(frame)
+        self._feed.send(f"trade.{WIRE}", {"s": WIRE, "p": "dear", "v": 1})
+        return len(rubbish) + 1
+
+    def talk_nonsense(self) -> int:
+        """How many pieces were said that cannot be so: off the tick, upside down."""
+        self._feed.send(f"trade.{WIRE}", {"s": WIRE, "p": 1340.55, "v": 7})
+        self._feed.send(f"quote.{WIRE}", {"s": WIRE, "bids": [[1339, 1], [1340, 1]], "asks": []})
+        return 2
+
+    def talk_of_others(self) -> None:
+        """Of nobody's contract, of the day before, of a board that is not ours, in a word that is not known."""
+        self._feed.send(f"trade.{WIRE}", {"s": "41I1F2000", "p": 1340, "v": 7})
+        self._feed.send(f"trade.{WIRE}", {"t": "2025/01/03 10:00:00", "s": WIRE, "p": 1400, "v": 7_000})
+        self._feed.send("market.FLAG", {"b": "HOSE", "t": "", "f": "ATC"})
+        self.tell_session("SIESTA")
+
+    def tell_session(self, word: str) -> None:
+        """The market does this now."""
+        self._feed.send("market.FLAG", {"b": "DER", "t": "10:00:00", "f": word})
+
+
+class V2Voice(Voice):
+    """The same in V2's words."""
+
+    def __init__(self, world: SsiWorld) -> None:
+        assert isinstance(world.server, SsiV2Server)
+        super().__init__(world)
+        self._hub = world.server.data_hub
+
+    async def talk_rubbish(self) -> int:
+        await self._hub.say("nonsense")
+        await self._hub.call("Error", "nothing in particular")
+        for text in ("{", "[]", json.dumps({"DataType": "X-TRADE", "Content": "{"}), json.dumps({"DataType": 7})):
+            self._feed.send_raw(text)
+        self._feed.send("X-TRADE", {"Symbol": WIRE, "LastPrice": "dear"})
+        return 6
+
+    def talk_nonsense(self) -> int:
+        self._feed.send("X-TRADE", {"Symbol": WIRE, "LastPrice": 1340.55, "TotalVol": 7.0})
+        self._feed.send("X-QUOTE", {"Symbol": WIRE, "BidPrice1": 1339.0, "BidVol1": 1.0, "BidPrice2": 1340.0, "BidVol2": 1.0})
+        return 2
+
+    def talk_of_others(self) -> None:
+        yesterday = {"TradingDate": "03/01/2025", "Time": "10:00:00", "Symbol": WIRE}
+        self._feed.send("X-TRADE", {"Symbol": "41I1F2000", "LastPrice": 1340.0, "TotalVol": 7.0})
+        self._feed.send("X-TRADE", yesterday | {"LastPrice": 1400.0, "TotalVol": 7_000.0})
+        self._feed.send("F", yesterday | {"TradingSession": "C"})
+        self._feed.send_raw(json.dumps({"DataType": "MI", "Content": json.dumps({"IndexId": "VN30", "IndexValue": 1.0})}))
+        self.tell_session("SIESTA")
+
+    def tell_session(self, word: str) -> None:
+        at = {"TradingDate": "06/01/2025", "Time": "10:00:00", "Symbol": WIRE}
+        self._feed.send("F", at | {"RType": "F", "TradingSession": word, "TradingStatus": "N"})
+
+
+def voice_of(world: SsiWorld) -> Voice:
+    """How a world's server talks."""
+    return Voice(world) if world.api == "v3" else V2Voice(world)
+
+
+@pytest.fixture(params=["v3", "v2"])
+async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[SsiWorld]:
+    world = SsiWorld(tmp_path, request.param)
     await world.open()
     yield world
     await world.leave()
 
 
-async def test_rubbish_and_impossible_news_are_counted_and_what_follows_is_told(world: SsiWorld) -> None:
+async def test_rubbish_and_nonsense_are_counted_and_what_follows_is_told(world: SsiWorld) -> None:
     async with listening(world) as heard:
         await heard.bids_are_told()
-        feed, trade, quote = world.server.market, f"trade.{WIRE}", f"quote.{WIRE}"
-        rubbish = ("{", "[]", '{"channel": "DATA", "topic": "trade.X", "data": 7}', "\x00" * 5_000)
-        for frame in rubbish:
-            feed.send_raw(frame)
-        feed.send(trade, {"s": WIRE, "p": "dear", "v": 1})
-        # Off the tick, upside down, of nobody's contract, of yesterday, of a board that is not ours.
-        feed.send(trade, {"s": WIRE, "p": 1340.55, "v": 7})
-        feed.send(quote, {"s": WIRE, "bids": [[1339, 1], [1340, 1]], "asks": []})
-        feed.send(trade, {"s": "41I1F2000", "p": 1340, "v": 7})
-        feed.send(trade, {"t": "2025/01/03 10:00:00", "s": WIRE, "p": 1400, "v": 7_000})
-        feed.send("market.FLAG", {"b": "HOSE", "t": "", "f": "ATC"})
-        feed.send("market.FLAG", {"b": "DER", "t": "", "f": "SIESTA"})
+        voice = voice_of(world)
+        unreadable, impossible = await voice.talk_rubbish(), voice.talk_nonsense()
+        voice.talk_of_others()
         await heard.bids_are_told()
-        assert (heard.figures["unreadable"], heard.figures["impossible"], heard.figures["rejoined"]) == (len(rubbish) + 1, 2, 0)
+        assert (heard.figures["unreadable"], heard.figures["impossible"], heard.figures["breaks"]) == (unreadable, impossible, 0)
         assert (heard.ticks[-1].last_ticks, heard.ticks[-1].volume_lots) == (0, 0)
         assert heard.ticks[-1].phase is SessionPhase.CONTINUOUS
 
@@ -96,22 +159,20 @@ async def test_a_stream_that_refuses_breaks_or_forgets_its_token_is_joined_again
         await heard.bids_are_told()
         world.server.market.refuses = True
         await world.server.cut()
-        await until(lambda: heard.figures["rejoined"] >= 3)
+        await until(lambda: heard.figures["breaks"] >= 3)
         world.server.market.refuses = False
         await heard.bids_are_told()
+        logins = len(world.server.handed_out)
         world.server.expire_tokens()
         await world.server.cut()
         await heard.bids_are_told()
-        assert world.server.refreshes
-        world.server.market.send_raw(json.dumps({"code": 503, "msg": "going down"}))
-        await until(lambda: heard.figures["rejoined"] >= 5)
-        await heard.bids_are_told()
+        assert len(world.server.handed_out) > logins
 
 
 async def test_between_two_lives_there_is_no_book_and_no_session_but_the_calendars(world: SsiWorld) -> None:
     async with listening(world) as heard:
         await heard.bids_are_told()
-        world.server.market.send("market.FLAG", {"b": "DER", "t": "10:00:00", "f": "ATC"})
+        voice_of(world).tell_session("ATC")
         await heard.until_told(lambda tick: tick.phase is SessionPhase.CLOSING_AUCTION)
         broker = await world.broker()
         listed = await broker.find(SYMBOL)
@@ -119,7 +180,7 @@ async def test_between_two_lives_there_is_no_book_and_no_session_but_the_calenda
         assert listed.phase is SessionPhase.CLOSING_AUCTION
         world.server.market.refuses = True
         await world.server.cut()
-        await until(lambda: heard.figures["rejoined"] > 0)
+        await until(lambda: heard.figures["breaks"] > 0)
         late = Listener(world, heard.market)
         hearing = asyncio.ensure_future(late.hear())
         await late.until_told(lambda tick: tick.bids == () and tick.phase is SessionPhase.CONTINUOUS)
@@ -130,23 +191,27 @@ async def test_between_two_lives_there_is_no_book_and_no_session_but_the_calenda
 async def test_a_server_that_has_forgotten_who_asked_is_asked_again(world: SsiWorld) -> None:
     async with listening(world, silent_s=1.0) as heard:
         await heard.bids_are_told()
-        socket_alive = asyncio.ensure_future(_keep_pinging(world))
+        pinging = asyncio.ensure_future(_keep_pinging(world))
         world.server.market.forget()
         asked = world.server.market.asked
         await until(lambda: heard.figures["asked_again"] > 0)
         await until(lambda: world.server.market.asked > asked)
         await heard.bids_are_told()
-        assert heard.figures["rejoined"] == 0
-        socket_alive.cancel()
-        await asyncio.gather(socket_alive, return_exceptions=True)
+        assert heard.figures["breaks"] == 0
+        pinging.cancel()
+        await asyncio.gather(pinging, return_exceptions=True)
 
 
 async def test_a_stream_without_a_sign_of_life_is_given_up(world: SsiWorld) -> None:
     async with listening(world, silent_s=1.0) as heard:
         await heard.bids_are_told()
         world.server.market.deaf = True
-        await until(lambda: heard.figures["rejoined"] > 0)
+        if isinstance(world.server, SsiV2Server):
+            world.server.data_hub.silent = True
+        await until(lambda: heard.figures["breaks"] > 0)
         world.server.market.deaf = False
+        if isinstance(world.server, SsiV2Server):
+            world.server.data_hub.silent = False
         await heard.bids_are_told()
 
 
@@ -160,10 +225,23 @@ async def test_on_the_next_day_the_market_begins_anew(world: SsiWorld) -> None:
         await heard.bids_are_told()
 
 
+@pytest.mark.parametrize(("code", "renews"), [(401, True), (503, False)])
+async def test_a_connection_that_v3_refuses_afterwards_is_made_again(tmp_path: Path, code: int, renews: bool) -> None:
+    world = SsiWorld(tmp_path)
+    await world.open()
+    async with listening(world) as heard:
+        await heard.bids_are_told()
+        refreshes = world.server.refreshes
+        world.server.market.send_raw(json.dumps({"code": code, "msg": "no more"}))
+        await until(lambda: heard.figures["breaks"] == 1)
+        await heard.bids_are_told()
+        assert (world.server.refreshes > refreshes) is renews
+    await world.leave()
+
+
 async def _keep_pinging(world: SsiWorld) -> None:
-    """The server asks for signs of life, as it does every half minute, and gets them."""
-    assert isinstance(world.server, SsiServer)
-    while True:
+    """V3's server asks for signs of life, as it does every half minute, and gets them; V2's hub sends its own."""
+    while isinstance(world.server, SsiServer):
         for _, frames in list(world.server.streams):
             frames.put_nowait(PING)
         await asyncio.sleep(0.2)

@@ -70,11 +70,11 @@ class SsiFeed:
         self._newest = NewestTicks[Tick]()
         self._stream: Stream | None = None
         self._frames = self._told_ns = 0
-        self._figures = dict.fromkeys(("rejoined", "asked_again", "unreadable", "impossible"), 0)
+        self._figures = dict.fromkeys(("breaks", "asked_again", "unreadable", "impossible"), 0)
 
     @property
     def figures(self) -> Mapping[str, int]:
-        """How often the stream was joined again and asked again, how much of it could not be read, or cannot have been so."""
+        """How often there was no stream, and one was asked again; how much of it could not be read, or cannot have been so; all news."""
         unreadable = self._stream.unreadable if self._stream is not None else 0
         return self._figures | {"unreadable": self._figures["unreadable"] + unreadable, "news": self._frames}
 
@@ -97,6 +97,7 @@ class SsiFeed:
                 await self._live()
                 pause_s = self._timing.back_off_s
             except (TradepitError, OSError) as error:
+                self._figures["breaks"] += 1
                 logger.warning("ssi: no market data: {}", error)
                 if isinstance(error, TradepitError) and error.details.get("status") == _TOO_MANY:
                     pause_s = self._timing.back_off_max_s
@@ -162,7 +163,6 @@ class SsiFeed:
     def _lose(self) -> None:
         if self._stream is not None:
             self._figures["unreadable"] += self._stream.unreadable
-            self._figures["rejoined"] += 1
             self._stream = None
         self._quotes.lose()
 
