@@ -17,6 +17,7 @@ from tradepit.backends.broker.ssi import SsiBroker
 from tradepit.backends.broker.ssi_data_stream import SsiDataStream
 from tradepit.backends.broker.ssi_dialect import SsiDialect
 from tradepit.backends.broker.ssi_feed import FeedTiming, SsiFeed, Stream
+from tradepit.backends.broker.ssi_history import ToldBar, v2_bars, v3_bars
 from tradepit.backends.broker.ssi_http import SsiLogin
 from tradepit.backends.broker.ssi_link import SsiLink, SsiTiming
 from tradepit.backends.broker.ssi_market import SsiMarket
@@ -163,7 +164,15 @@ class SsiWorld:
     def market(self, *, silent_s: float = 60.0) -> SsiMarket:
         """The market of the link's contracts."""
         timing = FeedTiming(silent_s=silent_s, back_off_s=0.02, back_off_max_s=0.05)
-        return SsiMarket(self.link, SsiFeed(self.link, self._open_stream, self.clock, timing=timing))
+        feed = SsiFeed(self.link, self._open_stream, self.clock, timing=timing)
+        return SsiMarket(self.link, feed, self._history, self.clock)
+
+    async def _history(self, code: str, trading_day: int) -> Sequence[ToldBar]:
+        dialect = self.link.dialect
+        if isinstance(dialect, SsiV2):
+            return await v2_bars(dialect.prices.data, code, trading_day)
+        assert isinstance(dialect, SsiV3)
+        return await v3_bars(dialect.rest, code, trading_day)
 
     def _open_stream(self, names: Sequence[str]) -> Stream:
         dialect, server = self.link.dialect, self.server

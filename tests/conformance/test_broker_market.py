@@ -4,20 +4,26 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Protocol
 
+import msgspec
 import pytest
-from tests.ssi_world import ACCOUNTS, SYMBOL, Api, SsiWorld
+from tests.ssi_world import ACCOUNTS, SYMBOL, TEN, Api, SsiWorld
 from tests.tqsdk_world import TqsdkWorld, until
 
 from tradepit.backends.broker.tqsdk_market import TqsdkMarket
 from tradepit.ports.broker import Broker
 from tradepit.ports.market import BrokerMarket
 from tradepit.trading.calendar.catalog import load_catalog
+from tradepit.trading.model.errors import InstrumentNotFound, VenueRefused
 from tradepit.trading.model.terms import Exchange, SessionPhase, Side
 from tradepit.trading.model.tick import Level, Tick
+from tradepit.trading.records.bars import Bar
+
+_DAY_NS = 86_400_000_000_000
 
 
 class MarketWorld(Protocol):
@@ -43,6 +49,9 @@ class MarketWorld(Protocol):
 
     async def leave(self) -> None:
         """All ends."""
+
+    def has_past(self) -> bool:
+        """Whether the broker tells bars of days that are over; it gets some now."""
 
 
 class TqsdkMarketWorld:
@@ -76,6 +85,9 @@ class TqsdkMarketWorld:
     async def leave(self) -> None:
         await self._world.leave()
 
+    def has_past(self) -> bool:
+        return False
+
 
 class SsiMarketWorld:
     """Through SSI and its stream."""
@@ -102,6 +114,15 @@ class SsiMarketWorld:
 
     async def leave(self) -> None:
         await self._world.leave()
+
+    def has_past(self) -> bool:
+        rows = [("09:00", 1339.0, 1341.0, 1338.9, 1340.5, 12), ("14:45", 1340.0, 1340.0, 1340.0, 1340.0, 30)]
+        # The first cannot be so, the last is of a minute that runs.
+        self._world.server.history = {
+            date(2025, 1, 3): [("08:59", 1.0, 1.0, 2.0, 1.0, 1), *rows],
+            date(2025, 1, 6): [rows[0], ("10:00", 1340.0, 1340.0, 1340.0, 1340.0, 1)],
+        }
+        return True
 
 
 class SsiV2MarketWorld(SsiMarketWorld):
@@ -173,3 +194,30 @@ async def test_the_market_is_told_as_it_changes_to_slow_and_quick_readers_and_af
         await quick.stop()
         await slow.stop()
         await market.close()
+
+
+async def test_bars_of_the_past_are_those_of_minutes_that_are_over(world: MarketWorld) -> None:
+    broker, market = await world.open()
+    assert await broker.find(world.symbol) is not None
+    try:
+        if not world.has_past():
+            with pytest.raises(VenueRefused):
+                await market.bars(world.symbol, 20250103)
+            return
+        day = [_a_bar("1339.0 1341.0 1338.9 1340.5", 12), _a_bar("1340.0 1340.0 1340.0 1340.0", 30, minutes=345)]
+        assert await market.bars(world.symbol, 20250103) == day
+        today = [msgspec.structs.replace(day[0], start_ns=day[0].start_ns + 3 * _DAY_NS)]
+        assert await market.bars(world.symbol, 20250106) == today
+        assert await market.bars(world.symbol, 20241231) == []
+        for other in ("IF2501", "nothing"):
+            with pytest.raises(InstrumentNotFound):
+                await market.bars(other, 20250103)
+    finally:
+        await market.close()
+
+
+def _a_bar(prices: str, lots: int, *, minutes: int = 0) -> Bar:
+    """A bar of 3 January 2025, so many minutes after nine in Hanoi."""
+    first, high, low, last = (Decimal(price) for price in prices.split())
+    start_ns = TEN - 3 * _DAY_NS + (minutes - 60) * 60_000_000_000
+    return Bar(symbol=SYMBOL, start_ns=start_ns, open=first, high=high, low=low, close=last, volume=lots, count=0)

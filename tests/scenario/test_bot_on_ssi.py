@@ -2,7 +2,12 @@
 
 import asyncio
 import contextlib
+import json
+import subprocess
+import sys
 from collections.abc import AsyncIterator
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +19,7 @@ from tests.servers.ssi_exchange import SYMBOL as SYMBOL_AT_SSI
 from tests.servers.ssi_exchange import SsiExchange
 from tests.ssi_world import ACCOUNTS, SYMBOL, TEN, SsiWorld
 
+from tradepit.backends.store.market import SqlMarketRecords
 from tradepit.config import ExchangeSettings, Settings
 from tradepit.trading.model.terms import Side
 
@@ -35,11 +41,12 @@ class Gatherer(BotBase):
 '''
 
 
-def _at_broker(world: SsiWorld) -> Settings:
+def _at_broker(world: SsiWorld, folder: Path) -> Settings:
     """A house whose broker is SSI's local server; both live at the same hour."""
     exchange = ExchangeSettings(starts_at="2025-01-06T10:00:00+07:00", origin_ns=TEN - world.clock.offset_ns)
     ssi = msgspec.structs.replace(world.settings({"A1": ACCOUNTS["A"]}), settle_s=0.5)
-    return msgspec.structs.replace(settings_of("A1", profile="pit"), broker="ssi", ssi=ssi, exchange=exchange)
+    store = f"sqlite+aiosqlite:///{folder / 'store.db'}"
+    return msgspec.structs.replace(settings_of("A1", profile="pit"), broker="ssi", ssi=ssi, exchange=exchange, store=store)
 
 
 @contextlib.asynccontextmanager
@@ -72,7 +79,7 @@ async def world(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pyt
 async def test_a_bot_trades_through_ssi_and_survives_every_kill(tmp_path: Path, world: SsiWorld) -> None:
     server, bot = world.server, tmp_path / "gatherer.py"
     bot.write_text(_BOT)
-    async with HouseUnderTest(tmp_path / "trading", _at_broker(world), only=_TRADING) as house, _quoted(server):
+    async with HouseUnderTest(tmp_path / "trading", _at_broker(world, tmp_path), only=_TRADING) as house, _quoted(server):
         assert house.house.process_of("order-management-1") == house.house.process_of("trading-gateway-1")
         phases, ticks = await house.hear(f"market.phase.{SYMBOL}"), await house.hear(f"market.tick.{SYMBOL}")
         run = BotProcess(house, bot, tmp_path / "bot.log", "gatherer")
@@ -92,9 +99,31 @@ async def test_a_bot_trades_through_ssi_and_survives_every_kill(tmp_path: Path, 
             await house.until(lambda: _all_agree(server, house, run), "bot, house and exchange to agree")
             await _compare_reports(server, house)
             assert b"CONTINUOUS" in phases[-1].data
+            await _compare_bars(server, house)
         finally:
             run.process.kill()
             run.process.wait()
+
+
+async def _compare_bars(server: SsiExchange, house: HouseUnderTest) -> None:
+    """What SSI has of the day before goes into the house's store by a command, over the house's own login, once."""
+    friday = date(2025, 1, 3)
+    server.history[friday] = [("09:00", 1339.0, 1341.0, 1338.9, 1340.5, 12), ("13:01", 1340.0, 1340.0, 1339.9, 1340.0, 3)]
+    command = [sys.executable, "-m", "tradepit", "fetch-bars", "--from", "20250102", "--to", "20250105", "--json"]
+    command += ["--config", str(house.house.settings_path)]
+    for new in (2, 0):
+        # Four days, of which two are no trading days, and one has no bars.
+        done = await asyncio.to_thread(subprocess.run, command, capture_output=True, timeout=60, check=False)
+        assert json.loads(done.stdout) == {SYMBOL: {"bars": 2, "new": new}}, done.stderr
+    records = SqlMarketRecords(house.house.settings.store, migrates=False)
+    await records.connect()
+    opened_ns = TEN - (3 * 24 + 1) * 3_600_000_000_000
+    kept = await records.bars(SYMBOL, "1m", opened_ns, opened_ns + 8 * 3_600_000_000_000)
+    await records.close()
+    assert [(bar.start_ns - opened_ns, bar.close, bar.volume) for bar in kept] == [
+        (0, Decimal("1340.5"), 12),
+        (241 * 60_000_000_000, Decimal(1340), 3),
+    ]
 
 
 async def _holds(server: SsiExchange, lots: int) -> bool:

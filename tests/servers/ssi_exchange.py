@@ -69,6 +69,8 @@ class SsiExchange(ABC):
         self.otp = ""
         self.token_life_s = 3600.0
         self.handed_out: list[str] = []
+        # Bars of past days: minute (HH:MM), open, high, low, close in index points, lots.
+        self.history: dict[date, list[tuple[str, float, float, float, float, int]]] = {}
         self._apply(ListInstrument(instrument=instrument, reference=REFERENCE))
         for account in accounts:
             self._apply(OpenAccount(account=account, deposit=Decimal(10_000_000_000), currency="VND"))

@@ -81,6 +81,7 @@ class SsiServer(SsiExchange):
         app.router.add_get("/api/v3/trading/ppmmrAccount", self._question(self._funds))
         app.router.add_get("/api/v3/trading/position", self._question(self._positions))
         app.router.add_get("/api/v3/data/masterdata", self._question(self._master))
+        app.router.add_get("/api/v3/data/ohlc", self._question(self._bars))
 
     # Login
 
@@ -210,6 +211,28 @@ class SsiServer(SsiExchange):
         low, high = self.venue.band(SYMBOL)
         row = {"symbol": SYMBOL, "board": "DER", "ceiling": float(high * self.tick), "floor": float(low * self.tick)}
         return {"data": [row | {"refPrice": float(self.venue.reference(SYMBOL))}]}
+
+    def _bars(self, request: web.Request) -> dict[str, Any]:
+        # A day without its time is refused there.
+        (first, opens), (last, closes) = (request.query[end].split() for end in ("from", "to"))
+        assert (request.query["timeFrame"], request.query["pageIndex"], first) == ("1m", "1", last)
+        assert (opens, closes) == ("00:00:00", "23:59:59")
+        day = date.fromisoformat(first.replace("/", "-"))
+        if request.query["symbol"] != SYMBOL or not self.history.get(day):
+            return {"code": 204, "msg": "No content"}
+        rows = [
+            {
+                "symbol": SYMBOL,
+                "tradingDate": f"{first} {at}:00",
+                "open": a,
+                "high": b,
+                "low": c,
+                "close": d,
+                "volume": lots,
+            }
+            for at, a, b, c, d, lots in self.history[day]
+        ]
+        return {"data": rows[::-1]}
 
     # Stream
 

@@ -132,6 +132,7 @@ class SsiV2Server(SsiExchange):
             app.router.add_get(f"{_TRADING}/{path}", self._question(question))
         app.router.add_post("/api/v2/Market/AccessToken", self._log_in_for_data)
         app.router.add_get("/api/v2/Market/DailyStockPrice", self._prices)
+        app.router.add_get("/api/v2/Market/IntradayOhlc", self._bars)
 
     # Login
 
@@ -331,6 +332,28 @@ class SsiV2Server(SsiExchange):
         }
         rows = [] if today in self.bare_days else [row]
         rows.append(row | {"TradingDate": "03/01/2025", "ClosePrice": str(self.venue.reference(SYMBOL))})
+        return web.json_response({"data": rows, "message": "Success", "status": "Success", "totalRecord": len(rows)})
+
+    async def _bars(self, request: web.Request) -> web.StreamResponse:
+        if not self._known(request):
+            return _answer(401, "Unauthorized")
+        query = request.query
+        assert (query["resolution"], query["pageIndex"], query["fromDate"]) == ("1", "1", query["toDate"])
+        day = date.fromisoformat("-".join(reversed(query["fromDate"].split("/"))))
+        rows = [
+            {
+                "Symbol": SYMBOL,
+                "Value": str(last),
+                "TradingDate": query["fromDate"],
+                "Time": f"{at}:00",
+                "Open": str(first),
+                "High": str(high),
+                "Low": str(low),
+                "Close": str(last),
+                "Volume": str(lots),
+            }
+            for at, first, high, low, last, lots in (self.history.get(day, []) if query["symbol"] == SYMBOL else [])
+        ]
         return web.json_response({"data": rows, "message": "Success", "status": "Success", "totalRecord": len(rows)})
 
     # The hub

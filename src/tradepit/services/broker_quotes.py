@@ -1,5 +1,6 @@
 """A real broker's market on the house's topics: ticks as they come, the newest of each contract for whoever asks."""
 
+from collections.abc import Sequence
 from contextlib import aclosing
 
 from loguru import logger
@@ -13,6 +14,7 @@ from tradepit.services.gateway_door import check_tick
 from tradepit.trading.model.errors import RequestRefused, Unavailable
 from tradepit.trading.model.terms import SessionPhase
 from tradepit.trading.model.tick import Tick
+from tradepit.trading.records.bars import Bar
 from tradepit.wire.simulator import depth_topic, tick_topic
 from tradepit.wire.simulator_codec import encode, tick_data
 
@@ -37,6 +39,10 @@ class BrokerQuotes:
     async def close(self) -> None:
         """Leave it. Idempotent."""
         await self._market.close()
+
+    async def bars(self, symbol: str, trading_day: int) -> Sequence[Bar]:
+        """A contract's bars of a minute on a day, as the broker has them. Raises as ``ports.market.BrokerMarket`` does."""
+        return await self._market.bars(symbol, trading_day)
 
     def newest(self, symbol: str) -> Tick | None:
         """A contract's market as it was told last."""

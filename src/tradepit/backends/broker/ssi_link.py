@@ -190,6 +190,13 @@ class SsiLink:
                 facts = [*facts, Heard(notify_id=heard, trading_day=self.trading_day)]
         await self.journal.append(facts)
 
+    def code_of(self, symbol: str, day: int) -> str:
+        """The exchange's code of what a contract's name means on a day (YYYYMMDD). Raises ConfigError, InstrumentNotFound."""
+        listing = self._catalog.listing(self._catalog.product_of(symbol).product_id)
+        if listing.product.exchange is not Exchange.HNX or not listing.krx_code:
+            raise ConfigError("SSI's futures are those of HNX", symbol=symbol)
+        return krx_symbol(listing.krx_code, self._catalog.contract_month(symbol, date.fromisoformat(str(day))))
+
     def announce(self, key: Key) -> None:
         """Tell who waits for news of an order."""
         for waiter in self._waiting.pop(key, []):
@@ -326,12 +333,7 @@ class SsiLink:
     async def _list_contracts(self, day: int) -> None:
         """Read the day's contracts. SSI lists them on its morning: those of a day that began the evening before are asked for again."""
         on = date.fromisoformat(str(day))
-        wires: dict[str, str] = {}
-        for symbol in self._symbols:
-            listing = self._catalog.listing(self._catalog.product_of(symbol).product_id)
-            if listing.product.exchange is not Exchange.HNX or not listing.krx_code:
-                raise ConfigError("SSI's futures are those of HNX", symbol=symbol)
-            wires[symbol] = krx_symbol(listing.krx_code, self._catalog.contract_month(symbol, on))
+        wires = {symbol: self.code_of(symbol, day) for symbol in self._symbols}
         rows = await self.dialect.market(day, list(wires.values()))
         missing: set[str] = set()
         for symbol, wire in wires.items():
