@@ -92,7 +92,7 @@ class SsiWorld:
     def link(self) -> SsiLink:
         """The way to the server; made once it listens."""
         if self._link is None:
-            timing = SsiTiming(settle_s=0.2, poll_s=0.1, back_off_s=0.02, back_off_max_s=0.05, relist_s=0.1)
+            timing = SsiTiming(settle_s=0.2, look_s=0.05, poll_s=0.1, back_off_s=0.02, back_off_max_s=0.05, relist_s=0.1)
             self._link = SsiLink(
                 self.dialect(),
                 FileJournal(self._folder / "reports", sync="os"),

@@ -9,7 +9,7 @@ import json
 import re
 import secrets
 from collections.abc import Awaitable, Callable
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -50,6 +50,8 @@ class SsiV2Server(SsiExchange):
     """V2's doors. ``one_time``: the second factor is a one-time code, each good for one login; else the PIN. It is ``otp``.
 
     ``holds_back``: the list of the day's orders does not hold new orders yet. ``bare_days`` have no prices yet.
+    ``words`` are said for statuses instead of SSI's, and lists are ``garbled``. ``refusal``: why no
+    change is carried out. ``prices`` of orders were changed by somebody else; ``repriced`` counts changes that undid it.
     """
 
     def __init__(self, clock: Clock, key: RSAPublicKey, accounts: tuple[str, ...]) -> None:
@@ -58,7 +60,12 @@ class SsiV2Server(SsiExchange):
         self.market = SsiV2MarketFeed(lambda: self.venue.tick(SYMBOL), self._moved)
         self.data_hub = SignalrServer("FcMarketDataV2Hub", allows=self._known, answers=self.market.answer)
         self.one_time = self.holds_back = False
-        self.codes_sent = 0
+        self.codes_sent = self.lists = 0
+        self.garbled = False
+        self.refusal = ""
+        self.prices: dict[str, float] = {}
+        self.repriced = 0
+        self.words: dict[OrderStatus, str] = {}
         self.bare_days: set[date] = set()
         self._events: list[dict[str, Any]] = []
         self._outbox: asyncio.Queue[tuple[Connection | None, dict[str, Any]]] = asyncio.Queue()
@@ -221,6 +228,7 @@ class SsiV2Server(SsiExchange):
         def command(order: Order) -> Command:
             lots = order.traded_lots + order.left_lots - body["quantity"]
             name = order.client_order_id
+            self.repriced += body["price"] != self._row(order)["price"]
             return ReduceOrder(reduce_id=body["requestID"], account=body["account"], client_order_id=name, by_lots=lots)
 
         return self._change(body, command)
@@ -229,7 +237,7 @@ class SsiV2Server(SsiExchange):
         if not body["orderID"]:
             return _answer(400, "'Order ID' must not be empty.")
         found = [order for order in self.venue.orders(body["account"]) if _order_id(order) == body["orderID"]]
-        refusal = "" if found and found[0].active else "Invalid Order Transition Error!"
+        refusal = self.refusal if found and found[0].active else "Invalid Order Transition Error!"
         if not refusal:
             self._last_request[found[0].client_order_id] = body["requestID"]
             self._tell("orderEvent", self._row(found[0]) | {"orderStatus": "WM"})
@@ -251,7 +259,7 @@ class SsiV2Server(SsiExchange):
             if request.query["account"] not in self.accounts:
                 return _answer(400, "Account is not exist.")
             await self.flowing.wait()
-            data = handler(request)
+            data = handler(request) if not self.garbled else {"orders": [{"quantity": "many"}]}
             # Names are written in one case here, and in another there.
             return web.json_response({"Status": 200, "Message": "Success", "Data": data})
 
@@ -262,6 +270,7 @@ class SsiV2Server(SsiExchange):
         return [] if self.holds_back else self.orders_of(account, today, today)
 
     def _order_book(self, request: web.Request) -> dict[str, Any]:
+        self.lists += 1
         account = request.query["account"]
         orders = [order for order in self._today(account) if not _stillborn(order)]
         return {"account": account, "orders": [_listed(self._row(order)) for order in orders]}
@@ -279,6 +288,8 @@ class SsiV2Server(SsiExchange):
     def _history(self, request: web.Request) -> dict[str, Any]:
         account = request.query["account"]
         first, last = (date.fromisoformat("-".join(reversed(request.query[end].split("/")))) for end in ("startDate", "endDate"))
+        # The history is written when the day is over.
+        last = min(last, hanoi(self._clock.now_ns()).date() - timedelta(days=1))
         rows = [_listed(self._row(order)) | {"uniqueID": None} for order in self.orders_of(account, first, last)]
         return {"account": account, "orderHistories": rows}
 
@@ -412,21 +423,21 @@ class SsiV2Server(SsiExchange):
         self._tell("orderEvent", self._row(order) | extra)
 
     def _row(self, order: Order) -> dict[str, Any]:
-        intent = order.intent
+        intent, name = order.intent, order.client_order_id
         return {
-            "uniqueID": self._last_request.get(order.client_order_id, order.client_order_id),
+            "uniqueID": self._last_request.get(name, name),
             "orderID": _order_id(order),
             "account": intent.account,
             "instrumentID": SYMBOL,
             "marketID": "VNFE",
             "buySell": "B" if intent.side is Side.BUY else "S",
             "orderType": WORDS[intent.order_type],
-            "price": float(intent.price_ticks * self.tick) if intent.order_type.priced else 0,
+            "price": self.prices.get(name) or (float(intent.price_ticks * self.tick) if intent.order_type.priced else 0),
             "avgPrice": float(self.average(order)),
             "quantity": whole_of(order),
             "filledQty": order.traded_lots,
             "cancelQty": cancelled_of(order),
-            "orderStatus": status_of(order),
+            "orderStatus": self.words.get(order.status) or status_of(order),
             "inputTime": str((order.inserted_ns or self._clock.now_ns()) // 1_000_000),
             "modifiedTime": str((order.updated_ns or self._clock.now_ns()) // 1_000_000),
             "isForceSell": "F",

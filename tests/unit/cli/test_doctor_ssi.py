@@ -44,11 +44,40 @@ def test_what_is_there_and_what_is_missing(tmp_path: Path) -> None:
     assert "a key that is none" not in wrong.seen
 
 
+def test_v2_needs_a_second_factor_a_device_and_the_prices_login(tmp_path: Path) -> None:
+    v3 = settings(tmp_path, key=xml_of(KEY))
+    assert "device_id" in check_ssi(msgspec.structs.replace(v3, ssi=msgspec.structs.replace(v3.ssi, api="v2"))).seen
+    v2 = msgspec.structs.replace(v3.ssi, api="v2", client_id="", device_id="8C-EC-4B-D3-0B-96")
+    for name in ("otp", "data_key", "data_secret"):
+        found = check_ssi(msgspec.structs.replace(v3, ssi=v2))
+        assert (found.outcome, found.seen.split(":")[0]) == (Outcome.FAIL, name)
+        file = tmp_path / name
+        file.write_text("123456")
+        file.chmod(0o600)
+        v2 = msgspec.structs.replace(v2, **{f"{name}_file": str(file)})
+    found = check_ssi(msgspec.structs.replace(v3, ssi=v2))
+    assert (found.outcome, found.seen[:3]) == (Outcome.OK, "v2,")
+    assert "123456" not in found.seen
+
+
+@pytest.mark.parametrize("device", ["8C-EC-4B-D3-0B-96", "8c:ec:4b:d3:0b:96", "8CEC4BD30B96", ""])
+def test_devices_ssi_takes(device: str) -> None:
+    assert msgspec.convert({"device_id": device}, SsiSettings).device_id == device
+
+
+@pytest.mark.parametrize("device", ["8C-EC-4B-D3-0B", "8C-EC:4B-D3-0B-96", "tradepit", "8C-EC-4B-D3-0B-96\n"])
+def test_devices_ssi_refuses(device: str) -> None:
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert({"device_id": device}, SsiSettings)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
         {"url": "http://api.ssi.com.vn"},
         {"stream_url": "ws://stream.ssi.com.vn/ws/v3"},
+        {"api": "v2", "stream_url": "http://fc-tradehub.ssi.com.vn/v2.0/signalr"},
+        {"data_url": "http://fc-data.ssi.com.vn"},
         {"accounts": (SsiAccountSettings(account="A", number="1"), SsiAccountSettings(account="A", number="2"))},
         {"accounts": (SsiAccountSettings(account="A", number="1"), SsiAccountSettings(account="B", number="1"))},
     ],

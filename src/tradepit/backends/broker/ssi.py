@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
+import msgspec
 from loguru import logger
 
 from tradepit.backends.broker.broker_book import Key, Taken
@@ -106,8 +107,9 @@ class SsiBroker:
 
     async def _send(self, intent: OrderIntent, key: Key, taken: Taken, news: "asyncio.Future[Order]") -> Order:
         try:
-            async with asyncio.timeout(self._timeout_s):
-                order_id = await self._link.dialect.place(self._placed(intent, taken.request_id))
+            with self._link.sending(key):
+                async with asyncio.timeout(self._timeout_s):
+                    order_id = await self._link.dialect.place(self._placed(intent, taken.request_id))
         except TimeoutError as error:
             raise OutcomeUnknown("SSI did not answer in time", client_order_id=key[1]) from error
         except Unavailable:
@@ -178,7 +180,7 @@ class SsiBroker:
         return request_id
 
     def _placed(self, intent: OrderIntent, request_id: str, order_id: str = "", quantity: int = 0) -> Placed:
-        instrument, symbol = self._link.contracts[intent.symbol]
+        instrument, symbol = self._link.listed.contracts[intent.symbol]
         return Placed(
             account_no=self._link.accounts[intent.account],
             request_id=request_id,
@@ -198,15 +200,17 @@ class SsiBroker:
             await link.await_ready(self._timeout_s)
         async with link.deciding:
             taken = link.book.taken.get(key)
-            if key not in link.book.orders and taken is not None and key not in link.kept_back:
-                await self._look(key, taken.trading_day)
+            looked_ns = self._clock.monotonic_ns()
+            left = taken is not None and key not in link.kept_back
+            if key not in link.book.orders and taken is not None and left:
+                looked_ns = await link.looked(key[0], taken.trading_day)
             known = link.book.orders.get(key)
             if known is not None:
                 return known
-            if key in link.book.undecided or (taken is not None and link.book.alike(intent)):
+            if key in link.book.undecided or (left and link.book.alike(intent)):
                 raise OutcomeUnknown("SSI has it, and has not said what became of it", client_order_id=intent.client_order_id)
-            waited_ns = self._clock.monotonic_ns() - link.sent_ns.get(key, link.joined_ns)
-            if taken is not None and key not in link.kept_back and waited_ns < link.timing.settle_s * 1e9:
+            waited_ns = looked_ns - link.sent_ns.get(key, link.joined_ns)
+            if left and (key in link.on_its_way or waited_ns < link.timing.settle_s * 1e9):
                 raise OutcomeUnknown("sent, and it may still turn up", client_order_id=intent.client_order_id)
             logger.info("ssi: order {} never left or never arrived", intent.client_order_id)
             async with link.journal.writing:
@@ -234,14 +238,14 @@ class SsiBroker:
     async def instruments(self) -> list[Listing]:
         link = self._link
         await link.await_ready(self._timeout_s)
-        return [self._listing(symbol) for symbol in link.contracts]
+        return [self._listing(symbol) for symbol in link.listed.contracts]
 
     async def find(self, symbol: str) -> Listing | None:
         await self._link.await_ready(self._timeout_s)
-        return self._listing(symbol) if symbol in self._link.contracts else None
+        return self._listing(symbol) if symbol in self._link.listed.contracts else None
 
     def _listing(self, symbol: str) -> Listing:
-        instrument, row = self._link.contracts[symbol][0], self._link.market[symbol]
+        instrument, row = self._link.listed.contracts[symbol][0], self._link.listed.market[symbol]
         told = ToldLimits(symbol=row.symbol, ceiling=row.ceiling, floor=row.floor, reference=row.ref_price)
         low, high = limits_of(told, instrument)
         return Listing(
@@ -304,7 +308,12 @@ class SsiBroker:
         sent_as = taken.request_id if taken is not None else link.book.request_of(key)
         if known is None:
             return None, self._placed(intent, sent_as)
-        return known, self._placed(intent, sent_as, known.order_id, known.traded_lots + known.left_lots)
+        placed = self._placed(intent, sent_as, known.order_id, known.traded_lots + known.left_lots)
+        word, price = link.book.terms_of(key)
+        if word:
+            # Somebody else may have changed it: what is not to be changed now must be as it is there.
+            placed = msgspec.structs.replace(placed, order_type=word, price=price)
+        return known, placed
 
     async def _look(self, key: Key, trading_day: int) -> None:
         await self._link.look(key[0], trading_day)
@@ -321,7 +330,7 @@ class SsiBroker:
 
     def _refusal(self, intent: OrderIntent) -> str:
         """Why SSI would not be asked for an order; empty when it would."""
-        if intent.symbol not in self._link.contracts or intent.exchange is not Exchange.HNX:
+        if intent.symbol not in self._link.listed.contracts or intent.exchange is not Exchange.HNX:
             return "INSTRUMENT_NOT_FOUND"
         if intent.order_type not in TYPES:
             return "PRICETYPE_NOT_SUPPORTED"

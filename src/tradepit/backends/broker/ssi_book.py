@@ -1,6 +1,8 @@
 """What the SSI broker knows: orders by the id they were sent under, and the fills that make up what SSI says was traded."""
 
+from collections import ChainMap
 from collections.abc import Collection, Container, Mapping
+from decimal import Decimal
 
 from loguru import logger
 
@@ -37,10 +39,10 @@ class Asked(BookFact, frozen=True, kw_only=True, tag="asked"):
 
 
 class Heard(BookFact, frozen=True, kw_only=True, tag="heard"):
-    """SSI was heard up to the event of this number, which counts on one trading day (YYYYMMDD)."""
+    """SSI was heard up to the event of this number, which counts on one day in Hanoi (YYYYMMDD)."""
 
     notify_id: int
-    trading_day: int
+    day: int
 
 
 SsiFact = TermBegan | Taken | Told | Absorbed | Asked | Heard
@@ -66,6 +68,7 @@ class SsiBook(BrokerBook):
         self.notified = (0, 0)
         self.undecided: set[Key] = set()
         self._unnamed: set[Key] = set()
+        self._terms: dict[Key, tuple[str, Decimal]] = {}
         self._filled: dict[Key, int] = {}
         self._value: dict[Key, int] = {}
         self._made: dict[Key, int] = {}
@@ -85,7 +88,7 @@ class SsiBook(BrokerBook):
             self._by_change[fact.request_id] = key
             self._changes[key, fact.change_id] = fact.quantity
         elif isinstance(fact, Heard):
-            self.notified = (fact.trading_day, fact.notify_id)
+            self.notified = (fact.day, fact.notify_id)
         elif isinstance(fact, Told):
             self._count(fact.report, fact.trade_key)
 
@@ -111,7 +114,9 @@ class SsiBook(BrokerBook):
         self._by_order_id = {name: key for name, key in self._by_order_id.items() if key in known}
         self._by_change = {name: key for name, key in self._by_change.items() if key in known}
         self._changes = {change: quantity for change, quantity in self._changes.items() if change[0] in known}
-        for figures in (self._filled, self._value, self._made):
+        self.undecided &= known
+        self._unnamed &= known
+        for figures in (self._filled, self._value, self._made, self._terms):
             for key in [key for key in figures if key not in known]:
                 del figures[key]
 
@@ -148,7 +153,11 @@ class SsiBook(BrokerBook):
     @property
     def request_ids(self) -> Container[str]:
         """Every id that was used for a request and is still known."""
-        return self._by_request.keys() | self._by_change.keys()
+        return ChainMap(self._by_request, self._by_change)
+
+    def terms_of(self, key: Key) -> tuple[str, Decimal]:
+        """An order's type in SSI's words and its price (index points, 0 for none), as SSI told last: they may be changed elsewhere."""
+        return self._terms.get(key, ("", Decimal(0)))
 
     def wanted(self, account: str) -> Collection[str]:
         """The ids of an account's orders that may have been sent and of which nothing was heard."""
@@ -174,6 +183,7 @@ class SsiBook(BrokerBook):
         self.undecided.add(key)
         if told.order_status in PASSING:
             return []
+        self._terms[key] = (told.order_type, number(told.price))
         known = self.orders.get(key)
         try:
             intent = self.intent(key) or self._foreign(told, key)

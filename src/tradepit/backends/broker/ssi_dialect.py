@@ -74,7 +74,10 @@ class SsiDialect(Protocol):
     async def orders(
         self, account_no: str, trading_day: int, *, today: bool, wanted: Collection[str]
     ) -> Sequence[ToldOrder | ToldError]:
-        """All orders of an account on a day (YYYYMMDD), as they are now. ``wanted`` are request ids nobody has told anything of."""
+        """All orders of an account on a day (YYYYMMDD), as they are now. ``today``: it is the date in Hanoi.
+
+        ``wanted`` are request ids nobody has told anything of.
+        """
 
     async def funds(self, account_no: str) -> Funds:
         """An account's money, VND."""

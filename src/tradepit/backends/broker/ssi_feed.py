@@ -110,7 +110,7 @@ class SsiFeed:
 
     async def _live(self) -> None:
         """One life of the stream; it ends when the stream does (Unavailable), or when there are other contracts to ask for."""
-        day, contracts = self._link.trading_day, dict(self._link.contracts)
+        day, contracts = self._link.trading_day, dict(self._link.listed.contracts)
         instruments: dict[str, Instrument] = {name: instrument for instrument, name in contracts.values()}
         self._quotes.begin(day, instruments, self._limits())
         async with self._open_stream(list(instruments)) as stream:
@@ -139,13 +139,13 @@ class SsiFeed:
                     logger.error("ssi: {} pieces of market data cannot be so, the last: {}", self._figures["impossible"], error)
                 continue
             if isinstance(news, ToldLimits):
-                self._link.learn_limits(news)
+                self._link.listed.learn_limits(news)
             self._newest.put(ticks)
 
     async def _watch(self, stream: Stream, day: int, contracts: Mapping[str, tuple[Instrument, str]]) -> None:
         while True:
             await asyncio.sleep(_WATCH_S)
-            if self._link.ready and (self._link.trading_day != day or self._link.contracts != contracts):
+            if self._link.ready and (self._link.trading_day != day or self._link.listed.contracts != contracts):
                 return
             for limits in self._limits().values():
                 # As they are listed for a day that was not listed yet when it was begun.
@@ -167,7 +167,7 @@ class SsiFeed:
         self._quotes.lose()
 
     def _limits(self) -> dict[str, ToldLimits]:
-        rows = {name: self._link.market[symbol] for symbol, (_, name) in self._link.contracts.items()}
+        rows = {name: self._link.listed.market[symbol] for symbol, (_, name) in self._link.listed.contracts.items()}
         return {
             name: ToldLimits(symbol=name, ceiling=row.ceiling, floor=row.floor, reference=row.ref_price)
             for name, row in rows.items()

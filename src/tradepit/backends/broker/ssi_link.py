@@ -1,8 +1,9 @@
 """The way to SSI: one login, its stream kept alive, and the day's orders compared with SSI's own list after each gap."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from datetime import date
+import contextlib
+from collections.abc import AsyncIterator, Iterator, Mapping
+from datetime import UTC, datetime
 
 import msgspec
 from loguru import logger
@@ -10,21 +11,19 @@ from loguru import logger
 from tradepit.backends.broker.broker_book import BookFact, Key
 from tradepit.backends.broker.report_journal import ReportJournal
 from tradepit.backends.broker.ssi_book import Heard, SsiBook, SsiFact
+from tradepit.backends.broker.ssi_contracts import SsiContracts
 from tradepit.backends.broker.ssi_dialect import Placed, SsiDialect, SsiEvent, SsiEvents
-from tradepit.backends.broker.ssi_frames import MasterRow, ToldError, ToldMatch, ToldOrder
+from tradepit.backends.broker.ssi_frames import ToldError, ToldMatch, ToldOrder
 from tradepit.backends.broker.ssi_http import SsiRefused
-from tradepit.backends.broker.ssi_news import ToldLimits
 from tradepit.backends.broker.ssi_phases import ToldPhases
-from tradepit.backends.broker.ssi_terms import krx_symbol, number, reason_of
+from tradepit.backends.broker.ssi_terms import HANOI, number, reason_of
 from tradepit.ports.clock import Clock
 from tradepit.ports.journal import Journal
 from tradepit.runtime.tasks import TaskGroup
 from tradepit.trading.calendar.catalog import Catalog
-from tradepit.trading.model.errors import ConfigError, OutcomeUnknown, TradepitError, Unavailable
-from tradepit.trading.model.instrument import Instrument
+from tradepit.trading.model.errors import OutcomeUnknown, TradepitError, Unavailable
 from tradepit.trading.model.order import Order
 from tradepit.trading.model.report import Report
-from tradepit.trading.model.terms import Exchange
 
 _GROUP = "hnx"
 
@@ -32,12 +31,14 @@ _GROUP = "hnx"
 class SsiTiming(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds. ``settle_s``: how long what was sent may still turn up, and a fill may come after its order's figures.
 
+    ``look_s``: so old a look at SSI's list is as good as a new one, where somebody asks again and again.
     ``poll_s``: between two looks at SSI's own list of the day's orders. ``back_off_s``: before the stream is joined again, doubled up
     to ``back_off_max_s``. ``timeout_s``: until the stream must have answered. ``relist_s``: before contracts that SSI has not listed
     for the day are asked for again.
     """
 
     settle_s: float = 10.0
+    look_s: float = 1.0
     poll_s: float = 30.0
     back_off_s: float = 0.5
     back_off_max_s: float = 30.0
@@ -60,25 +61,24 @@ class SsiLink:
         timing: SsiTiming | None = None,
     ) -> None:
         self.dialect, self._clock, self._catalog = dialect, clock, catalog
-        self.accounts, self._symbols, self.timing = dict(accounts), symbols, timing or SsiTiming()
+        self.accounts, self.timing = dict(accounts), timing or SsiTiming()
         self.journal = ReportJournal(journal, SsiBook(), SsiFact)
         self.book = self.journal.book
         self.book.accounts = {number: name for name, number in accounts.items()}
         self.deciding = asyncio.Lock()
         self.phases = ToldPhases(catalog.calendar, clock, _GROUP)
-        self.market: dict[str, MasterRow] = {}
-        self.contracts: dict[str, tuple[Instrument, str]] = {}
-        self._unlisted: set[str] = set()
-        self._listed_ns = 0
+        self.listed = SsiContracts(catalog, symbols)
         self.kept_back: set[Key] = set()
         self.sent_ns: dict[Key, int] = {}
-        self.joined_ns = 0
+        self.on_its_way: set[Key] = set()
+        self.joined_ns = self._listed_ns = 0
         self.restarts = 0
         self._users = 0
         self._ready = asyncio.Event()
         self._waiting: dict[Key, list[asyncio.Future[Order]]] = {}
         self._refusals: dict[str, asyncio.Future[None]] = {}
         self._notified = (0, 0)
+        self._looked_ns: dict[tuple[str, int], int] = {}
         self._short: dict[Key, int] = {}
         self._tasks = TaskGroup("ssi")
         self._keeper: asyncio.Task[None] | None = None
@@ -93,6 +93,11 @@ class SsiLink:
         """The trading day, YYYYMMDD."""
         day = self._catalog.calendar.trading_day_of(self._clock.now_ns(), _GROUP)
         return day.year * 10_000 + day.month * 100 + day.day
+
+    @property
+    def _hanoi_day(self) -> int:
+        """The date in Hanoi, YYYYMMDD: in the evening the trading day is the next one, and SSI's lists are still those of the date."""
+        return int(f"{datetime.fromtimestamp(self._clock.now_ns() / 1e9, UTC) + HANOI:%Y%m%d}")
 
     async def join(self) -> None:
         """One more user; the first one opens the journal, and goes to SSI if nobody has ever led here. Raises JournalError."""
@@ -137,6 +142,16 @@ class SsiLink:
         self._waiting[key] = [one for one in self._waiting.get(key, []) if not one.done()] + [waiter]
         return waiter
 
+    @contextlib.contextmanager
+    def sending(self, key: Key) -> Iterator[None]:
+        """While an order is being sent: it may wait for its turn, and what it is given to arrive counts from the end of this."""
+        self.on_its_way.add(key)
+        try:
+            yield
+        finally:
+            self.on_its_way.discard(key)
+            self.sent_ns[key] = self._clock.monotonic_ns()
+
     def refusal_of(self, change_id: str) -> "asyncio.Future[None]":
         """Raises SsiRefused once SSI tells, apart from its answer, that a change was refused."""
         refusal: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -163,12 +178,6 @@ class SsiLink:
             logger.critical("ssi: order {} was given up as never sent and works at SSI: cancelling it", event.order_id)
             self._tasks.spawn(self._cancel(event), "cancel")
 
-    def learn_limits(self, told: ToldLimits) -> None:
-        """A contract's day as the market tells it, under SSI's name for the contract."""
-        for symbol, (_, name) in self.contracts.items():
-            if name == told.symbol:
-                self.market[symbol] = MasterRow(symbol=name, ceiling=told.ceiling, floor=told.floor, ref_price=told.reference)
-
     async def _hear_error(self, event: ToldError) -> None:
         refusal = self._refusals.get(event.request_id)
         if refusal is not None and not refusal.done():
@@ -183,19 +192,11 @@ class SsiLink:
     async def _learn(self, facts: list[BookFact], notify_id: int | str) -> None:
         """Journal what is new, and with it up to where SSI was heard: from there it is asked to go on."""
         if self.dialect.resumes and str(notify_id).isdecimal() and int(notify_id):
-            day, newest = self._notified
-            heard = max(int(notify_id), newest) if day == self.trading_day else int(notify_id)
-            self._notified = (self.trading_day, heard)
+            # The newest, and not the highest: numbers begin anew at an hour that SSI does not tell.
+            self._notified = (self._hanoi_day, int(notify_id))
             if facts:
-                facts = [*facts, Heard(notify_id=heard, trading_day=self.trading_day)]
+                facts = [*facts, Heard(notify_id=int(notify_id), day=self._hanoi_day)]
         await self.journal.append(facts)
-
-    def code_of(self, symbol: str, day: int) -> str:
-        """The exchange's code of what a contract's name means on a day (YYYYMMDD). Raises ConfigError, InstrumentNotFound."""
-        listing = self._catalog.listing(self._catalog.product_of(symbol).product_id)
-        if listing.product.exchange is not Exchange.HNX or not listing.krx_code:
-            raise ConfigError("SSI's futures are those of HNX", symbol=symbol)
-        return krx_symbol(listing.krx_code, self._catalog.contract_month(symbol, date.fromisoformat(str(day))))
 
     def announce(self, key: Key) -> None:
         """Tell who waits for news of an order."""
@@ -208,15 +209,24 @@ class SsiLink:
 
         Fills of a day that is over are not waited for.
         """
-        number, today = self.accounts[account], trading_day == self.trading_day
+        began_ns = self._clock.monotonic_ns()
+        number, waits = self.accounts[account], trading_day == self.trading_day
         wanted = self.book.wanted(account)
-        for row in await self.dialect.orders(number, trading_day, today=today, wanted=wanted):
+        for row in await self.dialect.orders(number, trading_day, today=trading_day == self._hanoi_day, wanted=wanted):
             if isinstance(row, ToldError):
                 await self.hear(row)
                 continue
             told = row if row.account_no else msgspec.structs.replace(row, account_no=number)
             await self.hear(told)
-            await self._make_up(told, waits=today)
+            await self._make_up(told, waits=waits)
+        self._looked_ns[account, trading_day] = began_ns
+
+    async def looked(self, account: str, trading_day: int) -> int:
+        """A look that is not too old; when it began, by the monotonic clock (ns). Raises Unavailable."""
+        found = self._looked_ns.get((account, trading_day))
+        if found is None or self._clock.monotonic_ns() - found > self.timing.look_s * 1e9:
+            await self.look(account, trading_day)
+        return self._looked_ns[account, trading_day]
 
     async def _make_up(self, told: ToldOrder, *, waits: bool) -> None:
         """Where fills are missing for longer than they may take, follow the order's own figures."""
@@ -293,8 +303,8 @@ class SsiLink:
 
     def _heard_until(self) -> int:
         """The number of today's newest event that was taken, 0 for none: then the whole day is told again, and known again."""
-        day = self.trading_day
-        return max((heard for on, heard in (self._notified, self.book.notified) if on == day), default=0)
+        day = self._hanoi_day
+        return next((heard for on, heard in (self._notified, self.book.notified) if on == day), 0)
 
     async def _hear_all(self, stream: SsiEvents) -> None:
         async for event in stream.events():
@@ -312,7 +322,7 @@ class SsiLink:
                 raise Unavailable("another leader has taken over")
             if self.trading_day != self.book.trading_day:
                 await self._begin_day()
-            elif self._unlisted and self._clock.monotonic_ns() - self._listed_ns > self.timing.relist_s * 1e9:
+            elif self.listed.awaits and self._clock.monotonic_ns() - self._listed_ns > self.timing.relist_s * 1e9:
                 await self._list_contracts(self.trading_day)
 
     async def _begin_day(self) -> None:
@@ -326,29 +336,14 @@ class SsiLink:
             for account in sorted({key[0] for key, order in self.book.orders.items() if order.active}):
                 await self.look(account, former)
         async with self.journal.writing:
-            prices = {symbol: format(row.ref_price.normalize(), "f") for symbol, row in self.market.items()}
+            prices = {symbol: format(row.ref_price.normalize(), "f") for symbol, row in self.listed.market.items()}
             await self.journal.append(self.book.begin_day(day, prices, self._clock.now_ns()))
             self.book.trading_day = self.book.trading_day or day
 
     async def _list_contracts(self, day: int) -> None:
-        """Read the day's contracts. SSI lists them on its morning: those of a day that began the evening before are asked for again."""
-        on = date.fromisoformat(str(day))
-        wires = {symbol: self.code_of(symbol, day) for symbol in self._symbols}
-        rows = await self.dialect.market(day, list(wires.values()))
-        missing: set[str] = set()
-        for symbol, wire in wires.items():
-            row = rows.get(wire) or rows.get(symbol)
-            if row is None or row.ref_price <= 0:
-                missing.add(symbol)
-                continue
-            instrument = self._catalog.instrument(symbol, on=on, listing_price=row.ref_price)
-            self.market[symbol] = row
-            self.contracts[symbol] = (instrument, row.symbol)
-        if missing != self._unlisted and missing:
-            logger.warning("ssi: not listed on {}: {}", day, ", ".join(sorted(missing)))
-        self._unlisted, self._listed_ns = missing, self._clock.monotonic_ns()
-        known = [(instrument, wire) for instrument, wire in self.contracts.values()]
-        self.book.instruments = {name: instrument for instrument, wire in known for name in (instrument.symbol, wire)}
+        self._listed_ns = self._clock.monotonic_ns()
+        self.listed.learn(day, await self.dialect.market(day, self.listed.codes(day)))
+        self.book.instruments = self.listed.by_name
 
     def _lose(self) -> None:
         """SSI is not heard any more: what was asked stays open."""

@@ -41,7 +41,7 @@ class SsiMarket:
 
     async def bars(self, symbol: str, trading_day: int) -> Sequence[Bar]:
         try:
-            code = self._link.code_of(symbol, trading_day)
+            code = self._link.listed.code_of(symbol, trading_day)
         except ConfigError as error:
             raise InstrumentNotFound(symbol=symbol) from error
         told = await self._history(code, trading_day)

@@ -73,11 +73,13 @@ class SignalrHub:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._negotiated is not None:
-            # Nobody comes back: the server need not keep anything.
-            with contextlib.suppress(httpx.HTTPError):
-                await self._http.post(f"{self._url}/abort?{self._query(self._negotiated.protocol_version)}", timeout=1)
-        await self._end()
+        try:
+            if self._negotiated is not None:
+                # Nobody comes back: the server need not keep anything.
+                with contextlib.suppress(httpx.HTTPError):
+                    await self._http.post(f"{self._url}/abort?{self._query(self._negotiated.protocol_version)}", timeout=1)
+        finally:
+            await self._end()
 
     async def calls(self) -> AsyncIterator[HubCall]:
         """What the server calls, in order, until the connection is lost or given up. ``unread`` counts what could not be read."""
@@ -234,15 +236,22 @@ class SignalrHub:
             self._calls.put_nowait(None)
 
     async def _drop(self) -> None:
+        """Be rid of the WebSocket, also when whoever waits for it is told to stop."""
         reader, self._reader = self._reader, None
-        if reader is not None:
-            reader.cancel()
-            await asyncio.gather(reader, return_exceptions=True)
-            self._lost()
         socket, self._socket = self._socket, None
-        if socket is not None:
-            await socket.close()
+        try:
+            if reader is not None:
+                reader.cancel()
+                await asyncio.gather(reader, return_exceptions=True)
+                self._lost()
+            if socket is not None:
+                await socket.close()
+        finally:
+            if socket is not None:
+                socket.transport.abort()
 
     async def _end(self) -> None:
-        await self._drop()
-        await self._http.aclose()
+        try:
+            await self._drop()
+        finally:
+            await self._http.aclose()

@@ -17,10 +17,12 @@ _DATE = "%d/%m/%Y"
 
 
 class SsiV2Prices:
-    """Asked once a day."""
+    """A contract's row of the day is asked for until it is there, and then kept."""
 
     def __init__(self, data: SsiV2Data) -> None:
         self.data = data
+        self._day = date.min
+        self._known: dict[str, MasterRow] = {}
         self._asking = asyncio.Lock()
 
     async def of_day(self, trading_day: int, symbols: Sequence[str]) -> dict[str, MasterRow]:
@@ -31,7 +33,9 @@ class SsiV2Prices:
         """
         day = date.fromisoformat(str(trading_day))
         async with self._asking:
-            found = {symbol: await self._row(symbol, day) for symbol in symbols}
+            if day != self._day:
+                self._day, self._known = day, {}
+            found = {symbol: self._known.get(symbol) or await self._row(symbol, day) for symbol in symbols}
         return {symbol: row for symbol, row in found.items() if row is not None}
 
     async def close(self) -> None:
@@ -51,7 +55,8 @@ class SsiV2Prices:
         by_day = {row.trading_date: row for row in rows}
         today = by_day.get(day.strftime(_DATE))
         if today is not None and number(today.ref_price) > 0:
-            return today.told(symbol)
+            self._known[symbol] = today.told(symbol)
+            return self._known[symbol]
         for back in range(1, _LOOK_BACK.days + 1):
             former = by_day.get((day - timedelta(days=back)).strftime(_DATE))
             if former is not None and number(former.close_price) > 0:

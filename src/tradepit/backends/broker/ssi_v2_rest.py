@@ -20,7 +20,7 @@ _PIN, _ONE_TIME = 0, 1
 _SECOND_NS = 1_000_000_000
 _LIFE_NS = 8 * 3600 * _SECOND_NS
 # Of a token that runs out, this much is not used; a house that may log in by itself does so earlier still.
-_SKEW_NS, _EARLY_NS = 30 * _SECOND_NS, 1800 * _SECOND_NS
+_SKEW_NS, _EARLY_NS, _AGAIN_NS = 30 * _SECOND_NS, 1800 * _SECOND_NS, 60 * _SECOND_NS
 _DONE, _NOTHING_THERE = 200, 204
 
 AnswerT = TypeVar("AnswerT")
@@ -45,7 +45,7 @@ class SsiV2Rest:
     ) -> None:
         self._login, self._clock, self._one_time = login, clock, one_time
         self._http = SsiHttp(url, login, clock, requests_per_s=requests_per_s, timeout_s=timeout_s)
-        self._token, self._until_ns = "", 0
+        self._token, self._until_ns, self._not_before_ns = "", 0, 0
         self._refused: SsiLogin | None = None
         self._used: SsiLogin | None = None
         self._code_asked_for = False
@@ -54,10 +54,11 @@ class SsiV2Rest:
     async def token(self) -> str:
         """A token that is good for a while. Raises Unavailable; credentials that were refused are not tried a second time."""
         async with self._logging_in:
-            left_ns = self._until_ns - self._clock.now_ns()
-            fresh = not self._one_time or self._login() != self._used
-            if not self._token or left_ns < (_EARLY_NS if fresh else _SKEW_NS):
+            now_ns = self._clock.now_ns()
+            if not self._token or self._until_ns - now_ns < _SKEW_NS:
                 await self._log_in()
+            elif self._until_ns - now_ns < _EARLY_NS and now_ns >= self._not_before_ns:
+                await self._renew_early(now_ns)
             return self._token
 
     def forget_token(self, used: str) -> None:
@@ -116,6 +117,16 @@ class SsiV2Rest:
     async def close(self) -> None:
         """Let go of connections."""
         await self._http.close()
+
+    async def _renew_early(self, now_ns: int) -> None:
+        """Log in while the old token is good: where that fails nothing is lost yet. A one-time code that was used is left alone."""
+        self._not_before_ns = now_ns + _AGAIN_NS
+        if self._one_time and self._login() == self._used:
+            return
+        try:
+            await self._log_in()
+        except Unavailable as error:
+            logger.warning("ssi: the login could not be renewed yet: {}", error)
 
     async def _log_in(self) -> None:
         login = self._login()

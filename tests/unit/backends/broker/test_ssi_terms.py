@@ -138,3 +138,18 @@ def test_money_and_positions() -> None:
     (position,) = terms.positions_of("A", row, VN30)
     assert (position.side, position.lots, position.open_cost) == (Side.BUY, 2, Decimal(268_000_000))
     assert terms.positions_of("A", ToldPosition(symbol="41I1F1000"), VN30) == []
+
+
+def test_short_ids_follow_from_the_request_and_give_way_to_those_in_use() -> None:
+    first = terms.short_request_id("0000018", "c1", 20250106, ())
+    assert first == terms.short_request_id("0000018", "c1", 20250106, ())
+    assert len(first) == 8
+    assert first.isdecimal()
+    assert first[0] != "0", "SSI writes leading zeros here and leaves them out there"
+    assert first != terms.short_request_id("0000018", "c1", 20250107, ())
+    used = {first}
+    for _ in range(3):
+        found = terms.short_request_id("0000018", "c1", 20250106, used)
+        assert found not in used
+        used.add(found)
+    assert used == {str(int(first) + step) for step in range(4)}
