@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator, Callable
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -222,6 +223,19 @@ async def test_on_the_next_day_the_market_begins_anew(world: SsiWorld) -> None:
         await heard.until_told(lambda tick: tick.volume_lots == 1)
         world.clock.pass_hours(24)
         await heard.until_told(lambda tick: tick.trading_day == 20250107 and tick.volume_lots == 0)
+        await heard.bids_are_told()
+
+
+async def test_a_contract_that_is_listed_late_is_asked_for_until_it_is(world: SsiWorld) -> None:
+    world.server.bare_days.add(date(2025, 1, 7))
+    async with listening(world) as heard:
+        await heard.bids_are_told()
+        assert not world.link.listed.awaits
+        world.clock.pass_hours(24)
+        await until(lambda: world.link.listed.awaits == {SYMBOL})
+        world.server.bare_days.clear()
+        await until(lambda: not world.link.listed.awaits)
+        assert world.link.listed.market[SYMBOL].ceiling > 0
         await heard.bids_are_told()
 
 

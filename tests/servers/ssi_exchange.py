@@ -69,6 +69,8 @@ class SsiExchange(ABC):
         self.otp = ""
         self.token_life_s = 3600.0
         self.handed_out: list[str] = []
+        # Days of which no contract is listed yet.
+        self.bare_days: set[date] = set()
         # Bars of past days: minute (HH:MM), open, high, low, close in index points, lots.
         self.history: dict[date, list[tuple[str, float, float, float, float, int]]] = {}
         self._apply(ListInstrument(instrument=instrument, reference=REFERENCE))

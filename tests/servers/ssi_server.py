@@ -207,8 +207,10 @@ class SsiServer(SsiExchange):
             row |= {"long" if buys else "short": position.lots, "bidAvgPrice" if buys else "askAvgPrice": price}
         return {"derivative": {"derOpenPositions": list(rows.values()), "derClosePositions": []}}
 
-    def _master(self, _: web.Request) -> dict[str, Any]:
+    def _master(self, request: web.Request) -> dict[str, Any]:
         low, high = self.venue.band(SYMBOL)
+        if date.fromisoformat(request.query["from"].replace("/", "-")) in self.bare_days:
+            return {"code": 204, "msg": "No content"}
         row = {"symbol": SYMBOL, "board": "DER", "ceiling": float(high * self.tick), "floor": float(low * self.tick)}
         return {"data": [row | {"refPrice": float(self.venue.reference(SYMBOL))}]}
 

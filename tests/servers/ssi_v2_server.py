@@ -66,7 +66,6 @@ class SsiV2Server(SsiExchange):
         self.prices: dict[str, float] = {}
         self.repriced = 0
         self.words: dict[OrderStatus, str] = {}
-        self.bare_days: set[date] = set()
         self._events: list[dict[str, Any]] = []
         self._outbox: asyncio.Queue[tuple[Connection | None, dict[str, Any]]] = asyncio.Queue()
         self._teller: asyncio.Task[None] | None = None
