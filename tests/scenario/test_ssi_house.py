@@ -178,3 +178,27 @@ async def test_whoever_follows_the_exchange_follows_ssi_over_a_restart(tmp_path:
         await tracker.stop()
     finally:
         await house.close()
+
+
+async def test_an_order_without_a_price_waits_for_ssis_market_and_is_judged_by_it(tmp_path: Path, world: SsiWorld) -> None:
+    world.server.market.refuses = True
+    house = House(tmp_path / "house", world)
+    await house.open()
+    try:
+        world.server.trade(ACCOUNTS["B"], Side.BUY, TICKS - 2, 1)
+        world.server.trade(ACCOUNTS["B"], Side.SELL, TICKS, 2)
+        with pytest.raises(RequestRefused) as refused:
+            await house.buy("c1", 1, "MTL")
+        assert refused.value.reason_code == "PRICE_COLLAR"
+        assert world.server.orders == 0
+        world.server.market.refuses = False
+        leader = house.service._leader
+        assert leader is not None
+        market = leader.desk.exposure.markets[SYMBOL]
+        await until(lambda: market.ask_ticks == TICKS)
+        await house.buy("c2", 1, "MTL")
+        await until(lambda: house.told("c2") == ("FILLED", 1, 1))
+        # What the house did is in the market it hears.
+        await until(lambda: market.last_ticks == TICKS)
+    finally:
+        await house.close()

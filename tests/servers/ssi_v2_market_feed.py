@@ -27,7 +27,7 @@ class SsiV2MarketFeed:
         self._look, self._move = look, move
         self._channels: set[str] = set()
         self._told: dict[str, dict[str, Any]] = {}
-        self._outbox: asyncio.Queue[str] = asyncio.Queue()
+        self.outbox: asyncio.Queue[str] = asyncio.Queue()
         self.tells_at_once = True
         self.deaf = self.refuses = False
         self.asked = 0
@@ -66,12 +66,12 @@ class SsiV2MarketFeed:
     def send_raw(self, text: str) -> None:
         """Broadcast these very characters."""
         if not self.deaf:
-            self._outbox.put_nowait(text)
+            self.outbox.put_nowait(text)
 
     async def tell_on(self, hub: SignalrServer) -> None:
         """Broadcast what is sent, for ever."""
         while True:
-            await hub.call("Broadcast", await self._outbox.get())
+            await hub.call("Broadcast", await self.outbox.get())
 
     def _news(self) -> dict[str, dict[str, Any]]:
         tick = self._look()

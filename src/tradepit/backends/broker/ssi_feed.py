@@ -93,7 +93,8 @@ class SsiFeed:
         while True:
             began_ns = self._clock.monotonic_ns()
             try:
-                await self._link.await_ready(self._timing.back_off_max_s)
+                if not self._link.listed.contracts:
+                    await self._link.await_ready(self._timing.back_off_max_s)
                 await self._live()
                 pause_s = self._timing.back_off_s
             except (TradepitError, OSError) as error:
@@ -112,12 +113,15 @@ class SsiFeed:
         """One life of the stream; it ends when the stream does (Unavailable), or when there are other contracts to ask for."""
         day, contracts = self._link.trading_day, dict(self._link.listed.contracts)
         instruments: dict[str, Instrument] = {name: instrument for instrument, name in contracts.values()}
-        self._quotes.begin(day, instruments, self._limits())
+        self._quotes.begin(day, instruments)
+        limits = self._limits()
+        for each in limits.values():
+            self._take(each)
         async with self._open_stream(list(instruments)) as stream:
             self._stream, self._told_ns = stream, self._clock.monotonic_ns()
             logger.info("ssi: hearing the market of {}", ", ".join(instruments))
             hearing = asyncio.ensure_future(self._hear(stream))
-            watching = asyncio.ensure_future(self._watch(stream, day, contracts))
+            watching = asyncio.ensure_future(self._watch(stream, day, contracts, limits))
             try:
                 done, _ = await asyncio.wait((hearing, watching), return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
@@ -131,25 +135,38 @@ class SsiFeed:
         async for news in stream.news():
             self._frames += 1
             self._told_ns = self._clock.monotonic_ns()
-            try:
-                ticks = self._quotes.take(news)
-            except BadRequest as error:
-                self._figures["impossible"] += 1
-                if self._figures["impossible"].bit_count() == 1:
-                    logger.error("ssi: {} pieces of market data cannot be so, the last: {}", self._figures["impossible"], error)
-                continue
-            if isinstance(news, ToldLimits):
+            if self._take(news) and isinstance(news, ToldLimits):
                 self._link.listed.learn_limits(news)
-            self._newest.put(ticks)
 
-    async def _watch(self, stream: Stream, day: int, contracts: Mapping[str, tuple[Instrument, str]]) -> None:
+    def _take(self, news: News) -> bool:
+        """Whether it could be so; whoever listens is told what has become of it."""
+        try:
+            self._newest.put(self._quotes.take(news))
+        except BadRequest as error:
+            count = self._figures["impossible"] = self._figures["impossible"] + 1
+            if count.bit_count() == 1:
+                # Of the first, the second, the fourth …: a stream of nonsense fills no log.
+                logger.error("ssi: {} pieces of market data cannot be so, the last: {}", count, error)
+            return False
+        return True
+
+    async def _watch(
+        self,
+        stream: Stream,
+        day: int,
+        contracts: Mapping[str, tuple[Instrument, str]],
+        limits: Mapping[str, ToldLimits],
+    ) -> None:
         while True:
             await asyncio.sleep(_WATCH_S)
-            if self._link.ready and (self._link.trading_day != day or self._link.listed.contracts != contracts):
+            if self._link.trading_day != day or self._link.listed.contracts != contracts:
                 return
-            for limits in self._limits().values():
-                # As they are listed for a day that was not listed yet when it was begun.
-                self._newest.put(self._quotes.take(limits))
+            listed = self._limits()
+            for name, each in listed.items():
+                # A contract may be listed when its day has begun.
+                if limits.get(name) != each:
+                    self._take(each)
+            limits = listed
             now_ns, silent_ns = self._clock.monotonic_ns(), self._timing.silent_s * 1e9
             if now_ns - stream.heard_ns > silent_ns:
                 raise Unavailable("SSI's stream of market data is silent")

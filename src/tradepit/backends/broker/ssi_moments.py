@@ -32,25 +32,19 @@ def moment_of(text: str, trading_day: int) -> Moment | None:
     if found is None:
         return None
     told = found.groupdict()
-    day = (
-        int(f"{told['year'] or told['yyyy']}{told['month'] or told['mm']}{told['day'] or told['dd']}")
-        if _dated(told)
-        else trading_day
-    )
+    dated = f"{told['year'] or told['yyyy'] or ''}{told['month'] or told['mm'] or ''}{told['day'] or told['dd'] or ''}"
+    day = int(dated or trading_day)
     try:
+        # 0001/01/01, which some servers write for no time at all, lies before the first hour there is in UTC.
         moment = datetime(
             day // 10_000, day // 100 % 100, day % 100, int(told["hour"]), int(told["minute"]), int(told["second"]), tzinfo=UTC
         )
-    except ValueError:
+        first_ns = int((moment - _HANOI).timestamp()) * _SECOND_NS
+    except (ValueError, OverflowError):
         return None
-    first_ns = int((moment - _HANOI).timestamp()) * _SECOND_NS
     part = told["part"]
     if part is None:
         return Moment(first_ns, first_ns + _SECOND_NS - 1)
     step_ns = 10 ** (9 - len(part))
     first_ns += int(part) * step_ns
     return Moment(first_ns, first_ns + step_ns - 1)
-
-
-def _dated(told: dict[str, str | None]) -> bool:
-    return bool(told["year"] or told["yyyy"])

@@ -1,6 +1,5 @@
 """What HNX's market is doing: as SSI tells it, and as the calendar says where SSI has told nothing or nothing lately."""
 
-from datetime import date
 from typing import NamedTuple
 
 from loguru import logger
@@ -8,6 +7,7 @@ from loguru import logger
 from tradepit.backends.broker.ssi_news import ToldSession
 from tradepit.ports.clock import Clock
 from tradepit.trading.calendar.trading_calendar import TradingCalendar
+from tradepit.trading.model.errors import CalendarUnknown
 from tradepit.trading.model.terms import SessionPhase
 
 _HALT = "HALT"
@@ -37,7 +37,7 @@ _MOST_UNKNOWN = 100
 class _Told(NamedTuple):
     phase: SessionPhase
     told_ns: int
-    day: date
+    day: int
     halts: bool
 
 
@@ -55,11 +55,13 @@ class ToldPhases:
         self._unknown: set[str] = set()
 
     def tell(self, told: ToldSession, symbol: str, told_ns: int) -> None:
-        """SSI's words for ``symbol``, or for the whole market where that is empty, of ``told_ns`` (UTC). Raises CalendarUnknown.
+        """SSI's words for ``symbol``, or for the whole market where that is empty, of ``told_ns`` (UTC).
 
-        A word that is not known changes nothing, and is logged once.
+        A word that is not known changes nothing, and is logged once; what is of no known day changes nothing.
         """
-        day = self._calendar.trading_day_of(told_ns, self._group)
+        day = self.day_of(told_ns)
+        if not day:
+            return
         word, status = told.word.strip().upper(), told.status.strip().upper()
         if word in _WORDS:
             self._sessions[symbol] = _Told(_WORDS[word], told_ns, day, word == _HALT)
@@ -72,8 +74,11 @@ class ToldPhases:
             self._halted.pop(symbol, None)
 
     def day_of(self, instant_ns: int) -> int:
-        """The trading day of an instant, YYYYMMDD. Raises CalendarUnknown."""
-        day = self._calendar.trading_day_of(instant_ns, self._group)
+        """The trading day of an instant, YYYYMMDD; 0 where the calendar knows of none."""
+        try:
+            day = self._calendar.trading_day_of(instant_ns, self._group)
+        except CalendarUnknown:
+            return 0
         return day.year * 10_000 + day.month * 100 + day.day
 
     def forget(self) -> None:
@@ -87,7 +92,7 @@ class ToldPhases:
         window = self._calendar.window_at(now_ns, self._group)
         if not self._sessions and not self._halted:
             return window.phase
-        today = self._calendar.trading_day_of(now_ns, self._group)
+        today = self.day_of(now_ns)
         halted = self._halted.get(symbol)
         if halted is not None and halted.day == today:
             return halted.phase

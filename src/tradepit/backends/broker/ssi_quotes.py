@@ -30,15 +30,13 @@ class SsiQuotes:
         self._heard: set[str] = set()
         self._day = 0
 
-    def begin(self, trading_day: int, contracts: Mapping[str, Instrument], limits: Mapping[str, ToldLimits]) -> None:
+    def begin(self, trading_day: int, contracts: Mapping[str, Instrument]) -> None:
         """The contracts by SSI's names on ``trading_day`` (YYYYMMDD). A new day starts from nothing; on the same day what is known stays."""
         if trading_day != self._day:
             self._ticks, self._heard, self._day = {}, set(), trading_day
         self._instruments = dict(contracts)
-        for name, instrument in contracts.items():
+        for instrument in contracts.values():
             self._ticks.setdefault(instrument.symbol, _nothing(instrument, trading_day))
-            if name in limits:
-                self.take(limits[name])
 
     def lose(self) -> None:
         """The stream is lost: its books are old from now on, and its sessions nobody's word. What was traded stays true."""

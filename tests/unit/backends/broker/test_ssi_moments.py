@@ -28,7 +28,8 @@ def test_a_time_is_as_exact_as_it_is_told(text: str, first_ns: int, length_ns: i
 
 
 @pytest.mark.parametrize(
-    "text", ["", "25:00:00", "ten", "2025/13/01 10:00:00", "10:00", "1736132400250 ", "12345678901234567890"]
+    "text",
+    ["", "0001/01/01 00:00:00", "25:00:00", "ten", "2025/13/01 10:00:00", "10:00", "1736132400250 ", "12345678901234567890"],
 )
 def test_what_is_no_time_is_none(text: str) -> None:
     assert moment_of(text, DAY) is None

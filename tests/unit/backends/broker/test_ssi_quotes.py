@@ -48,7 +48,8 @@ class World:
 
     def begin(self, day: int = DAY) -> None:
         """The contract is listed for a day."""
-        self.quotes.begin(day, {WIRE: self.instrument}, {WIRE: LIMITS})
+        self.quotes.begin(day, {WIRE: self.instrument})
+        self.quotes.take(LIMITS)
 
     def take(self, news: News, **changes: Any) -> Tick:
         """What has become of it: one tick."""
@@ -121,7 +122,9 @@ def test_a_new_day_begins_with_nothing_and_yesterday_is_not_heard() -> None:
     world.clock.advance_to(TEN + 24 * 3_600_000_000_000)
     world.begin(20250107)
     assert world.quotes.all() == []
-    assert world.quotes.take(msgspec.structs.replace(TRADE, time="2025/01/06 14:45:00")) == []
+    for time in ("2025/01/06 14:45:00", "0001/01/02 00:00:00", "1999/01/04 10:00:00", "9999/12/31 23:59:59"):
+        assert world.quotes.take(msgspec.structs.replace(TRADE, time=time)) == []
+        assert world.quotes.take(ToldSession(word="HALT", time=time)) == []
     tick = world.take(TRADE, time="2025/01/07 10:00:00", volume=1)
     assert (tick.volume_lots, tick.trading_day) == (1, 20250107)
 
