@@ -15,7 +15,7 @@ from tests.ssi_orders import BUY, PRICE, SELL, order, resolved, told, trades
 from tests.ssi_world import ACCOUNTS, SYMBOL, SsiWorld
 from tests.tqsdk_world import until
 
-from tradepit.trading.model.errors import OutcomeUnknown, VenueRefused
+from tradepit.trading.model.errors import OutcomeUnknown, Unavailable, VenueRefused
 from tradepit.trading.model.order import Order
 from tradepit.trading.model.report import DayReport, OrderReport
 from tradepit.trading.model.terms import OrderStatus, OrderType
@@ -126,13 +126,40 @@ async def test_a_one_time_code_is_used_once_and_another_is_asked_for_once(world:
     assert world.server.logins == 1, "a stream that ends costs no code"
     world.server.expire_tokens()
     await world.server.cut()
-    await until(lambda: world.link.restarts >= 5)
-    assert (world.server.logins, world.server.codes_sent, world.link.ready) == (1, 1, False)
+    await until(lambda: world.link.restarts >= 2 and world.link.ready)
+    for _ in range(3):
+        with pytest.raises(Unavailable) as refused:
+            await broker.submit(order("c2"), epoch=1)
+        assert type(refused.value) is Unavailable
+    # Its orders wait for a code, and it sees what becomes of those that work.
+    world.server.trade(ACCOUNTS["B"], SELL, PRICE, 1)
+    await until(lambda: world.known("c1").traded_lots == 1)
+    assert (await broker.account("A")).margin > 0
+    assert (world.server.codes_tried, world.server.codes_sent, world.server.orders) == (1, 1, 1)
     world.server.otp = "222222"
     world.login = msgspec.structs.replace(world.login, otp="222222")
-    await until(lambda: world.link.ready)
+    assert (await broker.submit(order("c2"), epoch=1)).status is OrderStatus.OPEN
+    assert (world.server.codes_tried, world.server.codes_sent, world.server.orders) == (2, 1, 2)
+
+
+async def test_a_wrong_one_time_code_is_tried_once_and_what_happens_is_seen_without_one(world: World) -> None:
+    world.server.one_time = True
+    world.server.otp = "111111"
+    world.login = msgspec.structs.replace(world.login, otp="999999")
+    broker = await world.broker()
+    for _ in range(3):
+        with pytest.raises(Unavailable):
+            await broker.submit(order("c1"), epoch=1)
+    assert await broker.positions("A") == []
+    assert (world.server.codes_tried, world.server.codes_sent) == (1, 1)
+    world.login = msgspec.structs.replace(world.login, otp="111111")
     assert (await broker.submit(order("c1"), epoch=1)).status is OrderStatus.OPEN
-    assert (world.server.logins, world.server.codes_sent, world.server.orders) == (2, 1, 1)
+    assert (world.server.codes_tried, world.server.orders) == (2, 1)
+    stranger = world.dialect()
+    world.login = msgspec.structs.replace(world.login, api_secret="another's")
+    with pytest.raises(Unavailable):
+        await stranger.funds(ACCOUNTS["A"])
+    await stranger.close()
 
 
 async def test_a_token_is_renewed_before_its_time_and_a_failure_to_do_so_costs_nothing(world: World) -> None:
@@ -146,7 +173,7 @@ async def test_a_token_is_renewed_before_its_time_and_a_failure_to_do_so_costs_n
     # It has less than half an hour left: the next is fetched at once, and no more often than once a minute.
     assert world.server.logins == 3
     good, world.login = world.login, msgspec.structs.replace(world.login, otp="wrong")
-    world.link.dialect.rest._not_before_ns = 0  # type: ignore[attr-defined]  # the dialect is V2's
+    world.link.dialect.rest.login._not_before_ns = 0  # type: ignore[attr-defined]  # the dialect is V2's
     await broker.account("A")
     assert world.server.logins == 4, "it was refused, and the old one is good for a while"
     world.login = good

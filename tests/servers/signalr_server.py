@@ -19,8 +19,8 @@ Answers = Callable[[str, list[Any]], Awaitable[Any]]
 class Connection:
     """One client: its own list of what it was told, and where it is heard."""
 
-    def __init__(self, request: web.Request) -> None:
-        self.headers = dict(request.headers)
+    def __init__(self, request: web.Request, protocol: str) -> None:
+        self.headers, self.protocol = dict(request.headers), protocol
         self.told: list[str] = []
         self.started = False
         self.socket: web.WebSocketResponse | None = None
@@ -82,7 +82,9 @@ class SignalrServer:
         self._check(request)
         self.negotiations += 1
         token = secrets.token_hex(12)
-        self.connections[token] = Connection(request)
+        # The older of what both speak.
+        protocol = min(request.query["clientProtocol"], self.protocol) if self.protocol < "2" else self.protocol
+        self.connections[token] = Connection(request, protocol)
         told = {
             "Url": request.path,
             "ConnectionToken": token,
@@ -91,7 +93,7 @@ class SignalrServer:
             "DisconnectTimeout": 30.0,
             "ConnectionTimeout": 110.0,
             "TryWebSockets": True,
-            "ProtocolVersion": self.protocol,
+            "ProtocolVersion": protocol,
             "TransportConnectTimeout": 5.0,
             "LongPollDelay": 0.0,
         }
@@ -102,9 +104,6 @@ class SignalrServer:
     async def _connect(self, request: web.Request) -> web.StreamResponse:
         connection = self._connection(request)
         ready = [] if self.begins_never else [json.dumps({"C": "d-0", "S": 1, "M": []})]
-        if self.protocol < "1.4":
-            # Before 1.4 there is no start: a client that has its WebSocket has joined.
-            connection.started = True
         return await self._serve(request, connection, ready)
 
     async def _reconnect(self, request: web.Request) -> web.StreamResponse:
@@ -117,10 +116,13 @@ class SignalrServer:
         connection = self._connection(request)
         assert request.cookies["server"] == "one"
         self.starts += 1
+        await self._begin(connection)
+        return web.json_response({"Response": "started"})
+
+    async def _begin(self, connection: Connection) -> None:
         connection.started = True
         if self.joined is not None:
             await self.joined(connection)
-        return web.json_response({"Response": "started"})
 
     async def _abort(self, request: web.Request) -> web.StreamResponse:
         self.aborts += 1
@@ -134,10 +136,10 @@ class SignalrServer:
 
     def _connection(self, request: web.Request) -> Connection:
         self._check(request)
-        assert request.query["clientProtocol"] == self.protocol
         found = self.connections.get(request.query["connectionToken"])
         if found is None:
             raise web.HTTPBadRequest
+        assert request.query["clientProtocol"] == found.protocol
         return found
 
     async def _serve(self, request: web.Request, connection: Connection, first: list[str]) -> web.StreamResponse:
@@ -147,6 +149,9 @@ class SignalrServer:
         for frame in first:
             await socket.send_str(frame)
         connection.socket = socket
+        if connection.protocol < "1.4" and not connection.started:
+            # Before 1.4 there is no start: a client that has its WebSocket has joined.
+            await self._begin(connection)
         alive = asyncio.ensure_future(self._keep_alive(socket))
         try:
             async for message in socket:

@@ -60,7 +60,7 @@ class SsiV2Server(SsiExchange):
         self.market = SsiV2MarketFeed(lambda: self.venue.tick(SYMBOL), self._moved)
         self.data_hub = SignalrServer("FcMarketDataV2Hub", allows=self._known, answers=self.market.answer)
         self.one_time = self.holds_back = False
-        self.codes_sent = self.lists = 0
+        self.codes_tried = self.codes_sent = self.lists = 0
         self.garbled = False
         self.refusal = ""
         self.prices: dict[str, float] = {}
@@ -71,6 +71,7 @@ class SsiV2Server(SsiExchange):
         self._teller: asyncio.Task[None] | None = None
         self._market_teller: asyncio.Task[None] | None = None
         self._tokens: set[str] = set()
+        self._readers: set[str] = set()
         self._codes_used: set[str] = set()
         self._requests: set[str] = set()
         self._last_request: dict[str, str] = {}
@@ -113,6 +114,7 @@ class SsiV2Server(SsiExchange):
     def expire_tokens(self) -> None:
         """Every token has run out, whatever was said when it was handed out."""
         self._tokens.clear()
+        self._readers.clear()
 
     def revoke(self) -> None:
         """Nothing renews a token here."""
@@ -148,17 +150,23 @@ class SsiV2Server(SsiExchange):
         code, kind = body["code"], body["twoFactorType"]
         if (body["consumerID"], body["consumerSecret"]) != (API_KEY, API_SECRET):
             return _answer(400, "Key does not exist.")
-        if kind != int(self.one_time) or code != self.otp or code in self._codes_used or body["isSave"] is not True:
+        orders = body["isSave"]
+        self.codes_tried += orders
+        if orders and (kind != int(self.one_time) or code != self.otp or code in self._codes_used):
             return _answer(400, "Code is invalid")
-        if self.one_time:
+        if orders and self.one_time:
             self._codes_used.add(code)
-        claims = json.dumps({"exp": int(self._clock.now_ns() / 1e9 + self.token_life_s), "jti": secrets.token_hex(4)})
-        token = ".".join(
-            base64.urlsafe_b64encode(part.encode()).decode().rstrip("=") for part in ('{"alg":"RS256"}', claims, "sig")
-        )
-        self._tokens.add(token)
-        self.handed_out.append(token)
+        token = self._new_token()
+        # Without a code that is saved a token is good for questions and the hub.
+        (self._tokens if orders else self._readers).add(token)
         return _answer(200, "Success", {"accessToken": token})
+
+    def _new_token(self) -> str:
+        claims = json.dumps({"exp": int(self._clock.now_ns() / 1e9 + self.token_life_s), "jti": secrets.token_hex(4)})
+        parts = ('{"alg":"RS256"}', claims, "sig")
+        token = ".".join(base64.urlsafe_b64encode(part.encode()).decode().rstrip("=") for part in parts)
+        self.handed_out.append(token)
+        return token
 
     async def _send_code(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
@@ -168,13 +176,16 @@ class SsiV2Server(SsiExchange):
         return _answer(200, "Success")
 
     def _known(self, request: web.Request) -> bool:
-        return request.headers.get("Authorization", "").removeprefix("Bearer ") in self._tokens
+        return self._orders(request) or _bearer(request) in self._readers
+
+    def _orders(self, request: web.Request) -> bool:
+        return _bearer(request) in self._tokens
 
     # Commands
 
     def _command(self, handler: Callable[[dict[str, Any]], web.Response]) -> Handler:
         async def handle(request: web.Request) -> web.StreamResponse:
-            if not self._known(request):
+            if not self._orders(request):
                 return _answer(401, "Unauthorized")
             if self.too_many:
                 self.too_many -= 1
@@ -320,9 +331,8 @@ class SsiV2Server(SsiExchange):
         body = await request.json()
         if (body["consumerID"], body["consumerSecret"]) != (DATA_KEY, DATA_SECRET):
             return _answer(400, "Key does not exist.")
-        token = secrets.token_hex(8)
+        token = self._new_token()
         self._tokens.add(token)
-        self.handed_out.append(token)
         return _answer(200, "Success", {"accessToken": token})
 
     async def _prices(self, request: web.Request) -> web.StreamResponse:
@@ -443,6 +453,10 @@ class SsiV2Server(SsiExchange):
             "isShortSell": "F",
             "rejectReason": TEXTS.get(order.reason, order.reason),
         }
+
+
+def _bearer(request: web.Request) -> str:
+    return request.headers.get("Authorization", "").removeprefix("Bearer ")
 
 
 def _stillborn(order: Order) -> bool:

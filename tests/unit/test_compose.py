@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from tradepit.backends.broker.simulated import SimulatedBroker
+from tradepit.backends.broker.ssi_v2 import SsiV2
 from tradepit.backends.broker.tqsdk import TqsdkBroker
 from tradepit.backends.bus.colocated import ColocatedBus
 from tradepit.backends.bus.memory import MemoryBus
@@ -214,6 +215,21 @@ def test_at_a_real_broker_the_gateway_follows_it_and_its_market(tmp_path: Path, 
             assert service._quotes is not None
     with pytest.raises(ConfigError):
         instances_of(made.settings, ["market-data"])
+
+
+def test_ssis_older_api_is_chosen_by_a_setting(tmp_path: Path) -> None:
+    accounts = (SsiAccountSettings(account="A1", number="0000018"),)
+    v2 = SsiSettings(api="v2", device_id="8c-ec-4b-d3-0b-96", accounts=accounts, symbols=("VN30F1M",))
+    made = wiring(tmp_path, broker="ssi", ssi=v2)
+    made.broker()
+    assert made._ssi is not None
+    assert isinstance(made._ssi.dialect, SsiV2)
+    assert made._ssi.dialect._device_id == "8C-EC-4B-D3-0B-96"
+    for missing in ("device_id", "accounts", "symbols"):
+        with pytest.raises(ConfigError, match=missing):
+            wiring(tmp_path, broker="ssi", ssi=msgspec.structs.replace(v2, **{missing: type(getattr(v2, missing))()})).broker()
+    with pytest.raises(ConfigError, match="client_id"):
+        wiring(tmp_path, broker="ssi", ssi=msgspec.structs.replace(v2, api="v3")).broker()
 
 
 def test_market_data_instances_deal_out_all_symbols(tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ class SsiDialect(Protocol):
     keeps_changes: bool
 
     async def token(self) -> str:
-        """A token that is good for a while. Raises Unavailable."""
+        """A token that is good for the stream, and for a while. Raises Unavailable."""
 
     def stream_ended(self, token: str) -> None:
         """The stream that was joined with ``token`` is over."""

@@ -28,8 +28,8 @@ class SsiV2:
         self.rest, self.prices, self._stream_url, self._device_id = rest, prices, stream_url, device_id
 
     async def token(self) -> str:
-        """A token that is good for a while. Raises Unavailable."""
-        return await self.rest.token()
+        """A token that is good for the stream, and for a while. Raises Unavailable."""
+        return await self.rest.login.reading_token()
 
     def stream_ended(self, token: str) -> None:
         """A token lasts for eight hours, whatever becomes of the stream: a one-time code is not to be had for each."""
@@ -120,7 +120,7 @@ class SsiV2:
 
     def stream(self, token: str, accounts: Sequence[str], *, after: int, timeout_s: float) -> SsiV2Stream:  # noqa: ARG002 - all
         """The events of every account of the login from ``after`` on."""
-        return SsiV2Stream(self._stream_url, token, after=after, timeout_s=timeout_s, forget=self.rest.forget_token)
+        return SsiV2Stream(self._stream_url, token, after=after, timeout_s=timeout_s, forget=self.rest.login.forget)
 
     async def close(self) -> None:
         """Let go of connections."""
