@@ -14,7 +14,9 @@ from tests.servers.ssi_v2_server import SsiV2Server
 from tests.ssi_world import ACCOUNTS, SYMBOL, SsiWorld
 from tests.tqsdk_world import until
 
+from tradepit.backends.broker.ssi import SsiBroker
 from tradepit.backends.broker.ssi_market import SsiMarket
+from tradepit.trading.model.report import DayReport, Report
 from tradepit.trading.model.terms import SessionPhase, Side
 from tradepit.trading.model.tick import Tick
 
@@ -89,11 +91,7 @@ class Voice:
         self._feed.send(f"trade.{WIRE}", {"s": "41I1F2000", "p": 1340, "v": 7})
         self._feed.send(f"trade.{WIRE}", {"t": "2025/01/03 10:00:00", "s": WIRE, "p": 1400, "v": 7_000})
         self._feed.send("market.FLAG", {"b": "HOSE", "t": "", "f": "ATC"})
-        self.tell_session("SIESTA")
-
-    def tell_session(self, word: str) -> None:
-        """The market does this now."""
-        self._feed.send("market.FLAG", {"b": "DER", "t": "10:00:00", "f": word})
+        self._feed.tell_session("SIESTA")
 
 
 class V2Voice(Voice):
@@ -123,11 +121,7 @@ class V2Voice(Voice):
         self._feed.send("X-TRADE", yesterday | {"LastPrice": 1400.0, "TotalVol": 7_000.0})
         self._feed.send("F", yesterday | {"TradingSession": "C"})
         self._feed.send_raw(json.dumps({"DataType": "MI", "Content": json.dumps({"IndexId": "VN30", "IndexValue": 1.0})}))
-        self.tell_session("SIESTA")
-
-    def tell_session(self, word: str) -> None:
-        at = {"TradingDate": "06/01/2025", "Time": "10:00:00", "Symbol": WIRE}
-        self._feed.send("F", at | {"RType": "F", "TradingSession": word, "TradingStatus": "N"})
+        self._feed.tell_session("SIESTA")
 
 
 def voice_of(world: SsiWorld) -> Voice:
@@ -173,7 +167,7 @@ async def test_a_stream_that_refuses_breaks_or_forgets_its_token_is_joined_again
 async def test_between_two_lives_there_is_no_book_and_no_session_but_the_calendars(world: SsiWorld) -> None:
     async with listening(world) as heard:
         await heard.bids_are_told()
-        voice_of(world).tell_session("ATC")
+        world.server.market.tell_session("ATC")
         await heard.until_told(lambda tick: tick.phase is SessionPhase.CLOSING_AUCTION)
         broker = await world.broker()
         listed = await broker.find(SYMBOL)
@@ -237,6 +231,34 @@ async def test_a_contract_that_is_listed_late_is_asked_for_until_it_is(world: Ss
         await until(lambda: not world.link.listed.awaits)
         assert world.link.listed.market[SYMBOL].ceiling > 0
         await heard.bids_are_told()
+
+
+async def test_a_day_is_settled_at_the_prices_of_the_next_when_they_are_there(tmp_path: Path) -> None:
+    world = SsiWorld(tmp_path)
+    await world.open()
+    broker = await world.broker()
+    world.server.trade(ACCOUNTS["B"], Side.BUY, BID, 1)
+    world.server.trade(ACCOUNTS["A"], Side.SELL, BID, 1)
+    await until(lambda: world.link.book.last_report > 0)
+    world.server.bare_days.add(date(2025, 1, 7))
+    # In the evening the next day begins, and SSI does not list it before its morning.
+    world.clock.pass_hours(9)
+    await until(lambda: bool(world.link.listed.unlisted))
+    assert (world.link.trading_day, world.link.book.trading_day) == (20250107, 20250106)
+    world.server.bare_days.clear()
+    await until(lambda: world.link.book.trading_day == 20250107)
+    reports = [report async for report in _until_the_last(broker, world.link.book.last_report)]
+    (day,) = [report for report in reports if isinstance(report, DayReport)]
+    assert day.settlement_prices == {SYMBOL: format(world.server.venue.reference(WIRE).normalize(), "f")}
+    assert day.settlement_prices != {SYMBOL: "1340"}
+    await world.leave()
+
+
+async def _until_the_last(broker: SsiBroker, last: int) -> AsyncIterator[Report]:
+    async for report in broker.reports(0):
+        yield report
+        if report.sequence >= last:
+            return
 
 
 @pytest.mark.parametrize(("code", "renews"), [(401, True), (503, False)])

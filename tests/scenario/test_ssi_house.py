@@ -202,3 +202,31 @@ async def test_an_order_without_a_price_waits_for_ssis_market_and_is_judged_by_i
         await until(lambda: market.last_ticks == TICKS)
     finally:
         await house.close()
+
+
+async def test_a_halt_of_the_exchange_stops_orders_until_it_is_taken_back(tmp_path: Path, world: SsiWorld) -> None:
+    house = House(tmp_path / "house", world)
+    await house.open()
+    try:
+        await house.buy("c1", 1)
+        leader = house.service._leader
+        assert leader is not None
+        market = leader.desk.exposure.markets[SYMBOL]
+        await until(lambda: world.server.market.asked > 0)
+        world.server.market.tell_session("HALT")
+        await until(lambda: market.phase is SessionPhase.BREAK)
+        with pytest.raises(RequestRefused) as refused:
+            await house.buy("c2", 1)
+        assert refused.value.reason_code == "NOT_TRADING_PERIOD"
+        desk = ExchangeDesk(house.wiring.bus())
+
+        async def is_told() -> bool:
+            return [state.phase for state in (await desk.instruments()).instruments] == [SessionPhase.BREAK]
+
+        await until(is_told)
+        world.server.market.tell_session("LO")
+        await until(lambda: market.phase is SessionPhase.CONTINUOUS)
+        await house.buy("c3", 1)
+        assert world.server.orders == 2
+    finally:
+        await house.close()

@@ -76,6 +76,10 @@ class SsiMarketFeed:
                 self._told[topic] = data
                 self.send(topic, data)
 
+    def tell_session(self, word: str) -> None:
+        """The market does this now, whatever the exchange behind it does."""
+        self.send("market.FLAG", {"b": "DER", "t": _hanoi(self._look().time_ns), "f": word})
+
     def send(self, topic: str, data: dict[str, Any]) -> None:
         """Tell this, whatever it is, to those who asked for the topic."""
         self.send_raw(_frame(topic, data), topic)

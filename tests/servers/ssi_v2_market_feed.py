@@ -58,6 +58,10 @@ class SsiV2MarketFeed:
                 self._told[kind] = content
                 self.send(kind, content)
 
+    def tell_session(self, word: str) -> None:
+        """The market does this now, whatever the exchange behind it does."""
+        self.send("F", self._news()["F"] | {"TradingSession": word})
+
     def send(self, kind: str, content: dict[str, Any]) -> None:
         """Tell this, whatever it is, to whoever asked for its kind."""
         if kind in self._channels:

@@ -17,7 +17,8 @@ from tradepit.trading.model.terms import Exchange
 class SsiContracts:
     """``symbols`` are the house's names. ``contracts`` has a contract and SSI's name for it, ``market`` its prices of the day, by them.
 
-    SSI lists contracts on the morning of their day: ``awaits`` are those of which the day's own prices are not there yet.
+    SSI lists contracts on the morning of their day: ``awaits`` are those of which the day's own prices are not there yet, and
+    ``unlisted`` those of which nothing is.
     """
 
     def __init__(self, catalog: Catalog, symbols: Sequence[str]) -> None:
@@ -25,6 +26,7 @@ class SsiContracts:
         self.contracts: dict[str, tuple[Instrument, str]] = {}
         self.market: dict[str, MasterRow] = {}
         self.awaits: frozenset[str] = frozenset()
+        self.unlisted: frozenset[str] = frozenset()
 
     @property
     def by_name(self) -> dict[str, Instrument]:
@@ -44,17 +46,16 @@ class SsiContracts:
 
     def learn(self, day: int, rows: Mapping[str, MasterRow]) -> None:
         """What SSI lists on a day, by either name. A contract that is not there stays as it was."""
-        on, missing = date.fromisoformat(str(day)), set[str]()
-        for symbol in self._symbols:
-            row = rows.get(self.code_of(symbol, day)) or rows.get(symbol)
-            if row is None or row.ref_price <= 0 or row.ceiling <= 0:
-                missing.add(symbol)
-            if row is not None and row.ref_price > 0:
-                self.market[symbol] = row
-                self.contracts[symbol] = (self._catalog.instrument(symbol, on=on, listing_price=row.ref_price), row.symbol)
-        if missing and missing != self.awaits:
-            logger.warning("ssi: not listed on {} yet: {}", day, ", ".join(sorted(missing)))
-        self.awaits = frozenset(missing)
+        on = date.fromisoformat(str(day))
+        told = {symbol: rows.get(self.code_of(symbol, day)) or rows.get(symbol) for symbol in self._symbols}
+        listed = {symbol: row for symbol, row in told.items() if row is not None and row.ref_price > 0}
+        for symbol, row in listed.items():
+            self.market[symbol] = row
+            self.contracts[symbol] = (self._catalog.instrument(symbol, on=on, listing_price=row.ref_price), row.symbol)
+        awaits = frozenset(symbol for symbol in self._symbols if symbol not in listed or listed[symbol].ceiling <= 0)
+        if awaits and awaits != self.awaits:
+            logger.warning("ssi: not listed on {} yet: {}", day, ", ".join(sorted(awaits)))
+        self.awaits, self.unlisted = awaits, frozenset(self._symbols) - listed.keys()
 
     def learn_limits(self, told: ToldLimits) -> None:
         """A contract's day as the market tells it, under SSI's name for the contract."""

@@ -1,6 +1,7 @@
 """The way to SSI's market data: a stream kept alive, whatever happens to it, and what it tells made into ticks."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Protocol, Self
@@ -91,23 +92,30 @@ class SsiFeed:
         """Live for ever: join, hear, and join again after a pause."""
         pause_s = self._timing.back_off_s
         while True:
+            await self._await_contracts()
             began_ns = self._clock.monotonic_ns()
             try:
-                if not self._link.listed.contracts:
-                    await self._link.await_ready(self._timing.back_off_max_s)
                 await self._live()
                 pause_s = self._timing.back_off_s
             except (TradepitError, OSError) as error:
                 self._figures["breaks"] += 1
                 logger.warning("ssi: no market data: {}", error)
+                if self._clock.monotonic_ns() - began_ns >= self._timing.stable_s * 1e9:
+                    pause_s = self._timing.back_off_s
                 if isinstance(error, TradepitError) and error.details.get("status") == _TOO_MANY:
                     pause_s = self._timing.back_off_max_s
             finally:
                 self._lose()
-            if self._clock.monotonic_ns() - began_ns >= self._timing.stable_s * 1e9:
-                pause_s = self._timing.back_off_s
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, self._timing.back_off_max_s)
+
+    async def _await_contracts(self) -> None:
+        """Until it is known what to ask for. Of a broker that is away its own health tells."""
+        while not self._link.listed.contracts:
+            with contextlib.suppress(Unavailable):
+                await self._link.await_ready(self._timing.back_off_max_s)
+            if not self._link.listed.contracts:
+                await asyncio.sleep(self._timing.back_off_s)
 
     async def _live(self) -> None:
         """One life of the stream; it ends when the stream does (Unavailable), or when there are other contracts to ask for."""

@@ -24,6 +24,7 @@ from tradepit.trading.calendar.catalog import Catalog
 from tradepit.trading.model.errors import OutcomeUnknown, TradepitError, Unavailable
 from tradepit.trading.model.order import Order
 from tradepit.trading.model.report import Report
+from tradepit.trading.model.terms import SessionPhase
 
 _GROUP = "hnx"
 
@@ -320,18 +321,22 @@ class SsiLink:
             await asyncio.sleep(self.timing.poll_s)
             if await self.journal.superseded():
                 raise Unavailable("another leader has taken over")
-            if self.trading_day != self.book.trading_day:
+            due = self._clock.monotonic_ns() - self._listed_ns > self.timing.relist_s * 1e9
+            if self.trading_day != self.book.trading_day and (due or not self._awaits_prices):
                 await self._begin_day()
-            elif self.listed.awaits and self._clock.monotonic_ns() - self._listed_ns > self.timing.relist_s * 1e9:
+            elif self.listed.awaits and due:
                 await self._list_contracts(self.trading_day)
 
     async def _begin_day(self) -> None:
         """Read the day's contracts and their reference prices, and report a day that has begun.
 
-        Before it does, how the orders of the former day ended is read from that day's list: they are told of in it.
+        Before it does, how the orders of the former day ended is read from that day's list: they are told of in it. How it was settled
+        the new day's prices tell: until they are there, or the market opens, the former day is not over.
         """
         day, former = self.trading_day, self.book.trading_day
         await self._list_contracts(day)
+        if former and former != day and self._awaits_prices:
+            return
         if former and former != day:
             for account in sorted({key[0] for key, order in self.book.orders.items() if order.active}):
                 await self.look(account, former)
@@ -339,6 +344,12 @@ class SsiLink:
             prices = {symbol: format(row.ref_price.normalize(), "f") for symbol, row in self.listed.market.items()}
             await self.journal.append(self.book.begin_day(day, prices, self._clock.now_ns()))
             self.book.trading_day = self.book.trading_day or day
+
+    @property
+    def _awaits_prices(self) -> bool:
+        """Whether prices of the day are still to come before its market opens."""
+        closed = self._catalog.calendar.phase_at(self._clock.now_ns(), _GROUP) is SessionPhase.CLOSED
+        return closed and bool(self.listed.unlisted)
 
     async def _list_contracts(self, day: int) -> None:
         self._listed_ns = self._clock.monotonic_ns()
