@@ -120,14 +120,14 @@ class SsiFeed:
     async def _live(self) -> None:
         """One life of the stream; it ends when the stream does (Unavailable), or when there are other contracts to ask for."""
         day, contracts = self._link.trading_day, dict(self._link.listed.contracts)
-        instruments: dict[str, Instrument] = {name: instrument for instrument, name in contracts.values()}
-        self._quotes.begin(day, instruments)
+        names = list(dict.fromkeys(name for _, name in contracts.values()))
+        self._quotes.begin(day, contracts.values())
         limits = self._limits()
         for each in limits.values():
             self._take(each)
-        async with self._open_stream(list(instruments)) as stream:
+        async with self._open_stream(names) as stream:
             self._stream, self._told_ns = stream, self._clock.monotonic_ns()
-            logger.info("ssi: hearing the market of {}", ", ".join(instruments))
+            logger.info("ssi: hearing the market of {}", ", ".join(names))
             hearing = asyncio.ensure_future(self._hear(stream))
             watching = asyncio.ensure_future(self._watch(stream, day, contracts, limits))
             try:

@@ -1,6 +1,6 @@
 """The market of each contract, put together of what SSI tells piece by piece: trades, quotes, limits."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 import msgspec
@@ -25,17 +25,21 @@ class SsiQuotes:
 
     def __init__(self, phases: ToldPhases, clock: Clock) -> None:
         self._phases, self._clock = phases, clock
-        self._instruments: dict[str, Instrument] = {}
+        self._instruments: dict[str, list[Instrument]] = {}
         self._ticks: dict[str, Tick] = {}
         self._heard: set[str] = set()
         self._day = 0
 
-    def begin(self, trading_day: int, contracts: Mapping[str, Instrument]) -> None:
-        """The contracts by SSI's names on ``trading_day`` (YYYYMMDD). A new day starts from nothing; on the same day what is known stays."""
+    def begin(self, trading_day: int, contracts: Iterable[tuple[Instrument, str]]) -> None:
+        """Contracts, and SSI's name of each, on ``trading_day`` (YYYYMMDD). A new day starts from nothing; on the same what is known stays.
+
+        VN30F1M and what it means today are two contracts of one name.
+        """
         if trading_day != self._day:
             self._ticks, self._heard, self._day = {}, set(), trading_day
-        self._instruments = dict(contracts)
-        for instrument in contracts.values():
+        self._instruments = {}
+        for instrument, name in contracts:
+            self._instruments.setdefault(name, []).append(instrument)
             self._ticks.setdefault(instrument.symbol, _nothing(instrument, trading_day))
 
     def lose(self) -> None:
@@ -51,41 +55,40 @@ class SsiQuotes:
         """What has become of it: the markets that are new. Raises BadRequest for what cannot be, and changes nothing then."""
         if isinstance(news, ToldSession):
             return self._take_session(news)
-        instrument = self._instruments.get(news.symbol)
-        if instrument is None:
-            return []
-        tick = self._ticks[instrument.symbol]
+        return [tick for instrument in self._instruments.get(news.symbol, ()) for tick in self._take(news, instrument)]
+
+    def _take(self, news: ToldTrade | ToldQuote | ToldLimits, instrument: Instrument) -> list[Tick]:
+        tick, now_ns = self._ticks[instrument.symbol], self._clock.now_ns()
         if isinstance(news, ToldLimits):
-            changed = _limited(tick, news, instrument)
-            if changed == tick:
-                return []
+            changed, told_ns = _limited(tick, news, instrument), tick.time_ns
         else:
             moment = moment_of(news.time, self._day)
-            now_ns = self._clock.now_ns()
-            if moment is not None and not self._of_today(moment.nearest(now_ns)):
+            told_ns = moment.nearest(now_ns) if moment is not None else now_ns
+            if self._phases.day_of(told_ns) != self._day:
                 return []
             changed = _traded(tick, news, instrument) if isinstance(news, ToldTrade) else _quoted(tick, news, instrument)
-            if changed == tick and instrument.symbol in self._heard:
-                return []
-            told_ns = moment.nearest(now_ns) if moment is not None else now_ns
-            # SSI's times are whole seconds: what comes later in one is later.
-            changed = msgspec.structs.replace(changed, time_ns=max(told_ns, tick.time_ns + 1))
+        first = not isinstance(news, ToldLimits) and instrument.symbol not in self._heard
+        if changed == tick and not first:
+            return []
+        if first:
             self._heard.add(instrument.symbol)
-        self._ticks[instrument.symbol] = changed
-        return [self._shown(changed)] if instrument.symbol in self._heard else []
+        return self._keep(changed, told_ns)
 
     def _take_session(self, told: ToldSession) -> list[Tick]:
-        instrument = self._instruments.get(told.symbol) if told.symbol else None
-        if told.symbol and instrument is None:
-            return []
         now_ns = self._clock.now_ns()
         moment = moment_of(told.time, self._day)
-        symbol = instrument.symbol if instrument is not None else ""
-        self._phases.tell(told, symbol, moment.nearest(now_ns) if moment is not None else now_ns)
-        return [self._shown(tick) for name, tick in self._ticks.items() if name in self._heard and symbol in ("", name)]
+        told_ns = moment.nearest(now_ns) if moment is not None else now_ns
+        before = {name: self._phases.phase_of(name) for name in self._ticks}
+        for symbol in [each.symbol for each in self._instruments.get(told.symbol, ())] if told.symbol else [""]:
+            self._phases.tell(told, symbol, told_ns)
+        changed = [tick for name, tick in self._ticks.items() if self._phases.phase_of(name) is not before[name]]
+        return [tick for each in changed for tick in self._keep(each, told_ns)]
 
-    def _of_today(self, instant_ns: int) -> bool:
-        return self._phases.day_of(instant_ns) == self._day
+    def _keep(self, tick: Tick, told_ns: int) -> list[Tick]:
+        """The tick as it is told, if its market has been heard of. SSI's times are whole seconds: what comes later in one is later."""
+        kept = msgspec.structs.replace(tick, time_ns=max(told_ns, self._ticks[tick.symbol].time_ns + 1))
+        self._ticks[tick.symbol] = kept
+        return [self._shown(kept)] if tick.symbol in self._heard else []
 
     def _shown(self, tick: Tick) -> Tick:
         phase = self._phases.phase_of(tick.symbol)

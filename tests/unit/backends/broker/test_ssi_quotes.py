@@ -48,7 +48,7 @@ class World:
 
     def begin(self, day: int = DAY) -> None:
         """The contract is listed for a day."""
-        self.quotes.begin(day, {WIRE: self.instrument})
+        self.quotes.begin(day, [(self.instrument, WIRE)])
         self.quotes.take(LIMITS)
 
     def take(self, news: News, **changes: Any) -> Tick:
@@ -138,6 +138,16 @@ def test_limits_and_sessions_are_news_once_the_market_was_heard_of() -> None:
     assert world.take(LIMITS, ceiling=Decimal(0), floor=Decimal(0)).upper_limit_ticks == 14_338
     assert world.quotes.take(msgspec.structs.replace(TRADE, symbol="41I1F2000")) == []
     assert world.quotes.take(ToldSession(word="C", symbol="41I1F2000")) == []
+
+
+def test_two_names_of_one_contract_both_hear_its_market() -> None:
+    world = World()
+    rolling = msgspec.structs.replace(world.instrument, symbol="VN30F1M")
+    world.quotes.begin(DAY, [(world.instrument, WIRE), (rolling, WIRE)])
+    one, two = world.quotes.take(TRADE)
+    assert (one.symbol, two.symbol, one.last_ticks) == (SYMBOL, "VN30F1M", two.last_ticks)
+    told = world.quotes.take(ToldSession(word="LO", symbol=WIRE, status="H", time="10:00:00"))
+    assert [tick.phase for tick in told] == [SessionPhase.BREAK] * 2
 
 
 @pytest.mark.parametrize(
