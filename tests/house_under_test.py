@@ -36,6 +36,8 @@ Json = dict[str, Any]
 SYMBOL = "IF2501"
 PATIENCE_S = 60.0
 ORDER_MANAGERS = ("order-management-1", "order-management-2", "order-management-3")
+STANDBYS = ORDER_MANAGERS[1:]
+"""Held back (``later``) where no leader dies: a smaller house starts sooner."""
 ROLES = (
     "trading-gateway",
     "order-management",

@@ -6,6 +6,7 @@ from pathlib import Path
 from statistics import median
 
 import pytest
+from tests.conftest import LONGEST
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "src" / "tradepit"
@@ -71,6 +72,10 @@ def test_every_pure_module_has_a_mirror_test() -> None:
         if not names & tests and not mentioned:
             missing.append(str(path.relative_to(ROOT)))
     assert missing == []
+
+
+def test_every_file_that_is_to_begin_first_is_there() -> None:
+    assert set(LONGEST) <= {path.name for path in (ROOT / "tests").rglob("test_*.py")}
 
 
 _CACHE: set[str] = set()

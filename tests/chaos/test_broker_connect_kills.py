@@ -49,7 +49,7 @@ INTERNAL = tuple(f"tq_internal_{what}_updates" for what in ("order", "position",
 @pytest.mark.parametrize("seed", SEEDS)
 async def test_whatever_is_killed_every_order_has_one_outcome(tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)
-    async with DiffHouse(tmp_path, diff_settings(), TRADING) as house:
+    async with DiffHouse(tmp_path, diff_settings(), TRADING, later=()) as house:
         with ConnectHouse(tmp_path / "connect", LONG_GROUPS if LONG else SHORT_GROUPS) as connect:
             async with OutsideEngine(connect.rabbit.url, tmp_path / "engine.jsonl", chance) as engine:
                 run = Run(house, connect, engine, chance)

@@ -424,7 +424,7 @@ async def test_no_process_outlives_its_owner(world: World, owner: "subprocess.Po
     began = time.monotonic()
     owner.kill()
     await until(lambda: not _lives(pid))
-    assert time.monotonic() - began < 2.0
+    assert time.monotonic() - began < 10.0
     world.mode("normal")
     broker, _ = await world.broker()
     assert (await broker.submit(order(1), epoch=1)).status is OrderStatus.OPEN

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from tests.bot_process import BotProcess
 from tests.diff_house import MARKET, DiffHouse, diff_settings
-from tests.house_under_test import ORDER_MANAGERS, HouseUnderTest, position_rows, settings_of
+from tests.house_under_test import HouseUnderTest, position_rows, settings_of
 
 from tradepit.config import Settings, TqAccountSettings, TqSettings
 from tradepit.web.diff.addresses import addresses
@@ -56,8 +56,6 @@ async def test_a_bot_trades_through_tqsdk_and_survives_every_kill(tmp_path: Path
     bot, log = tmp_path / "gatherer.py", tmp_path / "bot.log"
     bot.write_text(_BOT)
     exchange = DiffHouse(tmp_path / "exchange", diff_settings(), only)
-    for standby in ORDER_MANAGERS[1:]:
-        del exchange.house.members[exchange.house.process_of(standby)]
     async with exchange:
         await exchange.open_door()
         front = addresses("127.0.0.1", exchange.house.settings.diff.port) | {"HTTPS_PROXY": "http://127.0.0.1:9"}

@@ -7,7 +7,7 @@ import signal
 from pathlib import Path
 
 from tests.bot_process import BotProcess
-from tests.house_under_test import HouseUnderTest, settings_of
+from tests.house_under_test import STANDBYS, HouseUnderTest, settings_of
 
 _WANTED = 12
 _ONLY = ("trading-gateway", "order-management", "market-data", "trade-executor")
@@ -38,7 +38,7 @@ async def test_killed_and_started_again_a_bot_doubles_nothing_and_knows_what_it_
     bot = tmp_path / "gatherer.py"
     bot.write_text(_BOT)
     log = tmp_path / "bot.log"
-    async with HouseUnderTest(tmp_path / "house", settings_of("A1"), only=_ONLY) as house:
+    async with HouseUnderTest(tmp_path / "house", settings_of("A1"), only=_ONLY, later=STANDBYS) as house:
         await house.ready()
         run = BotProcess(house, bot, log, "gatherer")
 

@@ -3,14 +3,14 @@
 import asyncio
 from pathlib import Path
 
-from tests.house_under_test import HouseUnderTest, load_of, position_rows, settings_of, told
+from tests.house_under_test import STANDBYS, HouseUnderTest, load_of, position_rows, settings_of, told
 
 _ROLES = ("trading-gateway", "order-management", "market-data", "risk-monitor", "position-tracker")
 _ACCOUNTS = ("A1", "B1")
 
 
 async def test_every_keeper_holds_every_trade(tmp_path: Path) -> None:
-    async with HouseUnderTest(tmp_path, settings_of(*_ACCOUNTS), only=_ROLES, later=("risk-monitor-2",)) as house:
+    async with HouseUnderTest(tmp_path, settings_of(*_ACCOUNTS), only=_ROLES, later=("risk-monitor-2", *STANDBYS)) as house:
         await house.ready()
         trades = await house.hear("trades.executed")
         assert house.instances("risk-monitor", "position-tracker") == ["position-tracker-1", "risk-monitor-1"]

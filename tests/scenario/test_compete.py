@@ -5,7 +5,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from nats.aio.msg import Msg
-from tests.house_under_test import HouseUnderTest, Json, settings_of, told
+from tests.house_under_test import STANDBYS, HouseUnderTest, Json, settings_of, told
 
 _ROLES = ("trading-gateway", "order-management", "market-data", "execution-algo")
 _ALGOS = tuple(f"twap-{number}" for number in range(6))
@@ -13,7 +13,7 @@ _LOTS = 8
 
 
 async def test_algorithms_are_shared_out_and_survive_their_worker(tmp_path: Path) -> None:
-    async with HouseUnderTest(tmp_path, settings_of("A1"), only=_ROLES) as house:
+    async with HouseUnderTest(tmp_path, settings_of("A1"), only=_ROLES, later=STANDBYS) as house:
         await house.ready()
         progress, trades = await house.hear("algo.progress.*"), await house.hear("trades.executed")
         for name in _ALGOS:

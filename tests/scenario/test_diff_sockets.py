@@ -40,7 +40,7 @@ class Client:
         """One packet."""
         await self.socket.send(json.dumps(packet))
 
-    async def peek(self, timeout_s: float = 10) -> Packet:
+    async def peek(self, timeout_s: float = 30) -> Packet:
         """Ask for news and merge them."""
         await self.say(aid="peek_message")
         answer: Packet = json.loads(await asyncio.wait_for(self.socket.recv(), timeout_s))
@@ -73,7 +73,7 @@ async def _client(house: DiffHouse, path: str, token: str = "", **handshake: Any
     async with connect(url, additional_headers=headers, proxy=None, max_size=None, **handshake) as socket:
         client = Client(socket)
         # The first words come unasked.
-        client.greeting = json.loads(await asyncio.wait_for(socket.recv(), 10))
+        client.greeting = json.loads(await asyncio.wait_for(socket.recv(), 30))
         yield client
 
 
@@ -142,14 +142,14 @@ async def test_a_stop_says_come_again_and_a_silent_login_is_reminded(tmp_path: P
         async with _client(house, "/td", user_agent_header="tqsdk-python 3.10.4") as client:
             assert client.greeting == {"aid": "rtn_brokers", "brokers": ["simnow", "快期模拟"]}
             await client.say(aid="peek_message")
-            await asyncio.wait_for(client.socket.wait_closed(), 10)
+            await asyncio.wait_for(client.socket.wait_closed(), 30)
             assert client.socket.close_code == 1012
         async with _client(house, "/td") as trade, _client(house, "/md") as market:
             await trade.login()
             house.house.members["diff"].expected = False
             house.house.send("diff", signal.SIGTERM)
             for client in (trade, market):
-                await asyncio.wait_for(client.socket.wait_closed(), 10)
+                await asyncio.wait_for(client.socket.wait_closed(), 30)
                 assert client.socket.close_code == 1012
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from tests.house_under_test import ORDER_MANAGERS, HouseUnderTest, Json, load_of, settings_of
+from tests.house_under_test import ORDER_MANAGERS, STANDBYS, HouseUnderTest, Json, load_of, settings_of
 
 from tradepit.config import RiskApiSettings, Settings, dump
 
@@ -140,7 +140,7 @@ def _is_empty(folder: Path) -> Callable[[], Awaitable[bool]]:
 
 
 async def test_the_terminal_has_every_question(tmp_path: Path) -> None:
-    async with HouseUnderTest(tmp_path, settings(), only=ROLES[:2]) as house:
+    async with HouseUnderTest(tmp_path, settings(), only=ROLES[:2], later=STANDBYS) as house:
         await house.ready()
         risk = Risk(house)
         change = ("account:A1", "order_size", '{"max_lots": 4}', "--reason", "first day", "--who", "ops")

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 from nats.aio.msg import Msg
-from tests.house_under_test import SYMBOL, HouseUnderTest, Json, settings_of, told
+from tests.house_under_test import STANDBYS, SYMBOL, HouseUnderTest, Json, settings_of, told
 
 _ROLES = ("trading-gateway", "order-management", "position-tracker")
 
 
 @pytest.fixture
 async def house(tmp_path: Path) -> AsyncIterator[HouseUnderTest]:
-    async with HouseUnderTest(tmp_path, settings_of("A1", "B1", "C1"), only=_ROLES) as made:
+    async with HouseUnderTest(tmp_path, settings_of("A1", "B1", "C1"), only=_ROLES, later=STANDBYS) as made:
         await made.ready()
         yield made
 

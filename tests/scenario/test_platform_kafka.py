@@ -19,7 +19,7 @@ import nats
 import pytest
 import redis
 from confluent_kafka import Consumer, Producer
-from tests.house_under_test import HouseUnderTest, settings_of
+from tests.house_under_test import STANDBYS, HouseUnderTest, settings_of
 from tests.servers.kafka import KafkaServer
 from tests.servers.postgres import PostgresServer
 from tests.servers.valkey import ValkeyServer
@@ -149,7 +149,7 @@ def on_kafka(server: KafkaServer) -> Settings:
 
 async def test_every_intent_has_one_outcome_though_kafka_is_killed(tmp_path: Path, kafka: KafkaServer) -> None:
     roles = ("trading-gateway", "order-management", "trade-executor")
-    async with HouseUnderTest(tmp_path, on_kafka(kafka), only=roles) as house, outside_of(kafka) as outside:
+    async with HouseUnderTest(tmp_path, on_kafka(kafka), only=roles, later=STANDBYS) as house, outside_of(kafka) as outside:
         await house.ready()
         outside.send(Encoding.PROTOBUF, intent_id="offer", bot_id="b2", account_id="B1", side=Side.SELL, sequence=1)
         outside.send(intent_id="lift", sequence=1)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from tests.house_under_test import HouseUnderTest, settings_of
+from tests.house_under_test import STANDBYS, HouseUnderTest, settings_of
 
 from tradepit.services.record_settings import RecordSettings
 from tradepit.verify.file_journal import read_file
@@ -67,7 +67,7 @@ async def test_reports_agree_with_the_ledger_to_the_cent(tmp_path: Path) -> None
         records=RecordSettings(flush_s=0.1, look_s=0.3),
         exchange=msgspec.structs.replace(settings.exchange, time="ticks"),
     )
-    async with HouseUnderTest(tmp_path, settings, only=ROLES) as house:
+    async with HouseUnderTest(tmp_path, settings, only=ROLES, later=STANDBYS) as house:
         await house.ready()
         await trade(house)
         await advance(house, CLOSE_NS, CLOSE_NS + 7_200_000_000_000, MORNING_NS)

@@ -23,7 +23,7 @@ async def test_a_killed_leader_is_followed_by_another(tmp_path: Path, record_pro
             killed = time.monotonic()
             after = await house.order("buy", 4300, 1, client_order_id="after")
             record_property("failover_s", round(time.monotonic() - killed, 3))
-            assert time.monotonic() - killed < 10
+            assert time.monotonic() - killed < 30
             assert after["status"] == "submitted"
             await asyncio.sleep(0.5)
         assert len(replies) > 20

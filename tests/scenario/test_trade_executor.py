@@ -44,6 +44,7 @@ class Bots:
 
         async def alert(message: Any) -> None:
             self.alerts.append(json.loads(message.data))
+            self.heard.set()
 
         async def dead(message: Any) -> None:
             self.dead.append((next(value for name, value in message.headers.items() if name.endswith("reason")), message.data))
@@ -73,13 +74,19 @@ class Bots:
                     return
 
     async def until(self, *names: str, kinds: tuple[str, ...] = ("ack", "rejection")) -> None:
-        await self.wait(lambda: all(any(kind in kinds for kind, _ in self.events[name]) for name in names))
+        def missing() -> list[str]:
+            return [name for name in names if not any(kind in kinds for kind, _ in self.events[name])]
 
-    async def wait(self, done: Callable[[], bool]) -> None:
-        async with asyncio.timeout(PATIENCE_S):
-            while not done():
-                self.heard.clear()
-                await self.heard.wait()
+        await self.wait(lambda: not missing(), lambda: f"{kinds} of {missing()}")
+
+    async def wait(self, done: Callable[[], bool], what: Callable[[], object]) -> None:
+        """Wait for what must come, as long as there is news; ``what`` says what is missing."""
+        while not done():
+            self.heard.clear()
+            try:
+                await asyncio.wait_for(self.heard.wait(), PATIENCE_S)
+            except TimeoutError:
+                raise AssertionError(f"waited in vain for {what()}") from None
 
     def kinds(self, name: str) -> list[str]:
         return [kind for kind, _ in self.events[name]]
@@ -121,7 +128,7 @@ async def test_every_intent_has_one_explained_outcome_whoever_is_killed(tmp_path
             "renamed": "DUPLICATE", "late": "STALE_INTENT", "off-tick": "PRICE_WRONG_TICK", "stop": "INVALID_REQUEST",
             "huge": "VOLUME_NOT_VALID",
         }  # fmt: skip
-        await bots.wait(lambda: len(bots.dead) >= 2)
+        await bots.wait(lambda: len(bots.dead) >= 2 and len(bots.alerts) >= 2, lambda: (bots.dead, bots.alerts))
         assert sorted(reason for reason, _ in bots.dead) == ["DUPLICATE_ID", "INVALID_REQUEST"]
         assert {alert["context"]["code"] for alert in bots.alerts} == {"STALE_INTENT", "VOLUME_NOT_VALID"}
 
@@ -191,7 +198,7 @@ async def test_many_accounts_at_once_keep_their_order_over_kills(tmp_path: Path)
                 assert house.kill(await house.leader())
         await house.ready()
         await bots.until(*(name for names in sent.values() for name in names))
-        await bots.wait(lambda: sum(map(len, acked.values())) >= per_account * len(accounts))
+        await bots.wait(lambda: sum(map(len, acked.values())) >= per_account * len(accounts), lambda: acked)
         # Nothing refused, nothing overtaken, nothing twice: the bots' own numbers would tell.
         assert acked == sent
         assert all(bots.kinds(name) == ["ack"] for names in sent.values() for name in names)

@@ -18,7 +18,7 @@ class FaultSeam:
         self.dice = FaultDice(plan)
         self._cut_line = cut_line
         self._released = asyncio.Event()
-        self._closed = False
+        self._closed = self._is_cut = False
 
     def set(self, plan: FaultPlan) -> None:
         """From here on faults follow ``plan``; its counts begin anew."""
@@ -49,13 +49,21 @@ class FaultSeam:
         self.release()
 
     def release(self) -> None:
-        """Let go of all withheld answers: the line is cut."""
+        """Let go of all withheld answers, and withhold none until ``mend``: the line is cut.
+
+        What is in hand still comes to its end, and the gateway leaves once all have.
+        """
+        self._is_cut = True
         self._released.set()
         self._released = asyncio.Event()
 
+    def mend(self) -> None:
+        """The line is back: answers may be withheld again."""
+        self._is_cut = False
+
     async def _withhold(self, seconds: float) -> None:
         released = self._released
-        if self._closed:
+        if self._closed or self._is_cut:
             return
         try:
             async with asyncio.timeout(seconds):

@@ -289,6 +289,7 @@ class TradingGateway:
         await leaving
         await asyncio.sleep(seconds)
         self._outbox.mend()
+        self._seam.mend()
         if not self._stopping and self.failure is None:
             self._venue_doors = await serve(self._bus, self._doors.venue_methods)
         self._cut = False

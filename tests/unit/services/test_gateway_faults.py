@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tradepit.services.gateway_faults import FaultSeam
 from tradepit.trading.matching.faults import Fault, FaultPlan
 from tradepit.trading.model.errors import OutcomeUnknown, Unavailable
 from tradepit.trading.model.terms import OrderStatus
@@ -98,3 +99,22 @@ async def test_orders_sent_together_are_limited_one_by_one_and_lose_their_answer
     assert [type(outcome) for outcome in outcomes] == [OutcomeUnknown, OutcomeUnknown]
     for each in sent:
         assert (await client.resolve(each.intent, epoch=1)).status is OrderStatus.OPEN
+
+
+async def test_an_answer_that_gets_lost_on_a_cut_line_holds_up_nobody() -> None:
+    # The doors close once what is in hand has been answered: an answer withheld for a minute would keep the gateway away so long.
+    seam = FaultSeam(FaultPlan(lose_ack=Fault(count=2)), lambda _: None)
+
+    async def outcome() -> bytes:
+        return b"done"
+
+    seam.release()
+    async with asyncio.timeout(5):
+        assert b"OUTCOME_UNKNOWN" in await seam.pass_on(seam.draw(), outcome())
+    seam.mend()
+    withheld = asyncio.create_task(seam.pass_on(seam.draw(), outcome()))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert not withheld.done()
+    seam.close()
+    assert b"OUTCOME_UNKNOWN" in await withheld
