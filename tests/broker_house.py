@@ -14,9 +14,10 @@ from tradepit.runtime.clock import ManualClock
 from tradepit.runtime.exchange_desk import ExchangeDesk
 from tradepit.services.broker_gateway import BrokerGateway
 from tradepit.trading.calendar.trading_calendar import load_calendar
-from tradepit.trading.model.errors import Unavailable
+from tradepit.trading.model.errors import Unavailable, VenueRefused
 from tradepit.trading.model.terms import Exchange
 from tradepit.trading.model.tick import Level, Tick
+from tradepit.trading.records.bars import Bar
 from tradepit.wire.simulator import CHANNELS
 
 
@@ -36,6 +37,11 @@ class FakeMarket:
         self.newest: dict[str, Tick] = {}
         self.connected = False
 
+    @property
+    def figures(self) -> dict[str, int]:
+        """Nothing goes wrong here."""
+        return {"restarts": 0}
+
     async def connect(self) -> None:
         self.connected = True
 
@@ -49,6 +55,13 @@ class FakeMarket:
             tick = await self.quotes.get()
             self.newest[tick.symbol] = tick
             yield tick
+
+    async def bars(self, symbol: str, trading_day: int) -> Sequence[Bar]:
+        """None but those of one minute of 6 January 2025."""
+        if trading_day != 20250106:
+            raise VenueRefused("NOT_SUPPORTED", symbol=symbol)
+        one = Decimal(1)
+        return [Bar(symbol=symbol, start_ns=60 * 10**9, open=one, high=one, low=one, close=one, volume=1, count=0)]
 
     async def close(self) -> None:
         self.connected = False

@@ -7,6 +7,7 @@ from tradepit.ports.market_records import KeptTicks, MarketTable, StreamPlace
 from tradepit.ports.trading_records import KeptFold, Told
 from tradepit.trading.ledger.statement import SettlementStatement
 from tradepit.trading.model.errors import JournalConflict, TradepitError, Unavailable
+from tradepit.trading.records.bars import Bar
 from tradepit.trading.records.rows import RecordBatch, RiskEventRow
 from tradepit.trading.records.tick_record import TickRecord, one_of_each
 
@@ -113,6 +114,10 @@ class FakeMarketRecords(_Away):
         self.stands |= places or {}
         self.lose()
         return KeptTicks(changed=len(new), unchanged=len(told) - len(new))
+
+    async def keep_bars(self, bars: Sequence[Bar]) -> int:
+        self.check()
+        return len(bars)
 
     async def places(self) -> dict[str, StreamPlace]:
         self.check()

@@ -2,7 +2,7 @@
 
 import base64
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -14,16 +14,23 @@ from tests.servers.ssi_v2_server import DATA_KEY, DATA_SECRET, PIN, SsiV2Server
 from tests.tqsdk_world import until
 
 from tradepit.backends.broker.ssi import SsiBroker
+from tradepit.backends.broker.ssi_data_stream import SsiDataStream
 from tradepit.backends.broker.ssi_dialect import SsiDialect
+from tradepit.backends.broker.ssi_feed import FeedTiming, SsiFeed, Stream
+from tradepit.backends.broker.ssi_history import ToldBar, v2_bars, v3_bars
 from tradepit.backends.broker.ssi_http import SsiLogin
 from tradepit.backends.broker.ssi_link import SsiLink, SsiTiming
+from tradepit.backends.broker.ssi_market import SsiMarket
 from tradepit.backends.broker.ssi_rest import SsiRest
 from tradepit.backends.broker.ssi_v2 import SsiV2
+from tradepit.backends.broker.ssi_v2_data import SsiV2Data
+from tradepit.backends.broker.ssi_v2_data_stream import SsiV2DataStream
 from tradepit.backends.broker.ssi_v2_prices import SsiV2Prices
 from tradepit.backends.broker.ssi_v2_rest import SsiV2Rest
 from tradepit.backends.broker.ssi_v3 import SsiV3
 from tradepit.backends.journal.file import FileJournal
 from tradepit.runtime.clock import ShiftedClock, SystemClock
+from tradepit.runtime.ssi_settings import SsiAccountSettings, SsiSettings
 from tradepit.trading.calendar.catalog import load_catalog
 
 ACCOUNTS = {"A": "0000018", "B": "0000028"}
@@ -85,7 +92,7 @@ class SsiWorld:
     def link(self) -> SsiLink:
         """The way to the server; made once it listens."""
         if self._link is None:
-            timing = SsiTiming(settle_s=0.2, look_s=0.05, poll_s=0.1, back_off_s=0.02, back_off_max_s=0.05)
+            timing = SsiTiming(settle_s=0.2, look_s=0.05, poll_s=0.1, back_off_s=0.02, back_off_max_s=0.05, relist_s=0.1)
             self._link = SsiLink(
                 self.dialect(),
                 FileJournal(self._folder / "reports", sync="os"),
@@ -105,7 +112,7 @@ class SsiWorld:
         one_time = server.one_time
         rest = SsiV2Rest(server.url, lambda: self.login, self.clock, one_time=one_time, requests_per_s=2000.0)
         data = SsiLogin(client_id="", api_key=DATA_KEY, api_secret=DATA_SECRET, private_key="")
-        prices = SsiV2Prices(server.url, lambda: data, self.clock, requests_per_s=1000.0)
+        prices = SsiV2Prices(SsiV2Data(server.url, lambda: data, self.clock, requests_per_s=1000.0))
         return SsiV2(rest, prices, server.stream_url, device_id=DEVICE)
 
     async def broker(self, session: str = "oms", timeout_s: float = 5.0) -> SsiBroker:
@@ -117,6 +124,63 @@ class SsiWorld:
             await broker.open_session(self.link.journal.epoch)
         await until(lambda: self.link.ready)
         return broker
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Where a house with ``settings`` finds its secrets."""
+        found = {"KEY": API_KEY, "SECRET": API_SECRET, "PRIVATE": xml_of(KEY), "PIN": PIN}
+        return {f"TEST_SSI_{name}": value for name, value in (found | {"DATA_KEY": DATA_KEY, "DATA_SECRET": DATA_SECRET}).items()}
+
+    def settings(self, accounts: Mapping[str, str]) -> SsiSettings:
+        """A house's way to the server: its accounts by name and SSI's number."""
+        server = self.server
+        settings = SsiSettings(
+            api=self.api,
+            url=server.url,
+            stream_url=server.stream_url,
+            data_url=server.url,
+            client_id="000001",
+            api_key_env="TEST_SSI_KEY",
+            api_secret_env="TEST_SSI_SECRET",
+            private_key_env="TEST_SSI_PRIVATE",
+            accounts=tuple(SsiAccountSettings(account=name, number=number) for name, number in accounts.items()),
+            symbols=(SYMBOL,),
+            requests_per_s=1000.0,
+            settle_s=0.2,
+            poll_s=0.1,
+            retry_max_s=0.5,
+        )
+        if isinstance(server, SsiServer):
+            return settings
+        return msgspec.structs.replace(
+            settings,
+            device_id=DEVICE,
+            data_stream_url=server.data_stream_url,
+            otp_env="TEST_SSI_PIN",
+            data_key_env="TEST_SSI_DATA_KEY",
+            data_secret_env="TEST_SSI_DATA_SECRET",
+        )
+
+    def market(self, *, silent_s: float = 60.0) -> SsiMarket:
+        """The market of the link's contracts."""
+        timing = FeedTiming(silent_s=silent_s, back_off_s=0.02, back_off_max_s=0.05)
+        feed = SsiFeed(self.link, self._open_stream, self.clock, timing=timing)
+        return SsiMarket(self.link, feed, self._history, self.clock)
+
+    async def _history(self, code: str, trading_day: int) -> Sequence[ToldBar]:
+        dialect = self.link.dialect
+        if isinstance(dialect, SsiV2):
+            return await v2_bars(dialect.prices.data, code, trading_day)
+        assert isinstance(dialect, SsiV3)
+        return await v3_bars(dialect.rest, code, trading_day)
+
+    def _open_stream(self, names: Sequence[str]) -> Stream:
+        dialect, server = self.link.dialect, self.server
+        if isinstance(server, SsiServer):
+            assert isinstance(dialect, SsiV3)
+            return SsiDataStream(server.stream_url, dialect.rest, names, self.clock, timeout_s=5.0)
+        assert isinstance(dialect, SsiV2)
+        return SsiV2DataStream(server.data_stream_url, dialect.prices.data, names, self.clock, timeout_s=5.0)
 
     async def restart(self) -> None:
         """The house dies and comes back; nothing of it is left but the journal."""

@@ -186,6 +186,30 @@ async def test_members_that_need_the_same_new_days_at_once_all_keep(world: Recor
     assert await world.sql("SELECT count(*) FROM ticks") == [(24,)]
 
 
+async def test_bars_of_others_fill_the_minutes_in_which_there_is_no_tick(world: RecordWorld) -> None:
+    records = await world.join()
+    await records.keep(STORY)
+    others = [
+        msgspec.structs.replace(bar, count=0, volume=1_000)
+        for bar in (MINUTES[1], a_bar(180, "1 4 1 2", 5, 0), a_bar(-60, "5 5 5 5", 5, 0))
+    ]
+    assert (await records.keep_bars(others), await records.keep_bars(others)) == (2, 0)
+    kept = [others[2], *MINUTES, others[1]]
+    assert await records.bars("IF2501", "1m", TEN_NS - 60_000_000_000, END_NS) == kept
+    better = msgspec.structs.replace(others[1], close=Decimal(3))
+    assert await records.keep_bars([better]) == 1
+    # What the house hears of the minute after all is better known.
+    await records.keep([a_tick(181_000, "3880.0", 41)])
+    assert await records.bars("IF2501", "1m", TEN_NS + 180_000_000_000, END_NS) == [
+        a_bar(180, "3880.0 3880.0 3880.0 3880.0", 1, 1)
+    ]
+    assert await records.keep_bars([better]) == 0
+    assert await records.keep_bars([]) == 0
+    for bar in (MINUTES[0], a_bar(1, "1 1 1 1", 1, 0)):
+        with pytest.raises(BadRequest):
+            await records.keep_bars([bar])
+
+
 @pytest.mark.parametrize("tick", [a_tick(time_ns=TEN_NS + 1), a_tick(time_ns=0), a_tick(time_ns=2**63)])
 async def test_an_instant_that_no_row_can_hold_is_refused(world: RecordWorld, tick: TickRecord) -> None:
     records = await world.join()

@@ -5,9 +5,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from tests.servers.ssi_exchange import API_KEY, API_SECRET
-from tests.servers.ssi_v2_server import DATA_KEY, DATA_SECRET, PIN
-from tests.ssi_world import ACCOUNTS, DEVICE, KEY, SYMBOL, SsiWorld, xml_of
+from tests.ssi_world import ACCOUNTS, SYMBOL, SsiWorld
 from tests.tqsdk_world import until
 
 from tradepit.compose.roles import make_service
@@ -16,7 +14,6 @@ from tradepit.config import ExchangeSettings, OrderSettings, Settings
 from tradepit.runtime.clock import SystemClock
 from tradepit.runtime.exchange_desk import ExchangeDesk
 from tradepit.runtime.order_client import OrderClient
-from tradepit.runtime.ssi_settings import SsiAccountSettings, SsiSettings
 from tradepit.services.order_management import OrderManagementService
 from tradepit.trading.model.errors import RequestRefused
 from tradepit.trading.model.report import TradeReport
@@ -30,26 +27,6 @@ class House:
     """Order management on a memory bus; its journals outlive it."""
 
     def __init__(self, folder: Path, world: SsiWorld, starts_at: str = "10:00:00") -> None:
-        ssi = SsiSettings(
-            api=world.api,
-            device_id=DEVICE if world.api == "v2" else "",
-            data_url=world.server.url,
-            otp_env="TEST_SSI_PIN" if world.api == "v2" else "",
-            data_key_env="TEST_SSI_DATA_KEY",
-            data_secret_env="TEST_SSI_DATA_SECRET",
-            url=world.server.url,
-            stream_url=world.server.stream_url,
-            client_id="000001",
-            api_key_env="TEST_SSI_KEY",
-            api_secret_env="TEST_SSI_SECRET",
-            private_key_env="TEST_SSI_PRIVATE",
-            accounts=tuple(SsiAccountSettings(account=name, number=number) for name, number in ACCOUNTS.items()),
-            symbols=(SYMBOL,),
-            requests_per_s=1000.0,
-            settle_s=0.2,
-            poll_s=0.1,
-            retry_max_s=0.5,
-        )
         exchange = ExchangeSettings(starts_at=f"2025-01-06T{starts_at}+07:00", origin_ns=SystemClock().now_ns())
         settings = Settings(
             data_dir=str(folder),
@@ -58,7 +35,7 @@ class House:
             lease="memory",
             cache="memory",
             broker="ssi",
-            ssi=ssi,
+            ssi=world.settings(ACCOUNTS),
             exchange=exchange,
             orders=OrderSettings(broker_timeout_s=5.0),
         )
@@ -101,23 +78,33 @@ class House:
         return order.status.value, order.traded_lots, register.trade_lots.get(key, 0)
 
 
+async def market_is_told(desk: ExchangeDesk) -> bool:
+    """Whether the gateway answers with the market after three lots of the day: its last price, limits and empty book."""
+    tick = await desk.market(SYMBOL)
+    return (
+        tick is not None
+        and (tick.last_ticks, tick.volume_lots, tick.bids, tick.asks) == (TICKS, 3, (), ())
+        and (tick.lower_limit_ticks, tick.upper_limit_ticks, tick.pre_settlement) == (12_462, 14_338, Decimal(1340))
+        and tick.turnover == 3 * PRICE * 100_000
+    )
+
+
 def _fail(error: BaseException) -> None:
     raise error
 
 
 @pytest.fixture(params=["v3", "v2"])
 async def world(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[SsiWorld]:
-    secrets = {"TEST_SSI_KEY": API_KEY, "TEST_SSI_SECRET": API_SECRET, "TEST_SSI_PRIVATE": xml_of(KEY)}
-    secrets |= {"TEST_SSI_PIN": PIN, "TEST_SSI_DATA_KEY": DATA_KEY, "TEST_SSI_DATA_SECRET": DATA_SECRET}
-    for name, value in secrets.items():
-        monkeypatch.setenv(name, value)
     world = SsiWorld(tmp_path / "world", request.param)
+    for name, value in world.environment.items():
+        monkeypatch.setenv(name, value)
     await world.server.start()
     yield world
     await world.server.stop()
 
 
 async def test_the_sessions_of_the_day_are_followed_without_a_feed(tmp_path: Path, world: SsiWorld) -> None:
+    world.server.market.refuses = True
     house = House(tmp_path / "house", world, starts_at="11:29:55")
     await house.open()
     try:
@@ -186,9 +173,60 @@ async def test_whoever_follows_the_exchange_follows_ssi_over_a_restart(tmp_path:
         assert sum(fill.volume_lots for fill in fills if fill.account == "A") == 3
         listed = await desk.instruments()
         assert [(state.instrument.symbol, state.phase) for state in listed.instruments] == [(SYMBOL, SessionPhase.CONTINUOUS)]
-        # SSI tells no market: depth says so instead of showing an old one.
-        assert await desk.market(SYMBOL) is None
+        await until(lambda: market_is_told(desk))
         assert [order.status.value for order in await desk.orders("A")] == ["FILLED"]
         await tracker.stop()
+    finally:
+        await house.close()
+
+
+async def test_an_order_without_a_price_waits_for_ssis_market_and_is_judged_by_it(tmp_path: Path, world: SsiWorld) -> None:
+    world.server.market.refuses = True
+    house = House(tmp_path / "house", world)
+    await house.open()
+    try:
+        world.server.trade(ACCOUNTS["B"], Side.BUY, TICKS - 2, 1)
+        world.server.trade(ACCOUNTS["B"], Side.SELL, TICKS, 2)
+        with pytest.raises(RequestRefused) as refused:
+            await house.buy("c1", 1, "MTL")
+        assert refused.value.reason_code == "PRICE_COLLAR"
+        assert world.server.orders == 0
+        world.server.market.refuses = False
+        leader = house.service._leader
+        assert leader is not None
+        market = leader.desk.exposure.markets[SYMBOL]
+        await until(lambda: market.ask_ticks == TICKS)
+        await house.buy("c2", 1, "MTL")
+        await until(lambda: house.told("c2") == ("FILLED", 1, 1))
+        # What the house did is in the market it hears.
+        await until(lambda: market.last_ticks == TICKS)
+    finally:
+        await house.close()
+
+
+async def test_a_halt_of_the_exchange_stops_orders_until_it_is_taken_back(tmp_path: Path, world: SsiWorld) -> None:
+    house = House(tmp_path / "house", world)
+    await house.open()
+    try:
+        await house.buy("c1", 1)
+        leader = house.service._leader
+        assert leader is not None
+        market = leader.desk.exposure.markets[SYMBOL]
+        await until(lambda: world.server.market.asked > 0)
+        world.server.market.tell_session("HALT")
+        await until(lambda: market.phase is SessionPhase.BREAK)
+        with pytest.raises(RequestRefused) as refused:
+            await house.buy("c2", 1)
+        assert refused.value.reason_code == "NOT_TRADING_PERIOD"
+        desk = ExchangeDesk(house.wiring.bus())
+
+        async def is_told() -> bool:
+            return [state.phase for state in (await desk.instruments()).instruments] == [SessionPhase.BREAK]
+
+        await until(is_told)
+        world.server.market.tell_session("LO")
+        await until(lambda: market.phase is SessionPhase.CONTINUOUS)
+        await house.buy("c3", 1)
+        assert world.server.orders == 2
     finally:
         await house.close()

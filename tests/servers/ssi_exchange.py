@@ -69,6 +69,10 @@ class SsiExchange(ABC):
         self.otp = ""
         self.token_life_s = 3600.0
         self.handed_out: list[str] = []
+        # Days of which no contract is listed yet.
+        self.bare_days: set[date] = set()
+        # Bars of past days: minute (HH:MM), open, high, low, close in index points, lots.
+        self.history: dict[date, list[tuple[str, float, float, float, float, int]]] = {}
         self._apply(ListInstrument(instrument=instrument, reference=REFERENCE))
         for account in accounts:
             self._apply(OpenAccount(account=account, deposit=Decimal(10_000_000_000), currency="VND"))
@@ -123,6 +127,10 @@ class SsiExchange(ABC):
     @abstractmethod
     def _tell_trade(self, trade: Trade, order: Order) -> None:
         """An order was filled."""
+
+    @abstractmethod
+    def _tell_market(self) -> None:
+        """The market may have changed."""
 
     def trade(self, account: str, side: Side, price_ticks: int, lots: int) -> None:
         """An order of a client that does not come this way."""
@@ -198,6 +206,7 @@ class SsiExchange(ABC):
                 self._tell_trade(trade, order)
             elif isinstance(event, OrderReport):
                 self._tell_order(event.order)
+        self._tell_market()
         return events
 
 

@@ -27,9 +27,10 @@ from tests.servers.ssi_exchange import (
     status_of,
     whole_of,
 )
+from tests.servers.ssi_market_feed import SsiMarketFeed
 
 from tradepit.ports.clock import Clock
-from tradepit.trading.matching.commands import CancelOrder, Command, ReduceOrder
+from tradepit.trading.matching.commands import AdvanceTime, CancelOrder, Command, ReduceOrder
 from tradepit.trading.matching.events import CommandRefused
 from tradepit.trading.model.order import Order
 from tradepit.trading.model.terms import OrderStatus, Side
@@ -42,6 +43,8 @@ class SsiServer(SsiExchange):
     """V3's doors."""
 
     def __init__(self, clock: Clock, key: RSAPublicKey, accounts: tuple[str, ...]) -> None:
+        self.market = SsiMarketFeed(lambda: self.venue.tick(SYMBOL))
+        self.streams: list[tuple[web.WebSocketResponse, asyncio.Queue[str]]] = []
         self._sockets: list[tuple[web.WebSocketResponse, asyncio.Queue[str]]] = []
         self._tokens: dict[str, float] = {}
         self._refresh = ""
@@ -55,8 +58,8 @@ class SsiServer(SsiExchange):
 
     async def cut(self) -> None:
         """End every stream."""
-        sockets, self._sockets = self._sockets, []
-        for socket, _ in sockets:
+        self._sockets = []
+        for socket, _ in list(self.streams):
             with contextlib.suppress(ConnectionError):
                 await socket.close()
 
@@ -78,6 +81,7 @@ class SsiServer(SsiExchange):
         app.router.add_get("/api/v3/trading/ppmmrAccount", self._question(self._funds))
         app.router.add_get("/api/v3/trading/position", self._question(self._positions))
         app.router.add_get("/api/v3/data/masterdata", self._question(self._master))
+        app.router.add_get("/api/v3/data/ohlc", self._question(self._bars))
 
     # Login
 
@@ -203,10 +207,34 @@ class SsiServer(SsiExchange):
             row |= {"long" if buys else "short": position.lots, "bidAvgPrice" if buys else "askAvgPrice": price}
         return {"derivative": {"derOpenPositions": list(rows.values()), "derClosePositions": []}}
 
-    def _master(self, _: web.Request) -> dict[str, Any]:
+    def _master(self, request: web.Request) -> dict[str, Any]:
         low, high = self.venue.band(SYMBOL)
+        if date.fromisoformat(request.query["from"].replace("/", "-")) in self.bare_days:
+            return {"code": 204, "msg": "No content"}
         row = {"symbol": SYMBOL, "board": "DER", "ceiling": float(high * self.tick), "floor": float(low * self.tick)}
         return {"data": [row | {"refPrice": float(self.venue.reference(SYMBOL))}]}
+
+    def _bars(self, request: web.Request) -> dict[str, Any]:
+        # A day without its time is refused there.
+        (first, opens), (last, closes) = (request.query[end].split() for end in ("from", "to"))
+        assert (request.query["timeFrame"], request.query["pageIndex"], first) == ("1m", "1", last)
+        assert (opens, closes) == ("00:00:00", "23:59:59")
+        day = date.fromisoformat(first.replace("/", "-"))
+        if request.query["symbol"] != SYMBOL or not self.history.get(day):
+            return {"code": 204, "msg": "No content"}
+        rows = [
+            {
+                "symbol": SYMBOL,
+                "tradingDate": f"{first} {at}:00",
+                "open": a,
+                "high": b,
+                "low": c,
+                "close": d,
+                "volume": lots,
+            }
+            for at, a, b, c, d, lots in self.history[day]
+        ]
+        return {"data": rows[::-1]}
 
     # Stream
 
@@ -217,13 +245,22 @@ class SsiServer(SsiExchange):
         await socket.prepare(request)
         frames: asyncio.Queue[str] = asyncio.Queue()
         sender = asyncio.ensure_future(self._send(socket, frames))
+        self.streams.append((socket, frames))
         try:
             async for message in socket:
-                if message.type is WSMsgType.TEXT and json.loads(message.data)["method"] == "SUBSCRIBE":
+                if message.type is not WSMsgType.TEXT:
+                    continue
+                asked = json.loads(message.data)
+                if asked["channel"] != "TRADING":
+                    self._apply(AdvanceTime())
+                    self.market.answer(message.data, frames)
+                elif asked["method"] == "SUBSCRIBE":
                     self._sockets.append((socket, frames))
                     frames.put_nowait(json.dumps({"method": "SUBSCRIBE", "channel": "TRADING", "status": "success"}))
         finally:
             sender.cancel()
+            self.market.leave(frames)
+            self.streams.remove((socket, frames))
             self._sockets = [one for one in self._sockets if one[0] is not socket]
         return socket
 
@@ -255,6 +292,9 @@ class SsiServer(SsiExchange):
             "matchTime": _time(trade.time_ns),
         }
         self._tell(trade.account, match, "orderMatchEvent")
+
+    def _tell_market(self) -> None:
+        self.market.changed()
 
     def _tell_order(self, order: Order) -> None:
         row = self._row(order)

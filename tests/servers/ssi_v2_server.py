@@ -29,9 +29,10 @@ from tests.servers.ssi_exchange import (
     status_of,
     whole_of,
 )
+from tests.servers.ssi_v2_market_feed import SsiV2MarketFeed
 
 from tradepit.ports.clock import Clock
-from tradepit.trading.matching.commands import CancelOrder, Command, ReduceOrder
+from tradepit.trading.matching.commands import AdvanceTime, CancelOrder, Command, ReduceOrder
 from tradepit.trading.matching.events import CommandRefused
 from tradepit.trading.model.order import Order
 from tradepit.trading.model.terms import OrderStatus, Side
@@ -56,6 +57,8 @@ class SsiV2Server(SsiExchange):
     def __init__(self, clock: Clock, key: RSAPublicKey, accounts: tuple[str, ...]) -> None:
         self.hub = SignalrServer("BroadcastHubV2", allows=self._known)
         self.hub.joined = self._replay
+        self.market = SsiV2MarketFeed(lambda: self.venue.tick(SYMBOL), self._moved)
+        self.data_hub = SignalrServer("FcMarketDataV2Hub", allows=self._known, answers=self.market.answer)
         self.one_time = self.holds_back = False
         self.codes_tried = self.codes_sent = self.lists = 0
         self.garbled = False
@@ -63,10 +66,10 @@ class SsiV2Server(SsiExchange):
         self.prices: dict[str, float] = {}
         self.repriced = 0
         self.words: dict[OrderStatus, str] = {}
-        self.bare_days: set[date] = set()
         self._events: list[dict[str, Any]] = []
         self._outbox: asyncio.Queue[tuple[Connection | None, dict[str, Any]]] = asyncio.Queue()
         self._teller: asyncio.Task[None] | None = None
+        self._market_teller: asyncio.Task[None] | None = None
         self._tokens: set[str] = set()
         self._readers: set[str] = set()
         self._codes_used: set[str] = set()
@@ -81,23 +84,32 @@ class SsiV2Server(SsiExchange):
         """Its hub's address."""
         return f"{self.url}/v2.0/signalr"
 
+    @property
+    def data_stream_url(self) -> str:
+        """The address of its hub of market data."""
+        return f"{self.url}/data/v2.0/signalr"
+
     async def start(self) -> None:
         """Listen, on the same port as before."""
         self._teller = asyncio.ensure_future(self._send())
+        self._market_teller = asyncio.ensure_future(self.market.tell_on(self.data_hub))
         await super().start()
 
     async def stop(self) -> None:
         """Be gone, connections and all."""
         await super().stop()
-        teller, self._teller = self._teller, None
-        if teller is not None:
+        tellers = [task for task in (self._teller, self._market_teller) if task is not None]
+        self._teller = self._market_teller = None
+        for teller in tellers:
             teller.cancel()
-            await asyncio.gather(teller, return_exceptions=True)
+        await asyncio.gather(*tellers, return_exceptions=True)
 
     async def cut(self) -> None:
         """End every stream, for good: whoever comes back has to join anew."""
-        self.hub.forgets = True
-        await self.hub.cut()
+        self.market.forget()
+        for hub in (self.hub, self.data_hub):
+            hub.forgets = True
+            await hub.cut()
 
     def expire_tokens(self) -> None:
         """Every token has run out, whatever was said when it was handed out."""
@@ -109,6 +121,7 @@ class SsiV2Server(SsiExchange):
 
     def _serve(self, app: web.Application) -> None:
         self.hub.mount(app, "/v2.0/signalr")
+        self.data_hub.mount(app, "/data/v2.0/signalr")
         app.router.add_post(f"{_TRADING}/AccessToken", self._log_in)
         app.router.add_post(f"{_TRADING}/GetOTP", self._send_code)
         for path, command in (
@@ -127,6 +140,7 @@ class SsiV2Server(SsiExchange):
             app.router.add_get(f"{_TRADING}/{path}", self._question(question))
         app.router.add_post("/api/v2/Market/AccessToken", self._log_in_for_data)
         app.router.add_get("/api/v2/Market/DailyStockPrice", self._prices)
+        app.router.add_get("/api/v2/Market/IntradayOhlc", self._bars)
 
     # Login
 
@@ -142,14 +156,17 @@ class SsiV2Server(SsiExchange):
             return _answer(400, "Code is invalid")
         if orders and self.one_time:
             self._codes_used.add(code)
-        claims = json.dumps({"exp": int(self._clock.now_ns() / 1e9 + self.token_life_s), "jti": secrets.token_hex(4)})
-        token = ".".join(
-            base64.urlsafe_b64encode(part.encode()).decode().rstrip("=") for part in ('{"alg":"RS256"}', claims, "sig")
-        )
+        token = self._new_token()
         # Without a code that is saved a token is good for questions and the hub.
         (self._tokens if orders else self._readers).add(token)
-        self.handed_out.append(token)
         return _answer(200, "Success", {"accessToken": token})
+
+    def _new_token(self) -> str:
+        claims = json.dumps({"exp": int(self._clock.now_ns() / 1e9 + self.token_life_s), "jti": secrets.token_hex(4)})
+        parts = ('{"alg":"RS256"}', claims, "sig")
+        token = ".".join(base64.urlsafe_b64encode(part.encode()).decode().rstrip("=") for part in parts)
+        self.handed_out.append(token)
+        return token
 
     async def _send_code(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
@@ -314,9 +331,8 @@ class SsiV2Server(SsiExchange):
         body = await request.json()
         if (body["consumerID"], body["consumerSecret"]) != (DATA_KEY, DATA_SECRET):
             return _answer(400, "Key does not exist.")
-        token = secrets.token_hex(8)
+        token = self._new_token()
         self._tokens.add(token)
-        self.handed_out.append(token)
         return _answer(200, "Success", {"accessToken": token})
 
     async def _prices(self, request: web.Request) -> web.StreamResponse:
@@ -336,6 +352,28 @@ class SsiV2Server(SsiExchange):
         }
         rows = [] if today in self.bare_days else [row]
         rows.append(row | {"TradingDate": "03/01/2025", "ClosePrice": str(self.venue.reference(SYMBOL))})
+        return web.json_response({"data": rows, "message": "Success", "status": "Success", "totalRecord": len(rows)})
+
+    async def _bars(self, request: web.Request) -> web.StreamResponse:
+        if not self._known(request):
+            return _answer(401, "Unauthorized")
+        query = request.query
+        assert (query["resolution"], query["pageIndex"], query["fromDate"]) == ("1", "1", query["toDate"])
+        day = date.fromisoformat("-".join(reversed(query["fromDate"].split("/"))))
+        rows = [
+            {
+                "Symbol": SYMBOL,
+                "Value": str(last),
+                "TradingDate": query["fromDate"],
+                "Time": f"{at}:00",
+                "Open": str(first),
+                "High": str(high),
+                "Low": str(low),
+                "Close": str(last),
+                "Volume": str(lots),
+            }
+            for at, first, high, low, last, lots in (self.history.get(day, []) if query["symbol"] == SYMBOL else [])
+        ]
         return web.json_response({"data": rows, "message": "Success", "status": "Success", "totalRecord": len(rows)})
 
     # The hub
@@ -377,6 +415,13 @@ class SsiV2Server(SsiExchange):
             "matchTime": str(trade.time_ns // 1_000_000),
         }
         self._tell("orderMatchEvent", match)
+
+    def _tell_market(self) -> None:
+        self.market.changed()
+
+    def _moved(self) -> None:
+        """The clock has moved the market on."""
+        self._apply(AdvanceTime())
 
     def _tell_order(self, order: Order) -> None:
         if _stillborn(order):

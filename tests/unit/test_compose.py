@@ -4,6 +4,7 @@ import sys
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 import pytest
@@ -193,11 +194,17 @@ def test_every_instance_of_every_profile_can_be_made(tmp_path: Path, profile: st
             service._log.close()
 
 
-@pytest.mark.parametrize(("broker", "quotes"), [("tqsdk", True), ("ssi", False)])
-def test_at_a_real_broker_the_gateway_follows_it(tmp_path: Path, broker: str, quotes: bool) -> None:
+@pytest.mark.parametrize(("broker", "api"), [("tqsdk", "v3"), ("ssi", "v3"), ("ssi", "v2")])
+def test_at_a_real_broker_the_gateway_follows_it_and_its_market(tmp_path: Path, broker: str, api: Literal["v2", "v3"]) -> None:
     account = TqAccountSettings(account="A1", broker_id="simnow", user="88", password_env="TEST_BROKER_WORD")
     tq = TqSettings(run_mode="real", user="mira", password_env="TEST_TQ_WORD", accounts=(account,))
-    ssi = SsiSettings(client_id="1", accounts=(SsiAccountSettings(account="A1", number="0000018"),), symbols=("VN30F1M",))
+    ssi = SsiSettings(
+        api=api,
+        client_id="1",
+        device_id="02:00:00:00:00:01",
+        accounts=(SsiAccountSettings(account="A1", number="0000018"),),
+        symbols=("VN30F1M",),
+    )
     store = f"sqlite+aiosqlite:///{tmp_path / 'rows.db'}"
     made = wiring(tmp_path, profile="pit", broker=broker, tq=tq, ssi=ssi, store=store)
     roles = roles_of("pit", broker)
@@ -205,7 +212,7 @@ def test_at_a_real_broker_the_gateway_follows_it(tmp_path: Path, broker: str, qu
         service = make_service(made, instance, lambda error: None)
         if instance == "trading-gateway-1":
             assert isinstance(service, BrokerGateway)
-            assert (service._quotes is not None) == quotes
+            assert service._quotes is not None
     with pytest.raises(ConfigError):
         instances_of(made.settings, ["market-data"])
 

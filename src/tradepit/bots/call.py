@@ -23,6 +23,10 @@ def take_all(told: object, take: Take) -> Rest:
     """
     if told is None:
         return None
+    if type(told) is dict:
+        # What most bots return; to ask of it whether it is one of the kinds below costs more than to take it.
+        take(told)
+        return None
     if isinstance(told, AsyncIterable):
         return _take_each(told, take)
     if isawaitable(told):
@@ -80,12 +84,16 @@ class Caller:
         """
         failure: BaseException | None = None
         try:
-            rest = take_all(method() if argument is None else method(argument), take)
+            told = method() if argument is None else method(argument)
+            rest = take_all(told, take) if told is not None else None
             if rest is not None:
                 return self._go_on(rest, method, then)
         except FAULTS as error:
             failure = error
-        self._called(method, failure, then)
+            self._failed(method, error)
+        if then is not None:
+            then(failure)
+        self._after_each()
         return None
 
     async def _go_on(self, rest: Coroutine[Any, Any, None], method: Callable[..., object], then: Then) -> None:
@@ -94,16 +102,15 @@ class Caller:
             await rest
         except FAULTS as error:
             failure = error
-        self._called(method, failure, then)
-
-    def _called(self, method: Callable[..., object], failure: BaseException | None, then: Then) -> None:
-        if failure is not None:
-            self.exceptions += 1
-            name = getattr(method, "__name__", "call")
-            self.last_error = f"{name}: {failure if isinstance(failure, TradepitError) else repr(failure)}"[:300]
-            # A bot that raises now and then would fill the log: the first ones are shown, all are counted.
-            level = "ERROR" if self.exceptions <= _SHOWN else "DEBUG"
-            self._logger.opt(exception=failure).log(level, "bot {}: {} raised", self._bot_id, name)
+            self._failed(method, error)
         if then is not None:
             then(failure)
         self._after_each()
+
+    def _failed(self, method: Callable[..., object], failure: BaseException) -> None:
+        self.exceptions += 1
+        name = getattr(method, "__name__", "call")
+        self.last_error = f"{name}: {failure if isinstance(failure, TradepitError) else repr(failure)}"[:300]
+        # A bot that raises now and then would fill the log: the first ones are shown, all are counted.
+        level = "ERROR" if self.exceptions <= _SHOWN else "DEBUG"
+        self._logger.opt(exception=failure).log(level, "bot {}: {} raised", self._bot_id, name)

@@ -9,11 +9,12 @@ from typing import Any
 from loguru import logger as default_logger
 
 from tradepit.bots.identity import BotIdentity
-from tradepit.bots.intents import CancelOrders, Price, Sent
+from tradepit.bots.intents import CancelOrders, Price, Sent, place_order
 from tradepit.bots.market import Market, MarketBoard
 from tradepit.bots.own_orders import OwnOrder, OwnOrders
 from tradepit.trading.calendar.local_time import NS_PER_SECOND
 from tradepit.trading.calendar.trading_calendar import TradingCalendar
+from tradepit.trading.model.errors import BadRequest
 from tradepit.trading.model.terms import Offset, OrderType, Side
 
 Wanted = Callable[[object], Sent]
@@ -76,6 +77,9 @@ class BotContext:
     def cancel(self, order: OwnOrder | Sent | str) -> Sent:
         """Cancel an own order (or all of a ``Sent``). One that is finished, or being cancelled, is left alone."""
         if isinstance(order, Sent):
+            if len(order.order_ids) == 1:
+                sent = self._want(CancelOrders(order_id=order.order_ids[0]))
+                return sent if sent.order_ids else Sent()
             done = [self._want(CancelOrders(order_id=order_id)) for order_id in order.order_ids]
             return Sent(order_ids=tuple(order_id for sent in done for order_id in sent.order_ids))
         if isinstance(order, OwnOrder):
@@ -145,5 +149,9 @@ class BotContext:
         order_type: OrderType | str | None,
         offset: Offset | str | None,
     ) -> Sent:
-        wanted = {"symbol": symbol, "side": side, "qty": lots, "price": price, "type": order_type, "offset": offset}
+        try:
+            wanted: object = place_order(symbol, side, lots, price, order_type, offset)
+        except BadRequest:
+            # Told as a dict it is refused, counted and shown like any other wish that cannot be read.
+            wanted = {"symbol": symbol, "side": side, "qty": lots, "price": price, "type": order_type, "offset": offset}
         return self._want(wanted)

@@ -6,6 +6,10 @@ from tradepit.bots.own_orders import OwnOrder, OwnOrders
 from tradepit.trading.model.errors import BotRefused, OrderNotFound, PriceNotValid
 from tradepit.trading.model.terms import Offset, OrderType, Side
 
+# Named for each order: see ``at_hand``.
+_BUY, _LIMIT = Side.BUY, OrderType.LIMIT
+_MARKET, _FOK = OrderType.MARKET, OrderType.FOK
+
 
 class BotDesk:
     """Puts orders and cancels into ``orders.outgoing``; an intent is taken as a whole or refused as a whole."""
@@ -26,7 +30,7 @@ class BotDesk:
     def _place(self, wanted: PlaceOrder) -> Sent:
         market = self._board[wanted.symbol]
         price = check_price(wanted.price)
-        order_type = wanted.order_type or (OrderType.MARKET if price is None else OrderType.LIMIT)
+        order_type = wanted.order_type or (_MARKET if price is None else _LIMIT)
         if (price is None) is order_type.priced:
             raise PriceNotValid(
                 "An order at the market has no price, every other one has.", symbol=wanted.symbol, type=order_type
@@ -36,7 +40,7 @@ class BotDesk:
             parts: tuple[tuple[Offset, int], ...] = ((wanted.offset, wanted.lots),)
         else:
             parts = market.holding.split(wanted.side, wanted.lots)
-            if order_type is OrderType.FOK and len(parts) > 1:
+            if order_type is _FOK and len(parts) > 1:
                 raise BotRefused("BOT_FOK_WOULD_SPLIT", "All or nothing cannot be had from two orders.", symbol=wanted.symbol)
         return Sent(order_ids=self._orders.send(market.instrument, wanted.side, parts, order_type, ticks, self._board.now_ns))
 
@@ -46,16 +50,15 @@ class BotDesk:
             order = orders.find(wanted.order_id)
             if order is None:
                 raise OrderNotFound(order_id=wanted.order_id[:64])
-            chosen = [order]
-        else:
-            chosen = [order for order in orders.values() if wanted.symbol in ("", order.symbol)]
+            return Sent(order_ids=(order.intent.client_order_id,)) if orders.cancel(order) else Sent()
+        chosen = [order for order in orders.values() if wanted.symbol in ("", order.symbol)]
         return Sent(order_ids=tuple(order.order_id for order in chosen if orders.cancel(order)))
 
     def _go_for(self, wanted: TargetPosition) -> Sent:
         market = self._board[wanted.symbol]
         working = self._orders.of(wanted.symbol)
         missing = wanted.lots - market.position
-        side = Side.BUY if missing > 0 else Side.SELL
+        side = _BUY if missing > 0 else Side.SELL
         price = check_price(wanted.price)
         ticks = market.to_ticks(price) if price is not None else _best(market, side.opposite)
         coming = sum(order.left for order in working if order.side is side)
@@ -78,7 +81,7 @@ class BotDesk:
 def _best(market: Market, side: Side) -> int:
     """The best price shown on a side in ticks, 0 for none."""
     tick = market.tick
-    levels = () if tick is None else tick.bids if side is Side.BUY else tick.asks
+    levels = () if tick is None else tick.bids if side is _BUY else tick.asks
     return levels[0].price_ticks if levels else 0
 
 
@@ -87,4 +90,4 @@ def _serves(order: OwnOrder, side: Side, ticks: int, *, chases: bool) -> bool:
     own = order.intent.price_ticks
     if not chases:
         return own == ticks
-    return not ticks or not own or (own >= ticks if side is Side.BUY else own <= ticks)
+    return not ticks or not own or (own >= ticks if side is _BUY else own <= ticks)

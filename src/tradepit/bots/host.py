@@ -24,7 +24,8 @@ from tradepit.trading.model.report import Report
 from tradepit.trading.model.terms import SessionPhase
 from tradepit.trading.model.tick import Tick
 
-_TRADES = frozenset({Phase.STARTING, Phase.RUNNING, Phase.STOPPING})
+_RUNNING, _PAUSED = Phase.RUNNING, Phase.PAUSED  # named for each order: see ``at_hand``
+_TRADES = frozenset({Phase.STARTING, _RUNNING, Phase.STOPPING})
 _DEAF = frozenset({Phase.NEW, Phase.STOPPED, Phase.ERROR})
 _SHOWN_EACH = 10
 _DEFAULTS = HostSettings()
@@ -71,6 +72,7 @@ class BotHost:
             self.bot = make(self.ctx)
         except FAULTS as error:
             raise BotRefused("BOT_FAILED_TO_START", "The bot's constructor raised.", error=repr(error)[:200]) from error
+        self.orders.told = self._listens
 
     @property
     def exceptions(self) -> int:
@@ -97,12 +99,12 @@ class BotHost:
     def start(self) -> bool:
         """Call ``on_start``; False when it raised: the bot is in ERROR and will not be called again."""
         self._finish(self._start())
-        return self.phase is Phase.RUNNING
+        return self.phase is _RUNNING
 
     async def start_async(self) -> bool:
         """The same in an event loop."""
         await self._await(self._start())
-        return self.phase is Phase.RUNNING
+        return self.phase is _RUNNING
 
     def see(self, tick: Tick) -> bool:
         """Take over a tick without calling the bot, for a runner that has newer ones already. False when it is old or unknown."""
@@ -110,7 +112,9 @@ class BotHost:
 
     def tick(self, tick: Tick) -> None:
         """Take over a tick and call ``on_tick``, if the bot is running."""
-        self._finish(self._tick(tick))
+        rest = self._tick(tick)
+        if rest is not None or self._pending:
+            self._finish(rest)
 
     async def tick_async(self, tick: Tick) -> None:
         """The same in an event loop."""
@@ -119,7 +123,8 @@ class BotHost:
     def report(self, report: Report) -> None:
         """Fold what the broker told and call ``on_event`` with it; repeated reports and those of others change nothing."""
         self._learn(report)
-        self._finish(None)
+        if self._pending:
+            self._finish(None)
 
     async def report_async(self, report: Report) -> None:
         """The same in an event loop."""
@@ -170,16 +175,16 @@ class BotHost:
 
     def pause(self, reason: str) -> None:
         """Call ``on_tick`` no more until ``resume``; events still come, and only cancels still go."""
-        if self.phase is Phase.RUNNING:
-            self.phase, self.reason = Phase.PAUSED, reason
+        if self.phase is _RUNNING:
+            self.phase, self.reason = _PAUSED, reason
             if self.settings.cancel_on_pause:
                 self._cancel_all()
             self._flush()
 
     def resume(self) -> None:
         """Go on after a pause; the exceptions in a row count anew."""
-        if self.phase is Phase.PAUSED:
-            self.phase, self.reason, self.consecutive_errors = Phase.RUNNING, "", 0
+        if self.phase is _PAUSED:
+            self.phase, self.reason, self.consecutive_errors = _RUNNING, "", 0
 
     def health(self) -> dict[str, Any]:
         """The host's figures, and under ``bot`` what the bot says of itself. Never raises."""
@@ -213,7 +218,7 @@ class BotHost:
             raise BotRefused("BOT_WANTS_TOO_MUCH", "The bot wants more in one call than may be.", most=most)
         try:
             intent = read_intent(told)
-            if self.phase not in _TRADES and not (self.phase is Phase.PAUSED and isinstance(intent, CancelOrders)):
+            if self.phase not in _TRADES and not (self.phase is _PAUSED and isinstance(intent, CancelOrders)):
                 raise BotRefused("BOT_NOT_RUNNING", "The bot is not running.", phase=self.phase.value)
             sent = self._desk.want(intent)
         except TradepitError as error:
@@ -222,6 +227,11 @@ class BotHost:
         return sent
 
     # Inside
+
+    @property
+    def _listens(self) -> bool:
+        """False for a bot without an ``on_event`` of its own: there is nothing to call."""
+        return getattr(self.bot.on_event, "__func__", None) is not BotBase.on_event
 
     def _refused(self, error: TradepitError, told: object) -> Sent:
         message = str(error)[:200]
@@ -250,7 +260,7 @@ class BotHost:
                 await rest
 
     def _tell(self, event: BotEvent) -> Rest:
-        return None if self.phase in _DEAF else self._call(self.bot.on_event, event)
+        return None if self.phase in _DEAF or not self._listens else self._call(self.bot.on_event, event)
 
     def _call(
         self, method: Callable[..., object], argument: object = None, then: "Callable[[BaseException | None], None] | None" = None
@@ -266,11 +276,12 @@ class BotHost:
         return self._call(self.bot.on_start, None, self._started)
 
     def _started(self, error: BaseException | None) -> None:
-        self.phase, self.reason = (Phase.RUNNING, "") if error is None else (Phase.ERROR, repr(error)[:200])
+        self.phase, self.reason = (_RUNNING, "") if error is None else (Phase.ERROR, repr(error)[:200])
+        self.orders.told = self._listens
 
     def _tick(self, tick: Tick) -> Rest:
         market = self.board.see(tick)
-        if market is None or self.phase is not Phase.RUNNING:
+        if market is None or self.phase is not _RUNNING:
             return None
         self.ticks += 1
         self._read_clock()
@@ -303,6 +314,8 @@ class BotHost:
             self.orders.cancel(order)
 
     def _flush(self) -> None:
+        if not self.orders.outgoing:
+            return
         for item in self.orders.take_outgoing():
             if item.intent is not None:
                 self._port.submit(item.intent, item.sequence)
@@ -312,8 +325,9 @@ class BotHost:
     def _learn(self, report: Report) -> None:
         self._read_clock()
         event = self.orders.apply(report, self.board.instrument)
-        self.fills += event is not None and event.kind is EventKind.FILL
-        self._note(event)
+        if event is not None:
+            self.fills += event.kind is EventKind.FILL
+            self._note(event)
 
     def _note_phase(self, symbol: str, phase: SessionPhase, trading_day: int) -> None:
         now_ns = self._read_clock()

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, TypeAlias, TypeVar
 
 import msgspec
@@ -16,7 +17,7 @@ _Word = TypeVar("_Word", bound=StrEnum)
 Price: TypeAlias = Decimal | float | int | str
 
 
-class PlaceOrder(msgspec.Struct, frozen=True, kw_only=True):
+class PlaceOrder(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Send an order. ``price`` (quoted units) None is a market order. ``offset`` None closes what can be closed, and opens the rest."""
 
     symbol: str
@@ -27,14 +28,14 @@ class PlaceOrder(msgspec.Struct, frozen=True, kw_only=True):
     offset: Offset | None = None
 
 
-class CancelOrders(msgspec.Struct, frozen=True, kw_only=True):
+class CancelOrders(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Cancel one own order by its id, or all working ones of a contract, or, with neither, all of the bot's."""
 
     order_id: str = ""
     symbol: str = ""
 
 
-class TargetPosition(msgspec.Struct, frozen=True, kw_only=True):
+class TargetPosition(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Have a net position of ``lots`` (negative: short), counting what works already. Wanting it again changes nothing.
 
     ``price`` None takes the best price of the other side.
@@ -45,7 +46,7 @@ class TargetPosition(msgspec.Struct, frozen=True, kw_only=True):
     price: Price | None = None
 
 
-class Sent(msgspec.Struct, frozen=True, kw_only=True):
+class Sent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The answer of ``ctx.buy`` and its kin: the ids of the orders on their way. Yielding it from ``on_tick`` as well is harmless.
 
     ``refused`` is a stable code when nothing was sent; ``message`` says more.
@@ -66,6 +67,7 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True):
 
 Intent: TypeAlias = PlaceOrder | CancelOrders | TargetPosition | Sent
 
+_TYPED = (PlaceOrder, CancelOrders, TargetPosition, Sent)
 _PLACE = frozenset({"action", "symbol", "side", "qty", "price", "type", "offset"})
 _CANCEL = frozenset({"action", "order_id", "symbol"})
 _TARGET = frozenset({"action", "symbol", "qty", "price"})
@@ -77,9 +79,10 @@ def read_intent(told: object) -> Intent:
     A dict's ``action`` is ``order`` (also when not given), ``cancel`` or ``target``; keys it does not know are refused, because a
     misspelled one would trade something else than was meant.
     """
-    if isinstance(told, PlaceOrder | CancelOrders | TargetPosition | Sent):
+    if isinstance(told, _TYPED):
         return told
-    if not isinstance(told, Mapping):
+    # Asking whether something is a mapping costs as much as reading one, and what comes is a dict.
+    if type(told) is not dict and not isinstance(told, Mapping):
         raise BadRequest("An intent is a dict or one of the typed intents.", type=type(told).__name__)
     action = told.get("action", "order")
     reader = _READERS.get(action) if isinstance(action, str) else None
@@ -90,13 +93,25 @@ def read_intent(told: object) -> Intent:
 
 def _read_place(told: Mapping[str, Any]) -> PlaceOrder:
     _check_keys(told, _PLACE, ("symbol", "side", "qty"))
+    return place_order(told["symbol"], told["side"], told["qty"], told.get("price"), told.get("type"), told.get("offset"))
+
+
+def place_order(
+    symbol: object,
+    side: object,
+    lots: object,
+    price: Any,  # noqa: ANN401 - ``check_price`` says what it may be
+    order_type: object,
+    offset: object,
+) -> PlaceOrder:
+    """An order of what a bot said. Raises as ``read_intent``."""
     return PlaceOrder(
-        symbol=read_symbol(told["symbol"]),
-        side=read_side(told["side"]),
-        lots=read_lots(told["qty"]),
-        price=told.get("price"),
-        order_type=_word(told.get("type"), OrderType, "type"),
-        offset=_word(told.get("offset"), Offset, "offset"),
+        symbol=read_symbol(symbol),
+        side=read_side(side),
+        lots=read_lots(lots),
+        price=price,
+        order_type=_word(order_type, OrderType, "type"),
+        offset=_word(offset, Offset, "offset"),
     )
 
 
@@ -130,7 +145,9 @@ def read_side(told: object) -> Side:
 
 def read_lots(told: object, *, signed: bool = False) -> int:
     """A whole number of lots, above 0 unless ``signed``. Raises VolumeNotValid."""
-    if isinstance(told, bool) or not isinstance(told, int | float | Decimal):
+    if type(told) is int and 0 < told <= MAX_TICKS:
+        return told
+    if isinstance(told, bool) or not isinstance(told, (int, float, Decimal)):
         # numpy's integers are none of Python's, and count.
         index = getattr(told, "__index__", None)
         if isinstance(told, bool) or index is None:
@@ -149,12 +166,18 @@ def read_symbol(told: object) -> str:
     """A contract code. Raises BadRequest, IdNotValid."""
     if not isinstance(told, str):
         raise BadRequest("A symbol is text.", field="symbol")
+    return _check_symbol(told)
+
+
+@lru_cache(maxsize=1024)
+def _check_symbol(told: str) -> str:
+    """Contracts are few and ordered many times: each is read once."""
     return check_id(told, "symbol")
 
 
 def check_price(told: object) -> Price | None:
     """A price as it may be given, None for none. Raises PriceNotValid for other things."""
-    if told is None or (isinstance(told, Decimal | float | int | str) and not isinstance(told, bool)):
+    if told is None or (isinstance(told, (float, Decimal, int, str)) and not isinstance(told, bool)):
         return told
     number = getattr(told, "item", None)  # numpy's numbers
     if isinstance(told, bool) or number is None:
@@ -166,17 +189,17 @@ def check_price(told: object) -> Price | None:
 
 
 def _check_keys(told: Mapping[str, Any], known: frozenset[str], needed: tuple[str, ...]) -> None:
-    strange = sorted(str(key)[:32] for key in told if key not in known)
-    if strange:
-        raise BadRequest("The intent has a key nobody knows.", field=strange[0])
+    if not known.issuperset(told):
+        strange = min(str(key)[:32] for key in told if key not in known)
+        raise BadRequest("The intent has a key nobody knows.", field=strange)
     for key in needed:
         if key not in told:
             raise BadRequest("The intent lacks a key.", field=key)
 
 
 def _word(told: object, vocabulary: type[_Word], field: str) -> _Word | None:
-    if told is None:
-        return None
+    if told is None or isinstance(told, vocabulary):
+        return told
     try:
         return vocabulary(told.upper() if isinstance(told, str) else str(told))
     except ValueError as error:

@@ -14,6 +14,8 @@ from tradepit.trading.model.report import DayReport, OrderReport, Report, TradeR
 from tradepit.trading.model.terms import Offset, OrderStatus, OrderType, Side
 
 _FINISHED_KEPT = 1024
+# What a bot that does not listen needs not be told; refusals are counted by its host.
+_UNHEARD = frozenset({EventKind.ACK, EventKind.CANCEL, EventKind.EXPIRE})
 _KINDS = {
     OrderStatus.OPEN: EventKind.ACK,
     OrderStatus.SUBMITTED: EventKind.ACK,
@@ -24,7 +26,7 @@ _KINDS = {
 }
 
 
-class OwnOrder(msgspec.Struct):
+class OwnOrder(msgspec.Struct, gc=False):
     """An order of the bot's. ``left`` may still trade; ``done``: its end was told. ``cancelling``: a cancel is on its way."""
 
     intent: OrderIntent
@@ -58,7 +60,7 @@ class OwnOrder(msgspec.Struct):
         return self.intent.volume_lots
 
 
-class Outgoing(msgspec.Struct, frozen=True):
+class Outgoing(msgspec.Struct, frozen=True, gc=False):
     """What is to be handed to the port next: an order, or (``intent`` None) the cancel of one."""
 
     order_id: str
@@ -69,7 +71,8 @@ class Outgoing(msgspec.Struct, frozen=True):
 class OwnOrders(Mapping[str, OwnOrder]):
     """Working orders by id, oldest first; ``find`` also knows the last 1,024 finished ones.
 
-    ``sequence`` is the number of the last order sent: a host that restarts continues behind it. Every news counts once, by trade
+    ``sequence`` is the number of the last order sent: a host that restarts continues behind it. ``told``: somebody hears of orders
+    that come to rest or end; without, no events are made of it. Every news counts once, by trade
     and by cumulative volume, however often and in whatever order it comes.
     """
 
@@ -77,6 +80,7 @@ class OwnOrders(Mapping[str, OwnOrder]):
         self.bot_id, self.account = bot_id, account
         self.prefix = order_prefix(bot_id, account)
         self.sequence = next_sequence - 1
+        self.told = True
         self.positions: dict[str, OwnPosition] = {}
         self.outgoing: list[Outgoing] = []
         self._working: dict[str, OwnOrder] = {}
@@ -139,8 +143,9 @@ class OwnOrders(Mapping[str, OwnOrder]):
                 reference=self.bot_id,
             )
             self._enter(intent, self.sequence, position)
-            self.outgoing.append(Outgoing(intent.client_order_id, self.sequence, intent))
-            ids.append(intent.client_order_id)
+            order_id = intent.client_order_id
+            self.outgoing.append(Outgoing(order_id, self.sequence, intent))
+            ids.append(order_id)
         return tuple(ids)
 
     def cancel(self, order: OwnOrder) -> bool:
@@ -148,7 +153,7 @@ class OwnOrders(Mapping[str, OwnOrder]):
         if order.done or order.cancelling:
             return False
         order.cancelling = True
-        self.outgoing.append(Outgoing(order.order_id, order.sequence))
+        self.outgoing.append(Outgoing(order.intent.client_order_id, order.sequence))
         return True
 
     def take_outgoing(self) -> list[Outgoing]:
@@ -215,8 +220,9 @@ class OwnOrders(Mapping[str, OwnOrder]):
     def apply_order(self, report: OrderReport) -> BotEvent | None:
         """Fold an own order's state; the event worth telling, None for none (a fill tells itself)."""
         order = report.order
-        own = self._working.get(order.client_order_id)
-        if own is None or order.intent.account != self.account:
+        intent = order.intent
+        own = self._working.get(intent.client_order_id)
+        if own is None or intent.account != self.account:
             return None
         former, told = own.status, order.status
         if told.progress < former.progress:
@@ -224,9 +230,11 @@ class OwnOrders(Mapping[str, OwnOrder]):
         own.status, own.reason = told, order.reason
         missing = max(0, order.traded_lots - own.filled)
         own.done = told.terminal
-        self._leave(own, missing if told.terminal else order.left_lots + missing)
+        left = missing if told.terminal else order.left_lots + missing
+        if own.done or left != own.left:
+            self._leave(own, left)
         kind = _KINDS.get(told)
-        if kind is None or told is former:
+        if kind is None or told is former or (not self.told and kind in _UNHEARD):
             return None
         return self._event(own, kind, report.time_ns, order.reason, order.message)
 
@@ -255,33 +263,36 @@ class OwnOrders(Mapping[str, OwnOrder]):
             del self._trades[day]
 
     def _enter(self, intent: OrderIntent, sequence: int, position: OwnPosition) -> None:
-        over, under = position.instrument.product.tick_size.as_integer_ratio()
-        own = OwnOrder(intent=intent, sequence=sequence, price=intent.price_ticks * over / under, left=intent.volume_lots)
+        price = intent.price_ticks * position.over / position.under
+        own = OwnOrder(intent=intent, sequence=sequence, price=price, left=intent.volume_lots)
         self._working[intent.client_order_id] = own
         position.work(intent, intent.volume_lots)
 
     def _leave(self, own: OwnOrder, left: int) -> None:
+        intent = own.intent
         left = min(own.left, max(0, left))
         if left != own.left:
-            self.positions[own.symbol].work(own.intent, left - own.left)
+            self.positions[intent.symbol].work(intent, left - own.left)
             own.left = left
-        if own.done and not left and self._working.pop(own.order_id, None) is not None:
-            self._finished[own.order_id] = own
-            self._finished_order.append(own.order_id)
+        order_id = intent.client_order_id
+        if own.done and not left and self._working.pop(order_id, None) is not None:
+            self._finished[order_id] = own
+            self._finished_order.append(order_id)
             if len(self._finished_order) > _FINISHED_KEPT:
                 del self._finished[self._finished_order.popleft()]
 
     def _event(self, own: OwnOrder, kind: EventKind, time_ns: int, reason: str, message: str) -> BotEvent:
+        intent = own.intent
         return BotEvent(
             kind=kind,
             time_ns=time_ns,
-            symbol=own.symbol,
-            order_id=own.order_id,
+            symbol=intent.symbol,
+            order_id=intent.client_order_id,
             sequence=own.sequence,
-            side=own.side,
-            offset=own.intent.offset,
+            side=intent.side,
+            offset=intent.offset,
             price=own.price,
-            lots=own.lots,
+            lots=intent.volume_lots,
             filled=own.filled,
             left=own.left,
             reason=reason,

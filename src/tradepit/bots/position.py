@@ -13,6 +13,8 @@ from tradepit.trading.model.terms import Offset, Side
 from tradepit.trading.model.trade import Trade
 from tradepit.trading.risk.holding import Holding, Leg
 
+_BUY, _SELL, _OPEN, _NETS = Side.BUY, Side.SELL, Offset.OPEN, CloseRule.NET  # named for each order: see ``at_hand``
+
 
 class KeptPosition(msgspec.Struct, frozen=True, kw_only=True):
     """A position as it is kept over a restart: (today's, history's) lots long and short, sums as fractions of ticks times lots."""
@@ -30,16 +32,18 @@ class OwnPosition:
     ``holding`` counts lots and working orders as the risk review does, by the exchange's own rule.
     """
 
-    __slots__ = ("_cost", "_paid", "fees", "holding", "instrument", "traded_lots", "value_per_tick")
+    __slots__ = ("_cost", "_paid", "fees", "holding", "instrument", "over", "traded_lots", "under", "value_per_tick")
 
     def __init__(self, instrument: Instrument) -> None:
         self.instrument = instrument
         self.holding = Holding(close_rule=instrument.product.close_rule)
+        self.over, self.under = instrument.product.tick_size.as_integer_ratio()
         self.value_per_tick = instrument.product.tick_size * instrument.product.multiplier
         self.fees = Decimal(0)
         self.traded_lots = 0
-        self._paid = Fraction(0)  # ticks * lots bought less those sold, over all trades
-        self._cost = Fraction(0)  # the same of the lots held now, at their average price
+        # Exact: whole numbers until an average price is none, for fractions cost many times as much.
+        self._paid: Fraction | int = 0  # ticks * lots bought less those sold, over all trades
+        self._cost: Fraction | int = 0  # the same of the lots held now, at their average price
 
     @property
     def net(self) -> int:
@@ -49,7 +53,7 @@ class OwnPosition:
     @property
     def average_ticks(self) -> Fraction:
         """The average price of the lots held net, in ticks; 0 when flat."""
-        return self._cost / self.net if self.net else Fraction(0)
+        return Fraction(self._cost) / self.net if self.net else Fraction(0)
 
     @property
     def average_price(self) -> float:
@@ -66,7 +70,7 @@ class OwnPosition:
 
     def trade(self, trade: Trade) -> None:
         """Fold one own trade."""
-        lots = trade.volume_lots if trade.side is Side.BUY else -trade.volume_lots
+        lots = trade.volume_lots if trade.side is _BUY else -trade.volume_lots
         before = self.net
         self.holding.move(trade)
         self.traded_lots += trade.volume_lots
@@ -76,15 +80,15 @@ class OwnPosition:
         if before * lots >= 0:
             self._cost += lots * trade.price_ticks
         elif before * after >= 0:
-            self._cost = self._cost * after / before
+            self._cost = Fraction(self._cost * after) / before if after else 0
         else:
-            self._cost = Fraction(after * trade.price_ticks)
+            self._cost = after * trade.price_ticks
 
     def adopt(self, position: Position, price_ticks: int) -> None:
         """Take over lots of a former life, held at ``price_ticks`` on average."""
-        leg = self.holding.long if position.side is Side.BUY else self.holding.short
+        leg = self.holding.long if position.side is _BUY else self.holding.short
         leg.today, leg.yesterday = position.today_lots, position.yesterday_lots
-        lots = position.lots if position.side is Side.BUY else -position.lots
+        lots = position.lots if position.side is _BUY else -position.lots
         self._paid += lots * price_ticks
         self._cost += lots * price_ticks
 
@@ -112,7 +116,7 @@ class OwnPosition:
         expiry = self.instrument.expiry
         if settlement_price is not None and expiry.year * 10_000 + expiry.month * 100 + expiry.day < trading_day:
             self._paid -= self.net * Fraction(settlement_price) / Fraction(self.instrument.product.tick_size)
-            self._cost = Fraction(0)
+            self._cost = 0
             self.holding.long.yesterday = self.holding.short.yesterday = 0
 
     def work(self, intent: OrderIntent, lots: int) -> None:
@@ -125,9 +129,11 @@ class OwnPosition:
         Where buckets are named (SHFE, INE), history lots go before today's, whose close costs more.
         """
         rule = self.holding.close_rule
-        if rule is CloseRule.NET:
+        if rule is _NETS:
             return ((Offset.NET, lots),)
-        leg = self.holding.long if side is Side.SELL else self.holding.short
+        leg = self.holding.long if side is _SELL else self.holding.short
+        if not leg.today and not leg.yesterday:
+            return ((_OPEN, lots),)
         parts = []
         for offset, free in _closable(leg, rule):
             part = min(lots, free)
@@ -135,7 +141,7 @@ class OwnPosition:
                 parts.append((offset, part))
                 lots -= part
         if lots:
-            parts.append((Offset.OPEN, lots))
+            parts.append((_OPEN, lots))
         return tuple(parts)
 
 

@@ -294,6 +294,23 @@ def store(action: Literal["status", "migrate", "rebuild"], *, config: Config = N
 
 
 @app.command
+def fetch_bars(
+    *symbols: str,
+    first_day: Annotated[int, Parameter(name="--from", help="The first trading day, YYYYMMDD.")],
+    last_day: Annotated[int, Parameter(name="--to", help="The last one; the first where none is named.")] = 0,
+    config: Config = None,
+    json: Json = False,
+) -> int:
+    """Ask the running house's broker for bars of a minute, and keep in the store those of minutes of which the house has no ticks.
+
+    Of all contracts that the house trades where none is named. SSI has them of a year; other brokers are asked for no past.
+    """
+    from tradepit.cli.fetch_bars import run_fetch  # noqa: PLC0415 - each command loads only what it needs
+
+    return run_fetch(settings_of(config), symbols, first_day, last_day, json=json)
+
+
+@app.command
 def seed_marketdata(*, ticker: str = "", retention: str = "", config: Config = None, json: Json = False) -> int:
     """Write an hour of made-up ticks (VN30F1M) to the time series in Redis. ``MARKETDATA_*`` say what the arguments do not."""
     from tradepit.cli.seed_marketdata import run_seed  # noqa: PLC0415 - each command loads only what it needs

@@ -7,6 +7,7 @@ from tradepit.backends.broker.ssi_http import SsiLogin
 from tradepit.backends.broker.ssi_link import SsiLink, SsiTiming
 from tradepit.backends.broker.ssi_rest import SsiRest
 from tradepit.backends.broker.ssi_v2 import SsiV2
+from tradepit.backends.broker.ssi_v2_data import SsiV2Data
 from tradepit.backends.broker.ssi_v2_prices import SsiV2Prices
 from tradepit.backends.broker.ssi_v2_rest import SsiV2Rest
 from tradepit.backends.broker.ssi_v3 import SsiV3
@@ -80,7 +81,7 @@ def _v2(ssi: SsiSettings, secrets: Mapping[str, str], clock: Clock) -> SsiDialec
 
     one_time = ssi.two_factor == "otp"
     rest = SsiV2Rest(url, login, clock, one_time=one_time, requests_per_s=ssi.requests_per_s, timeout_s=ssi.timeout_s)
-    prices = SsiV2Prices(ssi.data_url, data_login, clock, timeout_s=ssi.timeout_s)
+    prices = SsiV2Prices(SsiV2Data(ssi.data_url, data_login, clock, timeout_s=ssi.timeout_s))
     return SsiV2(rest, prices, stream_url, device_id=ssi.device_id.upper())
 
 

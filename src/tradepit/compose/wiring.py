@@ -259,9 +259,14 @@ class Wiring:
 
     def market(self) -> BrokerMarket | None:
         """The market as the broker tells it, over the login of the process's brokers; None where it tells none."""
-        if self.settings.broker != "tqsdk":
-            return None
-        return TqsdkMarket(self._tqsdk_link(), load_catalog(), self.exchange_clock())
+        if self.settings.broker == "tqsdk":
+            return TqsdkMarket(self._tqsdk_link(), load_catalog(), self.exchange_clock())
+        if self.settings.broker == "ssi":
+            link = self._ssi_link()
+            from tradepit.compose.ssi_market import make_ssi_market  # noqa: PLC0415 - an extra
+
+            return make_ssi_market(self.settings.ssi, link, self.exchange_clock())
+        return None
 
     def _tqsdk_link(self) -> TqsdkLink:
         if self._tqsdk is None:
@@ -270,13 +275,17 @@ class Wiring:
 
     def _ssi_broker(self) -> Broker:
         """SSI; brokers of one process share its login and its journal."""
-        with extra("ssi"):
-            from tradepit.backends.broker.ssi import SsiBroker  # noqa: PLC0415 - an extra
-            from tradepit.compose.ssi_link import make_ssi_link  # noqa: PLC0415 - as above
-        clock = self.exchange_clock()
+        link = self._ssi_link()
+        from tradepit.backends.broker.ssi import SsiBroker  # noqa: PLC0415 - an extra
+
+        return SsiBroker(link, load_catalog(), self.exchange_clock(), timeout_s=self.settings.ssi.timeout_s)
+
+    def _ssi_link(self) -> "SsiLink":
         if self._ssi is None:
-            self._ssi = make_ssi_link(self.settings.ssi, self.secrets, self.journal("ssi"), clock)
-        return SsiBroker(self._ssi, load_catalog(), clock, timeout_s=self.settings.ssi.timeout_s)
+            with extra("ssi"):
+                from tradepit.compose.ssi_link import make_ssi_link  # noqa: PLC0415 - an extra
+            self._ssi = make_ssi_link(self.settings.ssi, self.secrets, self.journal("ssi"), self.exchange_clock())
+        return self._ssi
 
     def exchange_clock(self) -> Clock:
         """The exchange's time: recorded ticks', the machine's, or the machine's moved to the hour the settings name."""

@@ -49,6 +49,13 @@ class MarketRecords(Tables, Protocol):
         minute, are made anew. Raises BadRequest.
         """
 
+    async def keep_bars(self, bars: Sequence[Bar]) -> int:
+        """Keep bars of a minute that others made of ticks which are not here (``count`` 0); how many say something new.
+
+        What was made here of ticks is better known: where there is any in the minute, the bar is left out, and one that was kept is
+        made anew as soon as there is. Raises BadRequest for other bars.
+        """
+
     async def places(self) -> dict[str, StreamPlace]:
         """Where each symbol's stream stood when its newest ticks were kept."""
 

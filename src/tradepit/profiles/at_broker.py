@@ -23,7 +23,7 @@ _GATEWAY = Role(
         wire.MARKET_PHASE,
         wire.MARKET_TICK,
     ),
-    serves=("query_order", "orders", "account", "positions", "reports", "instruments", "depth", "status"),
+    serves=("query_order", "orders", "account", "positions", "reports", "instruments", "depth", "bars", "status"),
 )
 
 

@@ -16,6 +16,7 @@ from tradepit.trading.model.order import Order
 from tradepit.trading.model.position import Position
 from tradepit.trading.model.report import Report
 from tradepit.trading.model.tick import Tick
+from tradepit.trading.records.bars import Bar
 from tradepit.wire import gateway as wire
 from tradepit.wire.simulator import TRADING_GATEWAY, rpc_subject
 
@@ -69,6 +70,11 @@ class ExchangeDesk:
             return (await self._ask("depth", wire.DepthRequest(symbol=symbol), wire.DepthReply)).tick
         except BadRequest:
             return None
+
+    async def bars(self, symbol: str, trading_day: int) -> list[Bar]:
+        """The bars of a minute that a real broker has of a day (YYYYMMDD). Raises BadRequest where they cannot be had, now or ever."""
+        body = wire.BarsRequest(symbol=symbol, trading_day=trading_day)
+        return (await self._ask("bars", body, wire.BarsReply)).bars
 
     async def positions(self, account: str) -> list[Position]:
         """The account's positions as the exchange holds them, lots of working close orders frozen."""

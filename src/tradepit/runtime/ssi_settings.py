@@ -28,10 +28,12 @@ class SsiSettings(_Settings, frozen=True, kw_only=True):
     v3: ``client_id`` is SSI's number of the client; API key, API secret, private key (SSI's base64, or PEM) and, where SSI asks for
     one, the one-time code. v2: ``api_key`` is the ConsumerID, ``api_secret`` the ConsumerSecret, ``otp`` what ``two_factor`` says: the
     PIN, or a one-time code that is good for one login; ``device_id`` is a MAC address. V2 tells no prices: those of the day are asked
-    at ``data_url``, FastConnect Data, whose ConsumerID and ConsumerSecret are ``data_key`` and ``data_secret``.
+    at ``data_url``, FastConnect Data, whose ConsumerID and ConsumerSecret are ``data_key`` and ``data_secret``; the market as it moves
+    is told by that service's hub, at ``data_stream_url``.
 
     Seconds: ``timeout_s`` until an answer counts as lost, ``settle_s`` for which what was sent may still turn up, ``poll_s`` between
-    looks at SSI's own list of the day's orders, ``retry_max_s`` up to which the pause before the stream is joined again grows.
+    looks at SSI's own list of the day's orders, ``retry_max_s`` up to which the pause before a stream is joined again grows,
+    ``silent_s`` after which a silent stream of market data is joined again, or asked once more while the market trades.
     """
 
     api: Literal["v2", "v3"] = "v3"
@@ -49,6 +51,7 @@ class SsiSettings(_Settings, frozen=True, kw_only=True):
     two_factor: Literal["pin", "otp"] = "pin"
     device_id: Annotated[str, msgspec.Meta(pattern=r"^(|[0-9A-Fa-f]{2}([:-]?)[0-9A-Fa-f]{2}(\2[0-9A-Fa-f]{2}){4})\Z")] = ""
     data_url: str = "https://fc-data.ssi.com.vn"
+    data_stream_url: str = "https://fc-datahub.ssi.com.vn/v2.0/signalr"
     data_key_env: str = ""
     data_key_file: str = ""
     data_secret_env: str = ""
@@ -60,13 +63,15 @@ class SsiSettings(_Settings, frozen=True, kw_only=True):
     settle_s: Seconds = 10.0
     poll_s: Seconds = 30.0
     retry_max_s: Annotated[float, msgspec.Meta(ge=0.5, le=3_600)] = 30.0
+    silent_s: Annotated[float, msgspec.Meta(ge=1, le=3_600)] = 60.0
 
     def __post_init__(self) -> None:
         for names in ([row.account for row in self.accounts], [row.number for row in self.accounts]):
             if len(set(names)) != len(names):
                 raise ValueError("an account is named twice")
         stream = "ws" if self.api == "v3" else "http"
-        for url, kind in ((self.url, "http"), (self.stream_url, stream), (self.data_url, "http")):
+        places = ((self.url, "http"), (self.stream_url, stream), (self.data_url, "http"), (self.data_stream_url, "http"))
+        for url, kind in places:
             local = url.startswith((f"{kind}://127.0.0.1:", f"{kind}://localhost:"))
             if url and not local and not url.startswith(f"{kind}s://"):
                 raise ValueError(f"SSI is spoken to in the clear on this machine only: {kind}s://")

@@ -1,6 +1,7 @@
 """``rpc.trading-gateway.<method>`` on a real broker: the questions of the exchange's contract, with the same bodies and replies."""
 
 from collections.abc import Awaitable, Callable
+from datetime import date
 
 import msgspec
 
@@ -38,6 +39,7 @@ _QUERY_ORDERS = msgspec.json.Decoder(wire.QueryOrders)
 _QUERY_INSTRUMENTS = msgspec.json.Decoder(wire.QueryInstruments)
 _REPORTS = msgspec.json.Decoder(wire.ReportsRequest)
 _DEPTH = msgspec.json.Decoder(wire.DepthRequest)
+_BARS = msgspec.json.Decoder(wire.BarsRequest)
 _MAX_BODY = 4096
 
 
@@ -61,6 +63,7 @@ class BrokerDoors:
             "reports": self._read_reports,
             "instruments": self._instruments,
             "depth": self._depth,
+            "bars": self._bars,
             "status": self._tell_status,
             **{name: _refuse(name) for name in NOT_HERE},
         }
@@ -118,6 +121,17 @@ class BrokerDoors:
         if tick is None:
             return wire.encode(wire.DepthReply())
         return wire.encode(wire.DepthReply(bids=list(tick.bids[: body.levels]), asks=list(tick.asks[: body.levels]), tick=tick))
+
+    async def _bars(self, payload: bytes) -> bytes:
+        body = wire.read_body(payload, _BARS, _MAX_BODY)
+        check_id(body.symbol, "symbol")
+        try:
+            date.fromisoformat(str(body.trading_day))
+        except ValueError:
+            raise BadRequest("trading_day must be YYYYMMDD", trading_day=body.trading_day) from None
+        if self._quotes is None:
+            raise VenueRefused(NOT_SUPPORTED, "this broker tells no market", method="bars")
+        return wire.encode(wire.BarsReply(bars=list(await self._quotes.bars(body.symbol, body.trading_day))))
 
     async def _tell_status(self, payload: bytes) -> bytes:
         del payload

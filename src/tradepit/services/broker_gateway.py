@@ -201,6 +201,7 @@ class BrokerGateway:
                 "ticks_dropped": self._quotes.dropped,
                 "last_tick_age_s": round(self._quotes.age_s, 3),
                 "silent_contracts": len(self._silent()),
+                **self._quotes.figures,
             }
         return figures
 

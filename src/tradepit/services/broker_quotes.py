@@ -1,5 +1,6 @@
 """A real broker's market on the house's topics: ticks as they come, the newest of each contract for whoever asks."""
 
+from collections.abc import Sequence
 from contextlib import aclosing
 
 from loguru import logger
@@ -13,6 +14,7 @@ from tradepit.services.gateway_door import check_tick
 from tradepit.trading.model.errors import RequestRefused, Unavailable
 from tradepit.trading.model.terms import SessionPhase
 from tradepit.trading.model.tick import Tick
+from tradepit.trading.records.bars import Bar
 from tradepit.wire.simulator import depth_topic, tick_topic
 from tradepit.wire.simulator_codec import encode, tick_data
 
@@ -38,6 +40,10 @@ class BrokerQuotes:
         """Leave it. Idempotent."""
         await self._market.close()
 
+    async def bars(self, symbol: str, trading_day: int) -> Sequence[Bar]:
+        """A contract's bars of a minute on a day, as the broker has them. Raises as ``ports.market.BrokerMarket`` does."""
+        return await self._market.bars(symbol, trading_day)
+
     def newest(self, symbol: str) -> Tick | None:
         """A contract's market as it was told last."""
         return self._newest.get(symbol)
@@ -58,6 +64,11 @@ class BrokerQuotes:
         if not self._heard_ns:
             return -1.0
         return (self._clock.monotonic_ns() - max(self._heard_ns.values())) / 1e9
+
+    @property
+    def figures(self) -> dict[str, int]:
+        """What the market says of itself."""
+        return {f"market_{name}": count for name, count in self._market.figures.items()}
 
     async def run(self) -> None:
         """Publish for ever. After an absence of the bus the market is begun anew: all there is, as it is then, comes first."""

@@ -19,6 +19,7 @@ from tradepit.trading.model.position import Position
 from tradepit.trading.model.report import Report
 from tradepit.trading.model.terms import SessionPhase
 from tradepit.trading.model.tick import Level, Tick
+from tradepit.trading.records.bars import Bar
 
 SERVICE = "trading-gateway"
 MAX_BATCH_BYTES = 256 * 1024
@@ -103,6 +104,13 @@ class DepthRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     symbol: str
     levels: int = 5
+
+
+class BarsRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Body of bars (houses with a broker that tells the past): a contract's bars of a minute on ``trading_day`` (YYYYMMDD)."""
+
+    symbol: str
+    trading_day: int
 
 
 class FaultsRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -212,6 +220,12 @@ class DepthReply(Reply, frozen=True, kw_only=True, omit_defaults=True):
     bids: list[Level] = []
     asks: list[Level] = []
     tick: Tick | None = None
+
+
+class BarsReply(Reply, frozen=True, kw_only=True, omit_defaults=True):
+    """Reply of bars, oldest first: UTC ns at which the minute begins, prices in quoted units, lots. A minute that runs is left out."""
+
+    bars: list[Bar] = []
 
 
 class FaultsReply(Reply, frozen=True, kw_only=True, omit_defaults=True):

@@ -9,6 +9,7 @@ from tests.bot_stage import DAY, Scripted, Stage, scripted, tick
 
 from tradepit.bots.bot import BotBase
 from tradepit.bots.context import BotContext
+from tradepit.bots.events import BotEvent, EventKind
 from tradepit.bots.host_settings import HostSettings, Phase
 from tradepit.bots.market import Market
 from tradepit.trading.model.errors import BotRefused
@@ -194,6 +195,41 @@ def test_events_tell_an_orders_life_and_repeated_reports_change_nothing() -> Non
     market = stage.host.board["IF2501"]
     assert (market.position, stage.host.fills) == (-1, 1)
     assert market.pnl == pytest.approx(300 * (4500.4 - 4500.2) - 3.5)
+
+
+class _Deaf(BotBase):
+    """Buys once and hears of nothing."""
+
+    def on_start(self) -> None:
+        pass
+
+    def on_tick(self, market: Market) -> Any:
+        return None if market.orders or market.position else self.ctx.buy(market.symbol, 2, market.ask)
+
+
+class _Hears(_Deaf):
+    """Begins to listen when it starts."""
+
+    def on_start(self) -> None:
+        self.heard: list[BotEvent] = []
+        self.on_event = self.heard.append  # type: ignore[assignment, method-assign]  # as a bot might
+
+
+def test_a_bot_that_does_not_listen_is_counted_for_like_one_that_does() -> None:
+    deaf, hears = (Stage(lambda ctx, kind=kind: kind({}, {}, ctx)) for kind in (_Deaf, _Hears))  # type: ignore[misc]  # bound now
+    for stage in (deaf, hears):
+        assert stage.host.start()
+        stage.show(*_ticks(1))
+        stage.host.report(stage.state(1, OrderStatus.OPEN, left=2))
+        stage.host.report(stage.fill(1, 1))
+        stage.host.report(stage.state(1, OrderStatus.CANCELLED, traded=1))
+        stage.host.refuse(stage.order_id(2), "NOT_MINE")
+        stage.host.stop("end")
+    assert deaf.sent == hears.sent
+    assert deaf.host.health() == hears.host.health()
+    assert (deaf.host.fills, deaf.host.ctx.position("IF2501"), len(deaf.host.orders)) == (1, 1, 0)
+    heard = hears.host.bot.heard  # type: ignore[attr-defined]  # the bot's own
+    assert [event.kind for event in heard] == [EventKind.ACK, EventKind.FILL, EventKind.CANCEL]
 
 
 def test_the_end_may_be_told_before_the_trades() -> None:

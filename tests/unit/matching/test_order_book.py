@@ -102,5 +102,6 @@ def test_a_long_day_leaves_no_trace(book: OrderBook) -> None:
         book.rest(number, SELL, 26000, 2)
         assert book.add(number + 1, BUY, 26000, 2) == ([(number, 26000, 2)], 0)
     assert len(book) == 0
-    assert len(book._node_of) == 0
-    assert len(book._book[3][0]) < 10_000
+    assert len(book._place_of) == 0
+    assert not book._asks.keys
+    assert not book._asks.levels

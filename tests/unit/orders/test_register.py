@@ -156,7 +156,7 @@ def test_what_is_later(
     told: Told, known: tuple[OrderStatus, int], news: tuple[OrderStatus, int], after: tuple[OrderStatus, int, int]
 ) -> None:
     told.accept()
-    told.register._store(an_order(*known))
+    told.register._enter(an_order(*known))
     report = OrderReport(sequence=0, time_ns=1, trading_day=DAY, order=an_order(*news))
     changed = told.register.orders[C1]
     new = told.register.is_new(report)

@@ -68,12 +68,27 @@ async def test_what_only_an_exchange_of_ones_own_does_is_refused(method: str) ->
         ("depth", {"symbol": "IF2501", "levels": 0}, "INVALID_REQUEST"),
         ("depth", {"symbol": "IF9912"}, "INSTRUMENT_NOT_FOUND"),
         ("instruments", {"offset": -1}, "INVALID_REQUEST"),
+        ("bars", {"symbol": "IF 2501", "trading_day": 20250106}, "ID_NOT_VALID"),
+        ("bars", {"symbol": "IF2501", "trading_day": 20250132}, "INVALID_REQUEST"),
+        ("bars", {"symbol": "IF2501"}, "INVALID_REQUEST"),
+        ("bars", {"symbol": "IF2501", "trading_day": 20250103}, "NOT_SUPPORTED"),
     ],
 )
 async def test_bad_questions_are_refused_with_a_code(method: str, body: object, code: str) -> None:
     house = BrokerHouse()
     async with house.serving():
         assert (await ask(house, method, body))["error"] == code
+
+
+async def test_bars_are_the_markets_and_there_are_none_without_one() -> None:
+    house = BrokerHouse()
+    async with house.serving():
+        (bar,) = (await ask(house, "bars", {"symbol": "IF2501", "trading_day": 20250106}))["bars"]
+        assert (bar["symbol"], bar["start_ns"], bar["close"], bar["count"]) == ("IF2501", 60_000_000_000, "1", 0)
+        assert [each.volume for each in await house.desk.bars("IF2501", 20250106)] == [1]
+    silent = BrokerHouse(market=False)
+    async with silent.serving():
+        assert (await ask(silent, "bars", {"symbol": "IF2501", "trading_day": 20250106}))["error"] == "NOT_SUPPORTED"
 
 
 async def test_contracts_that_are_not_known_yet_are_no_empty_list() -> None:

@@ -249,7 +249,7 @@ async def test_a_page_of_orders_is_bounded_and_holds_the_newest(front: Front, mo
 async def test_an_order_on_a_contract_unknown_here_does_not_hide_the_others(front: Front) -> None:
     await front.ask("buy", BUY)
     foreign = an_intent("x", symbol="XX2501")
-    front.acting.desk.register._store(Order(intent=foreign, status=OrderStatus.OPEN))
+    front.acting.desk.register._enter(Order(intent=foreign, status=OrderStatus.OPEN))
     assert [row["client_order_id"] for row in (await front.ask("orders", {}))["orders"]] == ["c1"]
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from decimal import ROUND_CEILING, ROUND_FLOOR
 from typing import Any
 
 import msgspec
@@ -13,6 +12,8 @@ from tradepit.backends.broker.ssi_book import Asked
 from tradepit.backends.broker.ssi_dialect import Placed
 from tradepit.backends.broker.ssi_http import SsiRefused
 from tradepit.backends.broker.ssi_link import SsiLink
+from tradepit.backends.broker.ssi_news import ToldLimits
+from tradepit.backends.broker.ssi_quotes import limits_of
 from tradepit.backends.broker.ssi_terms import SIDES, TYPES, account_of, positions_of, reason_of, token
 from tradepit.ports.broker import Capabilities, Listing
 from tradepit.ports.clock import Clock
@@ -179,7 +180,7 @@ class SsiBroker:
         return request_id
 
     def _placed(self, intent: OrderIntent, request_id: str, order_id: str = "", quantity: int = 0) -> Placed:
-        instrument, symbol = self._link.contracts[intent.symbol]
+        instrument, symbol = self._link.listed.contracts[intent.symbol]
         return Placed(
             account_no=self._link.accounts[intent.account],
             request_id=request_id,
@@ -237,22 +238,19 @@ class SsiBroker:
     async def instruments(self) -> list[Listing]:
         link = self._link
         await link.await_ready(self._timeout_s)
-        return [self._listing(symbol) for symbol in link.contracts]
+        return [self._listing(symbol) for symbol in link.listed.contracts]
 
     async def find(self, symbol: str) -> Listing | None:
         await self._link.await_ready(self._timeout_s)
-        return self._listing(symbol) if symbol in self._link.contracts else None
+        return self._listing(symbol) if symbol in self._link.listed.contracts else None
 
     def _listing(self, symbol: str) -> Listing:
-        instrument, row = self._link.contracts[symbol][0], self._link.market[symbol]
-        tick = instrument.product.tick_size
-        low, high = instrument.price_band(row.ref_price)
-        if row.floor > 0 and row.ceiling > 0:
-            low = int((row.floor / tick).to_integral_value(rounding=ROUND_CEILING))
-            high = int((row.ceiling / tick).to_integral_value(rounding=ROUND_FLOOR))
+        instrument, row = self._link.listed.contracts[symbol][0], self._link.listed.market[symbol]
+        told = ToldLimits(symbol=row.symbol, ceiling=row.ceiling, floor=row.floor, reference=row.ref_price)
+        low, high = limits_of(told, instrument)
         return Listing(
             instrument=instrument,
-            phase=self._catalog.calendar.phase_at(self._clock.now_ns(), instrument.product.session_group),
+            phase=self._link.phases.phase_of(symbol),
             lower_limit_ticks=low,
             upper_limit_ticks=high,
             pre_settlement=row.ref_price,
@@ -332,7 +330,7 @@ class SsiBroker:
 
     def _refusal(self, intent: OrderIntent) -> str:
         """Why SSI would not be asked for an order; empty when it would."""
-        if intent.symbol not in self._link.contracts or intent.exchange is not Exchange.HNX:
+        if intent.symbol not in self._link.listed.contracts or intent.exchange is not Exchange.HNX:
             return "INSTRUMENT_NOT_FOUND"
         if intent.order_type not in TYPES:
             return "PRICETYPE_NOT_SUPPORTED"

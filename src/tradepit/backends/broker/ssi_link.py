@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterator, Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 
 import msgspec
 from loguru import logger
@@ -11,19 +11,20 @@ from loguru import logger
 from tradepit.backends.broker.broker_book import BookFact, Key
 from tradepit.backends.broker.report_journal import ReportJournal
 from tradepit.backends.broker.ssi_book import Heard, SsiBook, SsiFact
+from tradepit.backends.broker.ssi_contracts import SsiContracts
 from tradepit.backends.broker.ssi_dialect import Placed, SsiDialect, SsiEvent, SsiEvents
-from tradepit.backends.broker.ssi_frames import MasterRow, ToldError, ToldMatch, ToldOrder
+from tradepit.backends.broker.ssi_frames import ToldError, ToldMatch, ToldOrder
 from tradepit.backends.broker.ssi_http import SsiRefused
-from tradepit.backends.broker.ssi_terms import HANOI, krx_symbol, number, reason_of
+from tradepit.backends.broker.ssi_phases import ToldPhases
+from tradepit.backends.broker.ssi_terms import HANOI, number, reason_of
 from tradepit.ports.clock import Clock
 from tradepit.ports.journal import Journal
 from tradepit.runtime.tasks import TaskGroup
 from tradepit.trading.calendar.catalog import Catalog
-from tradepit.trading.model.errors import ConfigError, OutcomeUnknown, TradepitError, Unavailable
-from tradepit.trading.model.instrument import Instrument
+from tradepit.trading.model.errors import OutcomeUnknown, TradepitError, Unavailable
 from tradepit.trading.model.order import Order
 from tradepit.trading.model.report import Report
-from tradepit.trading.model.terms import Exchange
+from tradepit.trading.model.terms import SessionPhase
 
 _GROUP = "hnx"
 
@@ -33,7 +34,8 @@ class SsiTiming(msgspec.Struct, frozen=True, kw_only=True):
 
     ``look_s``: so old a look at SSI's list is as good as a new one, where somebody asks again and again.
     ``poll_s``: between two looks at SSI's own list of the day's orders. ``back_off_s``: before the stream is joined again, doubled up
-    to ``back_off_max_s``. ``timeout_s``: until the stream must have answered.
+    to ``back_off_max_s``. ``timeout_s``: until the stream must have answered. ``relist_s``: before contracts that SSI has not listed
+    for the day are asked for again.
     """
 
     settle_s: float = 10.0
@@ -42,6 +44,7 @@ class SsiTiming(msgspec.Struct, frozen=True, kw_only=True):
     back_off_s: float = 0.5
     back_off_max_s: float = 30.0
     timeout_s: float = 10.0
+    relist_s: float = 300.0
 
 
 class SsiLink:
@@ -59,17 +62,17 @@ class SsiLink:
         timing: SsiTiming | None = None,
     ) -> None:
         self.dialect, self._clock, self._catalog = dialect, clock, catalog
-        self.accounts, self._symbols, self.timing = dict(accounts), symbols, timing or SsiTiming()
+        self.accounts, self.timing = dict(accounts), timing or SsiTiming()
         self.journal = ReportJournal(journal, SsiBook(), SsiFact)
         self.book = self.journal.book
         self.book.accounts = {number: name for name, number in accounts.items()}
         self.deciding = asyncio.Lock()
-        self.market: dict[str, MasterRow] = {}
-        self.contracts: dict[str, tuple[Instrument, str]] = {}
+        self.phases = ToldPhases(catalog.calendar, clock, _GROUP)
+        self.listed = SsiContracts(catalog, symbols)
         self.kept_back: set[Key] = set()
         self.sent_ns: dict[Key, int] = {}
         self.on_its_way: set[Key] = set()
-        self.joined_ns = 0
+        self.joined_ns = self._listed_ns = 0
         self.restarts = 0
         self._users = 0
         self._ready = asyncio.Event()
@@ -318,40 +321,40 @@ class SsiLink:
             await asyncio.sleep(self.timing.poll_s)
             if await self.journal.superseded():
                 raise Unavailable("another leader has taken over")
-            if self.trading_day != self.book.trading_day:
+            due = self._clock.monotonic_ns() - self._listed_ns > self.timing.relist_s * 1e9
+            if self.trading_day != self.book.trading_day and (due or not self._awaits_prices):
                 await self._begin_day()
+            elif self.listed.awaits and due:
+                await self._list_contracts(self.trading_day)
 
     async def _begin_day(self) -> None:
         """Read the day's contracts and their reference prices, and report a day that has begun.
 
-        Before it does, how the orders of the former day ended is read from that day's list: they are told of in it.
+        Before it does, how the orders of the former day ended is read from that day's list: they are told of in it. How it was settled
+        the new day's prices tell: until they are there, or the market opens, the former day is not over.
         """
         day, former = self.trading_day, self.book.trading_day
-        on = date.fromisoformat(str(day))
-        wires: dict[str, str] = {}
-        for symbol in self._symbols:
-            listing = self._catalog.listing(self._catalog.product_of(symbol).product_id)
-            if listing.product.exchange is not Exchange.HNX or not listing.krx_code:
-                raise ConfigError("SSI's futures are those of HNX", symbol=symbol)
-            wires[symbol] = krx_symbol(listing.krx_code, self._catalog.contract_month(symbol, on))
-        rows = await self.dialect.market(day, list(wires.values()))
-        for symbol, wire in wires.items():
-            row = rows.get(wire) or rows.get(symbol)
-            if row is None or row.ref_price <= 0:
-                logger.warning("ssi: {} ({}) is not listed today", symbol, wire)
-                continue
-            instrument = self._catalog.instrument(symbol, on=on, listing_price=row.ref_price)
-            self.market[symbol] = row
-            self.contracts[symbol] = (instrument, row.symbol)
-        known = [(instrument, wire) for instrument, wire in self.contracts.values()]
-        self.book.instruments = {name: instrument for instrument, wire in known for name in (instrument.symbol, wire)}
+        await self._list_contracts(day)
+        if former and former != day and self._awaits_prices:
+            return
         if former and former != day:
             for account in sorted({key[0] for key, order in self.book.orders.items() if order.active}):
                 await self.look(account, former)
         async with self.journal.writing:
-            prices = {symbol: format(row.ref_price.normalize(), "f") for symbol, row in self.market.items()}
+            prices = {symbol: format(row.ref_price.normalize(), "f") for symbol, row in self.listed.market.items()}
             await self.journal.append(self.book.begin_day(day, prices, self._clock.now_ns()))
             self.book.trading_day = self.book.trading_day or day
+
+    @property
+    def _awaits_prices(self) -> bool:
+        """Whether prices of the day are still to come before its market opens."""
+        closed = self._catalog.calendar.phase_at(self._clock.now_ns(), _GROUP) is SessionPhase.CLOSED
+        return closed and bool(self.listed.unlisted)
+
+    async def _list_contracts(self, day: int) -> None:
+        self._listed_ns = self._clock.monotonic_ns()
+        self.listed.learn(day, await self.dialect.market(day, self.listed.codes(day)))
+        self.book.instruments = self.listed.by_name
 
     def _lose(self) -> None:
         """SSI is not heard any more: what was asked stays open."""

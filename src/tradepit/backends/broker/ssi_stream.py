@@ -6,14 +6,12 @@ from typing import Self
 
 import msgspec
 from loguru import logger
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import InvalidHandshake, InvalidURI, WebSocketException
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import WebSocketException
 
 from tradepit.backends.broker.ssi_frames import Subscribed, ToldMatch, ToldOrder, read_frame
+from tradepit.backends.broker.ssi_socket import open_socket
 from tradepit.trading.model.errors import BadRequest, Unavailable
-
-_MAX_FRAME = 1 << 20
-_PING_S = 15.0
 
 
 class SsiStream:
@@ -24,24 +22,14 @@ class SsiStream:
         self._socket: ClientConnection | None = None
 
     async def __aenter__(self) -> Self:
-        headers = {"Authorization": f"Bearer {self._token}"}
+        self._socket = await open_socket(self._url, self._token, self._timeout_s)
         try:
-            self._socket = await connect(
-                self._url,
-                additional_headers=headers,
-                open_timeout=self._timeout_s,
-                close_timeout=1,
-                max_size=_MAX_FRAME,
-                ping_interval=_PING_S,
-                ping_timeout=_PING_S,
-                proxy=None,
-            )
             topics = [f"order.{account}" for account in self._accounts]
             frame = {"method": "SUBSCRIBE", "channel": "TRADING", "topics": topics}
             await self._socket.send(msgspec.json.encode(frame).decode())
             async with asyncio.timeout(self._timeout_s):
                 await self._taken(self._socket)
-        except (OSError, TimeoutError, WebSocketException, InvalidHandshake, InvalidURI) as error:
+        except (OSError, TimeoutError, WebSocketException) as error:
             await self._end()
             raise Unavailable("SSI's stream cannot be joined", cause=type(error).__name__) from error
         except BaseException:

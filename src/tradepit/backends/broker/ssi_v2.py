@@ -25,7 +25,7 @@ class SsiV2:
     resumes = keeps_changes = True
 
     def __init__(self, rest: SsiV2Rest, prices: SsiV2Prices, stream_url: str, *, device_id: str) -> None:
-        self.rest, self._prices, self._stream_url, self._device_id = rest, prices, stream_url, device_id
+        self.rest, self.prices, self._stream_url, self._device_id = rest, prices, stream_url, device_id
 
     async def token(self) -> str:
         """A token that is good for the stream, and for a while. Raises Unavailable."""
@@ -116,7 +116,7 @@ class SsiV2:
 
     async def market(self, trading_day: int, symbols: Sequence[str]) -> dict[str, MasterRow]:
         """The day's prices by contract code."""
-        return await self._prices.of_day(trading_day, symbols)
+        return await self.prices.of_day(trading_day, symbols)
 
     def stream(self, token: str, accounts: Sequence[str], *, after: int, timeout_s: float) -> SsiV2Stream:  # noqa: ARG002 - all
         """The events of every account of the login from ``after`` on."""
@@ -125,7 +125,7 @@ class SsiV2:
     async def close(self) -> None:
         """Let go of connections."""
         await self.rest.close()
-        await self._prices.close()
+        await self.prices.close()
 
 
 def _numbered(order: Placed) -> str:

@@ -33,7 +33,7 @@ class SsiV3:
     resumes = keeps_changes = False
 
     def __init__(self, rest: SsiRest, stream_url: str) -> None:
-        self.rest, self._stream_url = rest, stream_url
+        self.rest, self.stream_url = rest, stream_url
 
     async def token(self) -> str:
         """A token that is good for a while. Raises Unavailable."""
@@ -125,7 +125,7 @@ class SsiV3:
 
     def stream(self, token: str, accounts: Sequence[str], *, after: int, timeout_s: float) -> SsiStream:  # noqa: ARG002 - only news
         """The events of ``accounts`` from now on."""
-        return SsiStream(self._stream_url, token, accounts, timeout_s=timeout_s)
+        return SsiStream(self.stream_url, token, accounts, timeout_s=timeout_s)
 
     async def close(self) -> None:
         """Let go of connections."""

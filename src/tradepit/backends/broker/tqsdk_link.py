@@ -8,6 +8,7 @@ import msgspec
 from loguru import logger
 
 from tradepit.backends.broker.broker_book import Fact, Key
+from tradepit.backends.broker.newest_ticks import NewestTicks
 from tradepit.backends.broker.report_journal import ReportJournal
 from tradepit.backends.broker.tqsdk_book import TqsdkBook
 from tradepit.backends.broker.tqsdk_child import FolderLock, TqsdkChild
@@ -28,7 +29,6 @@ from tradepit.backends.broker.tqsdk_frames import (
     Watch,
 )
 from tradepit.backends.broker.tqsdk_login_mark import check_login
-from tradepit.backends.broker.tqsdk_newest import NewestTicks
 from tradepit.backends.broker.tqsdk_terms import amount
 from tradepit.ports.clock import Clock
 from tradepit.ports.journal import Journal
@@ -98,7 +98,7 @@ class TqsdkLink:
         self._answers: dict[int, asyncio.Future[Answer]] = {}
         self._waiting: dict[Key, list[asyncio.Future[Order]]] = {}
         self._unanswered: dict[Key, int] = {}
-        self._newest = NewestTicks()
+        self._newest = NewestTicks[ToldTick]()
 
     @property
     def book(self) -> TqsdkBook:

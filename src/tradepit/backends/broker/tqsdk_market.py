@@ -1,13 +1,15 @@
 """China's futures market as TqSDK tells it: the quotes of the contracts its process watches."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 
 from tradepit.backends.broker.tqsdk_link import TqsdkLink
 from tradepit.backends.broker.tqsdk_terms import tick_of
 from tradepit.ports.clock import Clock
 from tradepit.trading.calendar.catalog import Catalog
+from tradepit.trading.model.errors import VenueRefused
 from tradepit.trading.model.tick import Tick
+from tradepit.trading.records.bars import Bar
 
 
 class TqsdkMarket:
@@ -16,6 +18,10 @@ class TqsdkMarket:
     def __init__(self, link: TqsdkLink, catalog: Catalog, clock: Clock) -> None:
         self._link, self._catalog, self._clock = link, catalog, clock
         self._joined = False
+
+    @property
+    def figures(self) -> Mapping[str, int]:
+        return {"restarts": self._link.restarts}
 
     async def connect(self) -> None:
         if not self._joined:
@@ -28,6 +34,9 @@ class TqsdkMarket:
                 tick = tick_of(told, self._catalog, self._clock.now_ns())
                 if tick is not None:
                     yield tick
+
+    async def bars(self, symbol: str, trading_day: int) -> Sequence[Bar]:
+        raise VenueRefused("NOT_SUPPORTED", "TqSDK is asked for no past here", symbol=symbol, trading_day=trading_day)
 
     async def close(self) -> None:
         if self._joined:

@@ -63,6 +63,20 @@ class SqlMarketRecords:
 
         return await self._database.write(work)
 
+    async def keep_bars(self, bars: Sequence[Bar]) -> int:
+        told = {(bar.symbol, bar.start_ns): bar for bar in map(_check_bar, bars)}
+
+        async def work(connection: AsyncConnection) -> int:
+            spans: dict[str, tuple[int, int]] = {}
+            for symbol, start_ns in sorted(told):
+                spans[symbol] = (spans.get(symbol, (start_ns, 0))[0], start_ns + _MINUTE_NS)
+            known = {(bar.symbol, bar.start_ns): bar for bar in await find_bars(connection, "1m", spans)}
+            news = [bar for key, bar in told.items() if key not in known or (known[key].count == 0 and known[key] != bar)]
+            await put_bars(connection, "1m", news)
+            return len(news)
+
+        return await self._database.write(work) if told else 0
+
     async def places(self) -> dict[str, StreamPlace]:
         async def work(connection: AsyncConnection) -> dict[str, StreamPlace]:
             return {row.symbol: StreamPlace(row.run, row.sequence, row.ts) for row in await connection.execute(sa.select(PLACES))}
@@ -159,6 +173,13 @@ async def _keep_places(connection: AsyncConnection, places: Mapping[str, StreamP
         for symbol, place in sorted(places.items())
     ]
     await put_rows(connection, PLACES, rows)
+
+
+def _check_bar(bar: Bar) -> Bar:
+    """The bar itself when it may be kept beside those that are made here. Raises BadRequest."""
+    if bar.count or not 0 < bar.start_ns <= _MAX_NS or bar.start_ns % _MINUTE_NS:
+        raise BadRequest("a bar of others' must be a whole minute, and of no ticks", symbol=bar.symbol, start_ns=bar.start_ns)
+    return bar
 
 
 def _ticks(symbol: str) -> sa.Select[Any]:

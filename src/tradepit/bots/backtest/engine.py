@@ -68,6 +68,7 @@ class Backtest:
         self._prices: list[PricePoint] = []
         self._sampled: dict[str, int] = {}
         self._next_sample_ns = 0
+        self._sample_ns = int(settings.sample_s * _NS)
         self._shown = 0
 
     # The bot's port
@@ -92,9 +93,11 @@ class Backtest:
             if house.show(tick):
                 self._shown += 1
                 # Who was filled by this tick hears of it before seeing it, where news takes no time.
-                house.advance(tick.time_ns)
+                if house.due:
+                    house.advance(tick.time_ns)
                 host.tick(tick)
-                house.advance(tick.time_ns)
+                if house.due:
+                    house.advance(tick.time_ns)
             self._sample(tick)
             if progress is not None and not number % _TOLD_EVERY:
                 progress(number, len(ticks))
@@ -133,7 +136,10 @@ class Backtest:
         return self._instrument(self._recording.ticks[0].symbol).product.currency
 
     def _hear(self, news: News) -> None:
-        if isinstance(news, Refusal):
+        if isinstance(news, OrderReport):
+            self._orders[news.order.intent.client_order_id] = news.order
+            self.host.report(news)
+        elif isinstance(news, Refusal):
             order = Order(intent=news.intent, status=OrderStatus.RISK_REJECTED, reason=news.code, updated_ns=news.time_ns)
             self._orders[news.intent.client_order_id] = order
             self.host.refuse(news.intent.client_order_id, news.code, news.message)
@@ -142,17 +148,15 @@ class Backtest:
         else:
             if isinstance(news, TradeReport):
                 self._trades.append(news.trade)
-            elif isinstance(news, OrderReport):
-                self._orders[news.order.client_order_id] = news.order
             self.host.report(news)
 
     def _sample(self, tick: Tick) -> None:
-        every_ns = int(self._settings.sample_s * _NS)
-        if tick.time_ns >= self._next_sample_ns:
-            self._next_sample_ns = tick.time_ns - tick.time_ns % every_ns + every_ns
+        time_ns, every_ns = tick.time_ns, self._sample_ns
+        if time_ns >= self._next_sample_ns:
+            self._next_sample_ns = time_ns - time_ns % every_ns + every_ns
             self._note_equity()
-        if tick.last_ticks and tick.time_ns >= self._sampled.get(tick.symbol, 0):
-            self._sampled[tick.symbol] = tick.time_ns - tick.time_ns % every_ns + every_ns
+        if time_ns >= self._sampled.get(tick.symbol, 0) and tick.last_ticks:
+            self._sampled[tick.symbol] = time_ns - time_ns % every_ns + every_ns
             self._prices.append(PricePoint(time_ns=tick.time_ns, symbol=tick.symbol, last_ticks=tick.last_ticks))
 
     def _note_equity(self) -> None:

@@ -4,12 +4,13 @@ from collections.abc import Callable
 from decimal import Decimal
 from hashlib import sha256
 from heapq import heappop, heappush
+from typing import Any
 
 import msgspec
 
 from tradepit.trading.calendar.trading_calendar import TradingCalendar
 from tradepit.trading.matching import commands
-from tradepit.trading.matching.events import CommandRefused, Event, PhaseChanged, StatementIssued, TickPublished
+from tradepit.trading.matching.events import CommandRefused, Event, PhaseChanged
 from tradepit.trading.matching.venue import Venue
 from tradepit.trading.matching.venue_market import NEVER_NS
 from tradepit.trading.matching.venue_settings import VenueSettings
@@ -29,7 +30,8 @@ _MOST_AT_ONCE = 1_000_000  # things that happen between two ticks; more than tha
 _WRITTEN_AT_ONCE = 1_024
 _REPORTS = (OrderReport, TradeReport, DayReport)
 
-Action = Callable[[], object]
+# What happens next: when (UTC ns), its turn among those of one instant, and what is called with what.
+Due = tuple[int, int, Callable[[Any], object], Any]
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,7 +50,7 @@ class VirtualHouse:
     """``tell`` hears everything that happens, in order: reports, phases, refusals. ``digest`` is over the same, byte for byte.
 
     What is sent takes ``latency_ns`` to the desk, which stands beside the exchange, and so does the news on the way back. Things
-    due at one instant happen in the order in which they were set going.
+    due at one instant happen in the order in which they were set going; ``due`` is what has been set going and has not happened.
     """
 
     def __init__(
@@ -62,15 +64,24 @@ class VirtualHouse:
     ) -> None:
         self.now_ns = 0
         self.venue = Venue(venue, calendar=calendar)
-        self.desk = OrderDesk(rules)
+        self._desk = OrderDesk(rules)
+        self._unseen: dict[str, Tick] = {}
         self.refused_ticks: dict[str, int] = {}
         self.other_references: list[tuple[str, int]] = []
         self._tell, self._latency_ns = tell, latency_ns
-        self._due: list[tuple[int, int, Action]] = []
+        self.due: list[Due] = []
+        self._wakes_ns = self.venue.next_wakeup_ns()
         self._set_going = 0
         self._digest = sha256()
         self._unwritten: list[Event | Refusal] = []
         self._day_of: dict[str, int] = {}
+
+    @property
+    def desk(self) -> OrderDesk:
+        """The order desk, as of now."""
+        if self._unseen:
+            self._catch_up()
+        return self._desk
 
     @property
     def digest(self) -> str:
@@ -113,46 +124,56 @@ class VirtualHouse:
             field = refused.details.get("field", refused.code)
             self.refused_ticks[field] = self.refused_ticks.get(field, 0) + 1
             return False
-        self.desk.exposure.on_tick(tick)
+        former = self._unseen.get(tick.symbol)
+        if former is not None and not _covers(tick, former):
+            self._desk.exposure.on_tick(former)
+        self._unseen[tick.symbol] = tick
         return True
+
+    def _catch_up(self) -> None:
+        """Show the desk the newest ticks: it is shown them when it is asked, for of several it needs the last alone."""
+        for tick in self._unseen.values():
+            self._desk.exposure.on_tick(tick)
+        self._unseen.clear()
 
     def advance(self, now_ns: int) -> None:
         """Let everything happen that is due up to ``now_ns``: what was sent arrives, sessions begin and end, days are settled."""
-        if (not self._due or self._due[0][0] > now_ns) and self.venue.next_wakeup_ns() > now_ns:
-            self.now_ns = max(self.now_ns, now_ns)
+        due = self.due
+        if self._wakes_ns > now_ns and (not due or due[0][0] > now_ns):
+            if now_ns > self.now_ns:  # noqa: PLR1730 - max() is a slow call
+                self.now_ns = now_ns
             return
-        done = 0
-        while True:
-            done += 1
-            if done > _MOST_AT_ONCE:
-                raise BotRefused("BOT_NEVER_RESTS", "The bot goes on sending without time passing.", at_ns=self.now_ns)
-            at_ns = self._due[0][0] if self._due else NEVER_NS
-            wakes_ns = self.venue.next_wakeup_ns()
-            if wakes_ns <= min(at_ns, now_ns):
+        for _ in range(_MOST_AT_ONCE):
+            at_ns, wakes_ns = due[0][0] if due else NEVER_NS, self._wakes_ns
+            if wakes_ns <= now_ns and wakes_ns <= at_ns:
                 self.now_ns = max(self.now_ns, wakes_ns)
                 self._venue(_ADVANCE)
             elif at_ns <= now_ns:
-                self.now_ns = max(self.now_ns, at_ns)
-                heappop(self._due)[2]()
+                at_ns, _, action, argument = heappop(due)
+                if at_ns > self.now_ns:  # noqa: PLR1730 - max() is a slow call
+                    self.now_ns = at_ns
+                action(argument)
             else:
-                break
-        self.now_ns = max(self.now_ns, now_ns)
+                self.now_ns = max(self.now_ns, now_ns)
+                return
+        raise BotRefused("BOT_NEVER_RESTS", "The bot goes on sending without time passing.", at_ns=self.now_ns)
 
     # The order path
 
     def submit(self, intent: OrderIntent) -> None:
         """Send an order from where the bot is."""
-        self._after(self._latency_ns, lambda: self.review(intent))
+        self._after(self._latency_ns, self.review, intent)
 
     def cancel(self, account: str, client_order_id: str) -> None:
         """Send a cancel from where the bot is."""
-        self._after(self._latency_ns, lambda: self._cancel(account, client_order_id))
+        self._after(self._latency_ns, self._cancel, commands.CancelOrder(account=account, client_order_id=client_order_id))
 
     def review(self, intent: OrderIntent) -> None:
         """The order is at the desk: reviewed and sent on to the venue now, or refused."""
-        approved, news = self.desk.decide(intent, self.now_ns, 0)
+        desk = self.desk
+        approved, news = desk.decide(intent, self.now_ns, 0)
         for fact in news:
-            self.desk.apply(fact)
+            desk.apply(fact)
         told = news[0]
         if approved is not None:
             self._venue(commands.SubmitOrder(intent=approved.intent))
@@ -171,11 +192,12 @@ class VirtualHouse:
         elif isinstance(command, commands.Transfer):
             self.desk.exposure.transfer(command.account, command.amount)
 
-    def _cancel(self, account: str, client_order_id: str) -> None:
-        wait_ns = review_cancel(account, self.desk.exposure, self.desk.limits.base, self.now_ns)
-        command = commands.CancelOrder(account=account, client_order_id=client_order_id)
+    def _cancel(self, command: commands.CancelOrder) -> None:
+        # How long a cancel waits depends on no price: the desk needs not catch up for it.
+        desk = self._desk
+        wait_ns = review_cancel(command.account, desk.exposure, desk.limits.base, self.now_ns)
         if wait_ns > 0:
-            self._after(wait_ns, lambda: self.take_cancel(command))
+            self._after(wait_ns, self.take_cancel, command)
         else:
             self.take_cancel(command)
 
@@ -183,34 +205,32 @@ class VirtualHouse:
         """A cancel is at the venue. One it will not take now (a break, an auction) is tried again when the phase changes."""
         refused = self._venue(command)
         if refused is not None and refused.code == "NOT_TRADING_PERIOD":
-            self._after(max(1, self.venue.next_wakeup_ns() - self.now_ns), lambda: self.take_cancel(command))
+            self._after(max(1, self._wakes_ns - self.now_ns), self.take_cancel, command)
 
-    def _after(self, wait_ns: int, action: Action) -> None:
+    def _after(self, wait_ns: int, action: Callable[[Any], object], argument: object) -> None:
         self._set_going += 1
-        heappush(self._due, (self.now_ns + wait_ns, self._set_going, action))
+        heappush(self.due, (self.now_ns + wait_ns, self._set_going, action, argument))
 
     # What happens
 
     def _venue(self, command: commands.Command) -> CommandRefused | None:
         """Apply one command now; its refusal is the answer, everything else that happened is told."""
         refused = None
-        for event in self.venue.apply(command, self.now_ns):
-            if isinstance(event, CommandRefused):
-                refused = event
-                self._unwritten.append(event)
+        events = self.venue.apply(command, self.now_ns)
+        # Nothing but a command changes when the venue wakes next, and it is asked far more often than it is told something.
+        self._wakes_ns = self.venue.next_wakeup_ns()
+        for event in events:
+            if isinstance(event, _REPORTS):
+                self.desk.apply(facts.ReportApplied(time_ns=self.now_ns, report=event))
+                self._happened(event)
+            elif isinstance(event, PhaseChanged):
+                self.desk.exposure.on_phase(event.symbol, event.phase)
+                self._happened(event)
             else:
-                self._learn(event)
+                self._unwritten.append(event)
+                if isinstance(event, CommandRefused):
+                    refused = event
         return refused
-
-    def _learn(self, event: Event) -> None:
-        if isinstance(event, _REPORTS):
-            self.desk.apply(facts.ReportApplied(time_ns=self.now_ns, report=event))
-            self._happened(event)
-        elif isinstance(event, PhaseChanged):
-            self.desk.exposure.on_phase(event.symbol, event.phase)
-            self._happened(event)
-        elif isinstance(event, StatementIssued | TickPublished):
-            self._unwritten.append(event)
 
     def _write_down(self) -> None:
         """Take what has happened into the digest, each event by itself: how many go at once makes no difference."""
@@ -218,7 +238,18 @@ class VirtualHouse:
         self._unwritten.clear()
 
     def _happened(self, news: News) -> None:
-        self._unwritten.append(news)
-        if len(self._unwritten) >= _WRITTEN_AT_ONCE:
+        unwritten = self._unwritten
+        unwritten.append(news)
+        if len(unwritten) >= _WRITTEN_AT_ONCE:
             self._write_down()
-        self._after(self._latency_ns, lambda: self._tell(news))
+        self._after(self._latency_ns, self._tell, news)
+
+
+def _covers(newer: Tick, older: Tick) -> bool:
+    """True when whoever sees the newer tick of a contract has no need of the older: it tells all that the older one told."""
+    return (
+        newer.trading_day == older.trading_day
+        and newer.time_ns >= older.time_ns
+        and newer.last_ticks > 0
+        and (newer.upper_limit_ticks > 0 or not older.upper_limit_ticks)
+    )

@@ -12,18 +12,19 @@ from tradepit.trading.model.trade import Trade
 
 
 class _Held:
-    """Net lots of one contract and what they cost, exactly."""
+    """Net lots of one contract and what they cost, exactly; ``tick`` is the contract's step as a fraction."""
 
-    def __init__(self) -> None:
-        self.net, self.cost, self.most = 0, Fraction(0), 0
+    def __init__(self, tick: Fraction) -> None:
+        self.net, self.most, self.tick = 0, 0, tick
+        self.cost: Fraction | int = 0
 
     def trade(self, lots: int, ticks: int) -> tuple[int, Fraction]:
         """Fold a signed trade; the lots it closed and the average price in ticks they had."""
         before, closed, average = self.net, 0, Fraction(0)
         if before * lots < 0:
             closed = min(abs(before), abs(lots))
-            average = self.cost / before
-            self.cost -= average * (closed if before > 0 else -closed)
+            average = Fraction(self.cost) / before
+            self.cost = self.cost - average * (closed if before > 0 else -closed) if closed < abs(before) else 0
         rest = abs(lots) - closed
         self.cost += ticks * (rest if lots > 0 else -rest)
         self.net += lots
@@ -37,10 +38,12 @@ def round_trips(trades: Iterable[Trade], instruments: Mapping[str, Instrument]) 
     found = []
     for trade in trades:
         instrument, sign = instruments[trade.symbol], 1 if trade.side is Side.BUY else -1
-        own = held.setdefault(trade.symbol, _Held())
+        own = held.get(trade.symbol)
+        if own is None:
+            own = held[trade.symbol] = _Held(Fraction(instrument.product.tick_size))
         closed, average = own.trade(sign * trade.volume_lots, trade.price_ticks)
         if closed:
-            tick, multiplier = Fraction(instrument.product.tick_size), instrument.product.multiplier
+            tick, multiplier = own.tick, instrument.product.multiplier
             won = (average - trade.price_ticks) * sign * closed * tick * multiplier
             found.append(
                 RoundTrip(

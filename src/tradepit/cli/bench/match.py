@@ -55,7 +55,7 @@ def _per_order(rows: list[list[int]], repeats: int) -> Figures:
     contestants: dict[str, Contestant] = {"engine, interpreted": lambda: peers.kernel_by_order(steps)[0]}
     if find_spec("numba"):
         contestants["engine, compiled"] = lambda: peers.kernel_by_order(steps, compiled=True)[0]
-    contestants["OrderBook, interpreted"] = lambda: peers.order_book(steps)[0]
+    contestants["OrderBook"] = lambda: peers.order_book(steps)[0]
     return {name: summary(seconds, len(steps)) for name, seconds in take_turns(contestants, repeats).items()}
 
 

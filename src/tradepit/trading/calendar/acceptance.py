@@ -3,6 +3,7 @@
 from tradepit.trading.calendar.sessions import SessionGroup
 from tradepit.trading.model.terms import OrderType, SessionPhase
 
+_CONTINUOUS = SessionPhase.CONTINUOUS  # named for each order: see ``at_hand``
 _AUCTION_OF = {OrderType.ATO: SessionPhase.AUCTION_ORDERING, OrderType.ATC: SessionPhase.CLOSING_AUCTION}
 
 
@@ -16,7 +17,7 @@ def order_accepted(order_type: OrderType, phase: SessionPhase) -> bool:
     auction = _AUCTION_OF.get(order_type)
     if auction is not None:
         return phase is auction
-    return phase is SessionPhase.CONTINUOUS or (phase.gathers and order_type is OrderType.LIMIT)
+    return phase is _CONTINUOUS or (phase.gathers and order_type is OrderType.LIMIT)
 
 
 def phases_of(order_type: OrderType) -> tuple[SessionPhase, ...]:
@@ -29,4 +30,4 @@ def cancel_accepted(phase: SessionPhase, group: SessionGroup) -> bool:
 
     HNX takes none in ATO and ATC; the Chinese exchanges do while auction orders are taken.
     """
-    return phase is SessionPhase.CONTINUOUS or (phase.gathers and group.auction_cancels)
+    return phase is _CONTINUOUS or (phase.gathers and group.auction_cancels)

@@ -7,6 +7,7 @@ from tradepit.trading.model.errors import BadRequest
 from tradepit.trading.model.instrument import Instrument
 from tradepit.trading.model.product import FeeRate
 
+_PRE_SETTLEMENT = FreezePrice.PRE_SETTLEMENT  # named for each order: see ``at_hand``
 _TOO_LARGE = Decimal(10) ** 10
 
 
@@ -27,17 +28,21 @@ class FeePerTick:
 class Contract:
     """Prices of the day. ``*_value`` is money per lot: price times multiplier.
 
-    ``mark`` is the last price; until the first trade it is the previous settlement.
+    ``mark`` is the last price; until the first trade it is the previous settlement. It moves with every tick and is worked out
+    when somebody asks: for most ticks nobody does.
     """
 
     __slots__ = (
+        "_frozen_fees",
+        "_mark",
+        "_mark_ticks",
+        "_mark_value",
         "close_rule",
         "close_today_fee",
         "close_yesterday_fee",
         "instrument",
-        "mark",
-        "mark_value",
         "open_fee",
+        "pre_margin",
         "pre_settlement",
         "pre_value",
         "product",
@@ -67,27 +72,46 @@ class Contract:
         """A new day whose basis is ``pre_settlement`` (quoted units). Raises BadRequest when it is not a positive number."""
         self.pre_settlement = check_price(self.symbol, pre_settlement)
         self.pre_value = pre_settlement * self.product.multiplier
+        self.pre_margin = self.pre_value * self.ratio
+        self._frozen_fees: dict[int, Decimal] = {}
         self.mark_at(pre_settlement)
 
     def mark_at(self, price: Decimal) -> None:
         """The last price is now ``price`` (quoted units)."""
-        self.mark = price
-        self.mark_value = price * self.product.multiplier
+        self._mark_ticks, self._mark = 0, price
+        self._mark_value: Decimal | None = price * self.product.multiplier
 
     def mark_ticks(self, last_ticks: int) -> None:
-        """The last price is now ``last_ticks``."""
-        self.mark = last_ticks * self.product.tick_size
-        self.mark_value = last_ticks * self.tick_value
+        """The last price is now ``last_ticks``, more than 0."""
+        if last_ticks != self._mark_ticks:
+            self._mark_ticks, self._mark_value = last_ticks, None
+
+    @property
+    def mark(self) -> Decimal:
+        """The last price (quoted units)."""
+        return self._mark_ticks * self.product.tick_size if self._mark_ticks else self._mark
+
+    @property
+    def mark_value(self) -> Decimal:
+        """What a lot is worth at the last price."""
+        value = self._mark_value
+        if value is None:
+            value = self._mark_value = self._mark_ticks * self.tick_value
+        return value
 
     def frozen_margin(self, price_ticks: int, basis: FreezePrice) -> Decimal:
         """Margin one lot of a working open order freezes; ``price_ticks`` 0 is a market order."""
-        if basis is FreezePrice.PRE_SETTLEMENT:
-            return self.pre_value * self.ratio
+        if basis is _PRE_SETTLEMENT:
+            return self.pre_margin
         return (price_ticks or self._upper_limit()) * self.tick_value * self.ratio
 
     def frozen_fee(self, price_ticks: int) -> Decimal:
         """Fee one lot of a working open order freezes; a market order is reckoned at the upper limit price."""
-        return self.open_fee.charge(price_ticks or self._upper_limit(), 1)
+        fee = self._frozen_fees.get(price_ticks)
+        if fee is None:
+            # A day has no more prices than its band, and orders come at few of them.
+            fee = self._frozen_fees[price_ticks] = self.open_fee.charge(price_ticks or self._upper_limit(), 1)
+        return fee
 
     def _upper_limit(self) -> int:
         return self.instrument.price_band(self.pre_settlement)[1]

@@ -11,6 +11,7 @@ from tradepit.trading.model.account import Account
 from tradepit.trading.model.errors import VenueRefused
 from tradepit.trading.model.terms import Offset, Side
 
+_LAST = MarginPrice.LAST  # named for each order: see ``at_hand``
 INSUFFICIENT_MONEY = "INSUFFICIENT_MONEY"
 _ZERO = Decimal(0)
 
@@ -78,7 +79,7 @@ class Funds:
 
     def margin(self, rules: LedgerRules) -> Decimal:
         """Margin charged now. Only when today's lots are margined at the last price must every book be asked again."""
-        if rules.margin_price is MarginPrice.LAST:
+        if rules.margin_price is _LAST:
             for book in self.books.values():
                 self.charge_margin(book, rules.margin_price)
         return self.margin_sum
@@ -86,7 +87,7 @@ class Funds:
     def spendable(self, rules: LedgerRules) -> Decimal:
         """Available money, without unrealised gains where the broker does not lend on them."""
         profit = self.position_profit()
-        if profit > 0 and not rules.spend_position_profit:
+        if not rules.spend_position_profit and profit > 0:
             profit = _ZERO
         settled = self.pre_balance + self.deposit - self.withdraw + self.close_profit - self.fee
         return settled + profit - self.margin(rules) - self.frozen_margin - self.frozen_fee

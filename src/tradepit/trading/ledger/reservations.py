@@ -11,6 +11,7 @@ from tradepit.trading.model.order import OrderIntent
 from tradepit.trading.model.product import CloseRule
 from tradepit.trading.model.terms import Offset, Side
 
+_NETS, _OPEN, _BUY = CloseRule.NET, Offset.OPEN, Side.BUY  # named for each order: see ``at_hand``
 OFFSET_NOT_VALID = "OFFSET_NOT_VALID"
 
 
@@ -20,9 +21,9 @@ def reserve(funds: Funds, book: Book, intent: OrderIntent, rules: LedgerRules) -
         raise VolumeNotValid(volume=intent.volume_lots)
     if intent.client_order_id in funds.holds:
         raise DuplicateId(client_order_id=intent.client_order_id)
-    if book.contract.close_rule is CloseRule.NET:
+    if book.contract.close_rule is _NETS:
         hold = _reserve_net(funds, book, intent, rules)
-    elif intent.offset is Offset.OPEN:
+    elif intent.offset is _OPEN:
         hold = _reserve_open(funds, book, intent, rules)
     elif intent.offset.closes:
         hold = _reserve_close(book, intent)
@@ -44,8 +45,8 @@ def _reserve_open(funds: Funds, book: Book, intent: OrderIntent, rules: LedgerRu
 def closable_lots(book: Book, side: Side, offset: Offset) -> int:
     """Lots a closing order of ``side`` may ask for: those in its bucket no working order counts on."""
     lots = book.closed_by(side)
-    if book.contract.close_rule is CloseRule.NET:
-        return max(0, lots.total - (book.working_buy if side is Side.BUY else book.working_sell))
+    if book.contract.close_rule is _NETS:
+        return max(0, lots.total - (book.working_buy if side is _BUY else book.working_sell))
     return max(0, closable(lots, book.contract.close_rule, offset))
 
 
@@ -66,7 +67,7 @@ def _reserve_net(funds: Funds, book: Book, intent: OrderIntent, rules: LedgerRul
     side, lots = intent.side, intent.volume_lots
     if intent.offset.closes:
         _require_lots(book, intent)
-    buys = book.working_buy + (lots if side is Side.BUY else 0)
+    buys = book.working_buy + (lots if side is _BUY else 0)
     sells = book.working_sell + (lots if side is Side.SELL else 0)
     needed = sum(_net_freeze(book, buys, sells)) - book.frozen_margin - book.frozen_fee
     if needed > 0:
@@ -81,7 +82,11 @@ def release(funds: Funds, client_order_id: str, lots: int | None) -> int:
     hold = funds.holds.get(client_order_id)
     if hold is None:
         return 0
-    gone = hold.lots if lots is None else min(lots, hold.lots)
+    if lots is None or lots == hold.lots:
+        _unfreeze(funds, hold, hold.lots)
+        del funds.holds[client_order_id]
+        return hold.lots
+    gone = min(lots, hold.lots)
     if gone < 0:
         raise VolumeNotValid(volume=gone)
     _unfreeze(funds, hold, gone)
@@ -122,10 +127,10 @@ def _net_freeze(book: Book, buys: int, sells: int) -> tuple[Decimal, Decimal]:
 
 def _unfreeze(funds: Funds, hold: Hold, lots: int) -> None:
     book = funds.books[hold.symbol]
-    if book.contract.close_rule is CloseRule.NET:
+    if book.contract.close_rule is _NETS:
         _work(book, hold.side, -lots)
         refreeze(funds, book)
-    elif hold.offset is Offset.OPEN:
+    elif hold.offset is _OPEN:
         funds.frozen_margin -= hold.margin_per_lot * lots
         funds.frozen_fee -= hold.fee_per_lot * lots
     else:
@@ -133,7 +138,7 @@ def _unfreeze(funds: Funds, hold: Hold, lots: int) -> None:
 
 
 def _work(book: Book, side: Side, lots: int) -> None:
-    if side is Side.BUY:
+    if side is _BUY:
         book.working_buy += lots
     else:
         book.working_sell += lots

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import msgspec
 
-from tradepit.trading.ledger.trading_hours import HOUR_NS, hours_of
+from tradepit.trading.ledger.trading_hours import HOUR_NS, TradingHours, hours_of
 from tradepit.trading.model.product import Product, SettlementRule
 
 _HALF = Fraction(1, 2)
@@ -31,9 +31,12 @@ class SettlementTape(msgspec.Struct, kw_only=True):
         hours = hours_of(sessions).hours
         return cls(sessions=sessions, turnover=[Decimal(0)] * hours, lots=[0] * hours)
 
-    def add(self, time_ns: int, turnover: Decimal, lots: int) -> None:
-        """Note trades at ``time_ns``: before the open counts as at the open, in a break as the last instant before it."""
-        elapsed, hour = hours_of(self.sessions).place(time_ns)
+    def add(self, time_ns: int, turnover: Decimal, lots: int, hours: TradingHours | None = None) -> None:
+        """Note trades at ``time_ns``: before the open counts as at the open, in a break as the last instant before it.
+
+        ``hours`` are those of the sessions, for a caller who has them at hand.
+        """
+        elapsed, hour = (hours or hours_of(self.sessions)).place(time_ns)
         self.turnover[hour] += turnover
         self.lots[hour] += lots
         self.last_elapsed_ns = max(self.last_elapsed_ns, elapsed)

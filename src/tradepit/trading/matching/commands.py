@@ -36,7 +36,7 @@ class Transfer(_Command, frozen=True, kw_only=True, tag="transfer"):
     amount: Decimal
 
 
-class SubmitOrder(_Command, frozen=True, kw_only=True, tag="submit"):
+class SubmitOrder(_Command, frozen=True, kw_only=True, gc=False, tag="submit"):
     """A new order. Idempotent by (account, client_order_id). ``session`` and ``epoch`` fence a former leader: lower epochs are refused."""
 
     intent: OrderIntent
@@ -44,7 +44,7 @@ class SubmitOrder(_Command, frozen=True, kw_only=True, tag="submit"):
     epoch: int = 0
 
 
-class CancelOrder(_Command, frozen=True, kw_only=True, tag="cancel"):
+class CancelOrder(_Command, frozen=True, kw_only=True, gc=False, tag="cancel"):
     """Take a working order's remainder out of the book. Cancelling a finished order answers with its state."""
 
     account: str
@@ -85,7 +85,7 @@ class OpenSession(_Command, frozen=True, kw_only=True, tag="open_session"):
     epoch: int
 
 
-class ApplyTick(_Command, frozen=True, kw_only=True, tag="tick"):
+class ApplyTick(_Command, frozen=True, kw_only=True, gc=False, tag="tick"):
     """The outside market now shows this: its levels replace the outside's former quotes and trade with what they cross."""
 
     tick: Tick

@@ -10,7 +10,7 @@ Interpreted, every field of ``Book`` is a Python list. Compiled (``kernel_compil
 node in half a cache line. Words of the bitmap hold 32 bits in 64: no sign bit in either mode.
 
 Nothing here makes room or checks all ranges: a wrong index corrupts memory when compiled. Go through ``MatchingEngine`` (many
-symbols, either mode, in bulk) or ``OrderBook`` (one instrument, interpreted).
+symbols, either mode, in bulk); the venue's own ``OrderBook`` is another one, made for plain Python.
 """
 
 from collections.abc import MutableSequence

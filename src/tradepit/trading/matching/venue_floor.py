@@ -14,6 +14,7 @@ from tradepit.trading.model.order import Order, OrderIntent
 from tradepit.trading.model.report import OrderReport
 from tradepit.trading.model.terms import OrderStatus
 
+_OPEN = OrderStatus.OPEN  # named for each order: see ``at_hand``
 # Details of the ledger's INSUFFICIENT_MONEY.
 AMOUNTS = frozenset({"needed", "available"})
 
@@ -64,12 +65,17 @@ class Floor:
     def find(self, account: str, client_order_id: str) -> OrderEntry | None:
         """The order of this or the former trading day, None when it is not known."""
         for day in (self.orders, self.former_orders):
-            if account in day and client_order_id in day[account]:
-                return day[account][client_order_id]
+            of_account = day.get(account)
+            entry = of_account.get(client_order_id) if of_account is not None else None
+            if entry is not None:
+                return entry
         return None
 
     def fence(self, session: str, epoch: int) -> None:
         """Raises StaleEpoch when a newer leader of ``session`` has spoken; otherwise remembers ``epoch``."""
+        if not session and not epoch and not self.epochs:
+            # Nobody has ever spoken under an epoch: a backtest, and a house without order management.
+            return
         if session:
             check_id(session, "session")
         if not 0 <= epoch < NEVER_NS:
@@ -105,7 +111,7 @@ class Floor:
             intent=intent,
             status=status,
             order_id=order_id,
-            left_lots=intent.volume_lots if status is OrderStatus.OPEN else 0,
+            left_lots=intent.volume_lots if status is _OPEN else 0,
             reason=reason,
             message=message,
             inserted_ns=self.now_ns,
@@ -133,8 +139,9 @@ class Floor:
 
     def report(self, entry: OrderEntry) -> None:
         """Write the order's present state as a numbered report."""
+        self.sequence += 1
         self.events.append(
-            OrderReport(sequence=self.next_sequence(), time_ns=self.now_ns, trading_day=self.trading_day, order=entry.order)
+            OrderReport(sequence=self.sequence, time_ns=self.now_ns, trading_day=self.trading_day, order=entry.order)
         )
 
     def refuse(self, error: TradepitError) -> None:

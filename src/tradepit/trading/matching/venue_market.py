@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from tradepit.trading.calendar.sessions import PhaseWindow
 from tradepit.trading.ledger.settlement_price import SettlementTape
+from tradepit.trading.ledger.trading_hours import hours_of
 from tradepit.trading.matching.order_book import OrderBook
 from tradepit.trading.matching.outside_holding import OutsideHolding
 from tradepit.trading.matching.venue_statistics import MarketStatistics
@@ -68,8 +69,12 @@ class Market:
         self.book = OrderBook(max(1, self.low - 1), self.high + 1) if at_market else OrderBook(self.low, self.high)
         self.book_numbers = self.order_numbers = self.trade_numbers = 0
         sessions = tuple((window.start_ns, window.end_ns) for window in phases if window.phase is SessionPhase.CONTINUOUS)
-        self.own_tape = SettlementTape.of_day(sessions)
-        self.outside_tape = SettlementTape.of_day(sessions)
+        self.keep_tapes(SettlementTape.of_day(sessions), SettlementTape.of_day(sessions))
+
+    def keep_tapes(self, own: SettlementTape, outside: SettlementTape) -> None:
+        """The day's trades are noted on these tapes, which are of the same sessions."""
+        self.own_tape, self.outside_tape = own, outside
+        self.hours = hours_of(outside.sessions)
 
     def begin_day(self, reference: Decimal, phases: Iterable[PhaseWindow]) -> None:
         """A new trading day around the settlement price ``reference``; the book is empty by now."""

@@ -7,6 +7,9 @@ from tradepit.trading.matching.venue_trades import book_match, report_progress
 from tradepit.trading.model.order import OrderIntent
 from tradepit.trading.model.terms import OrderStatus, OrderType, SelfTradePolicy, SessionPhase, Side
 
+# Named for each order: see ``at_hand``.
+_CANCELLED, _MTL = OrderStatus.CANCELLED, OrderType.MTL
+_ALLOW, _CONTINUOUS, _BUY = SelfTradePolicy.ALLOW, SessionPhase.CONTINUOUS, Side.BUY
 SELF_TRADE = "SELF_TRADE"
 NOT_FILLABLE = "NOT_FILLABLE"
 REMAINDER = "REMAINDER"
@@ -14,7 +17,7 @@ NO_OPPOSITE = "NO_OPPOSITE"
 _CLEARS = frozenset({SelfTradePolicy.CANCEL_RESTING, SelfTradePolicy.DECREMENT})
 _AT_ONCE = frozenset({OrderType.FOK, OrderType.MOK})
 # An auction takes no other types, and there ATO and ATC wait as well.
-_RESTING = frozenset({OrderType.LIMIT, OrderType.MTL}) | AT_AUCTION
+_RESTING = frozenset({OrderType.LIMIT, _MTL}) | AT_AUCTION
 
 
 def execute(floor: Floor, market: Market, entry: OrderEntry) -> None:
@@ -26,11 +29,11 @@ def execute(floor: Floor, market: Market, entry: OrderEntry) -> None:
     (DECREMENT, who has none left is cancelled), or they trade (ALLOW).
     """
     intent = entry.order.intent
-    limit = _mtl_limit(floor, market, intent) if intent.order_type is OrderType.MTL else limit_ticks(market, intent)
+    limit = _mtl_limit(floor, market, intent) if intent.order_type is _MTL else limit_ticks(market, intent)
     entry.book_id = market.next_book_id()
     if not limit:
         reason = NO_OPPOSITE
-    elif market.phase is SessionPhase.CONTINUOUS:
+    elif market.phase is _CONTINUOUS:
         reason = _trade(floor, market, entry, limit)
     else:
         reason = _gather(floor, market, entry, limit)
@@ -44,7 +47,7 @@ def execute(floor: Floor, market: Market, entry: OrderEntry) -> None:
     if reason:
         entry.book_id = 0
         floor.ledger.release(intent.account, intent.client_order_id)
-        floor.change(entry, OrderStatus.CANCELLED, entry.traded, 0, reason)
+        floor.change(entry, _CANCELLED, entry.traded, 0, reason)
         return
     market.rest(entry, limit, left)
     if entry.traded:
@@ -59,7 +62,7 @@ def limit_ticks(market: Market, intent: OrderIntent) -> int:
 
     ATO and ATC wait beyond the limits, before every limit order.
     """
-    kind, buys = intent.order_type, intent.side is Side.BUY
+    kind, buys = intent.order_type, intent.side is _BUY
     if kind.priced:
         return intent.price_ticks
     if kind in AT_AUCTION:
@@ -79,7 +82,7 @@ def _mtl_limit(floor: Floor, market: Market, intent: OrderIntent) -> int:
     if not best:
         return 0
     step = floor.settings.mtl_rest_ticks
-    return min(best + step, market.high) if intent.side is Side.BUY else max(best - step, market.low)
+    return min(best + step, market.high) if intent.side is _BUY else max(best - step, market.low)
 
 
 def _is_of(market: Market, book_id: int, account: str) -> bool:
@@ -91,7 +94,7 @@ def _trade(floor: Floor, market: Market, entry: OrderEntry, limit: int) -> str:
     """Match in continuous trading; returns why the rest must be cancelled, empty when it may do as its type says."""
     intent = entry.order.intent
     policy = floor.settings.self_trade_of(intent.account)
-    guarded = policy is not SelfTradePolicy.ALLOW and intent.account in market.working_of
+    guarded = policy is not _ALLOW and intent.account in market.working_of
     if intent.order_type in _AT_ONCE and _fillable(market, intent, limit, policy if guarded else None) < entry.left:
         return NOT_FILLABLE
     if not guarded:
@@ -121,7 +124,7 @@ def _give_way(floor: Floor, market: Market, entry: OrderEntry, maker: OrderEntry
         floor.change(maker, maker.order.status, maker.traded, maker.left)
         touch(floor, market)
     else:
-        withdraw(floor, market, maker, OrderStatus.CANCELLED, SELF_TRADE)
+        withdraw(floor, market, maker, _CANCELLED, SELF_TRADE)
     if shared:
         floor.ledger.release(entry.order.intent.account, entry.order.intent.client_order_id, shared)
         entry.reduced += shared
@@ -142,7 +145,7 @@ def _fillable(market: Market, intent: OrderIntent, limit: int, policy: SelfTrade
         return market.book.available(intent.side, limit, intent.volume_lots)
     lots = 0
     for book_id, price, waiting in market.book.orders(intent.side.opposite):
-        if price > limit if intent.side is Side.BUY else price < limit:
+        if price > limit if intent.side is _BUY else price < limit:
             break
         maker = market.working.get(book_id)
         if maker is None or maker.order.intent.account != intent.account:
@@ -156,14 +159,14 @@ def _gather(floor: Floor, market: Market, entry: OrderEntry, limit: int) -> str:
     """In an auction the policy acts at entry, so that an account's orders never cross one another when the auction is matched."""
     intent = entry.order.intent
     policy = floor.settings.self_trade_of(intent.account)
-    if policy is SelfTradePolicy.ALLOW or intent.account not in market.working_of:
+    if policy is _ALLOW or intent.account not in market.working_of:
         return ""
     for maker in tuple(market.working.values()):
         other = maker.order.intent
         if other.account != intent.account or other.side is intent.side:
             continue
         waiting = market.book.price_of(maker.book_id)
-        if limit < waiting if intent.side is Side.BUY else limit > waiting:
+        if limit < waiting if intent.side is _BUY else limit > waiting:
             continue
         if policy is SelfTradePolicy.CANCEL_NEWEST or _give_way(floor, market, entry, maker, policy):
             return SELF_TRADE

@@ -4,7 +4,7 @@ from tradepit.trading.calendar.acceptance import cancel_accepted
 from tradepit.trading.matching.commands import CancelOrder, ReduceOrder, ResolveOrder, SubmitOrder
 from tradepit.trading.matching.venue_admission import NOT_TRADING_PERIOD, admit
 from tradepit.trading.matching.venue_floor import Floor, explain
-from tradepit.trading.matching.venue_market import Market, OrderEntry
+from tradepit.trading.matching.venue_market import NEVER_NS, Market, OrderEntry
 from tradepit.trading.matching.venue_matching import execute, withdraw
 from tradepit.trading.matching.venue_snapshots import touch
 from tradepit.trading.model.errors import (
@@ -19,8 +19,11 @@ from tradepit.trading.model.errors import (
 from tradepit.trading.model.ids import check_id
 from tradepit.trading.model.instrument import MAX_TICKS
 from tradepit.trading.model.order import OrderIntent
-from tradepit.trading.model.terms import OrderStatus
+from tradepit.trading.model.terms import OrderStatus, SessionPhase
 
+# Named for each order: see ``at_hand``.
+_CANCELLED = OrderStatus.CANCELLED
+_OPEN, _CONTINUOUS = OrderStatus.OPEN, SessionPhase.CONTINUOUS
 NOT_SENT = "NOT_SENT"
 DAY_ENDED = "DAY_ENDED"
 MAX_REFERENCE = 256
@@ -41,7 +44,7 @@ def submit(floor: Floor, command: SubmitOrder) -> None:
         details = "".join(f" {key}={text}" for key, text in explain(refusal).items())
         floor.enter(intent, OrderStatus.REJECTED, reason=refusal.reason_code, message=refusal.message + details)
         return
-    entry = floor.enter(intent, OrderStatus.OPEN, market.next_order_id(floor.trading_day))
+    entry = floor.enter(intent, _OPEN, market.next_order_id(floor.trading_day))
     execute(floor, market, entry)
 
 
@@ -58,7 +61,7 @@ def cancel(floor: Floor, command: CancelOrder) -> None:
     floor.fence(command.session, command.epoch)
     found = _working(floor, command.account, command.client_order_id)
     if found is not None:
-        withdraw(floor, *found, OrderStatus.CANCELLED)
+        withdraw(floor, *found, _CANCELLED)
 
 
 def reduce(floor: Floor, command: ReduceOrder) -> None:
@@ -80,7 +83,7 @@ def reduce(floor: Floor, command: ReduceOrder) -> None:
     market, entry = found
     left = entry.order.left_lots - command.by_lots
     if left <= 0:
-        withdraw(floor, market, entry, OrderStatus.CANCELLED)
+        withdraw(floor, market, entry, _CANCELLED)
         return
     market.book.reduce(entry.book_id, command.by_lots)
     floor.ledger.release(command.account, command.client_order_id, command.by_lots)
@@ -101,15 +104,18 @@ def _is_known(floor: Floor, intent: OrderIntent) -> bool:
         if known.order.intent != intent:
             raise DuplicateId(account=intent.account, client_order_id=intent.client_order_id)
         return True
-    check_id(intent.account, "account")
+    # What is recorded must be printable and of bounded size, whoever sent it. Names of accounts and contracts that are known here
+    # were checked when they came.
+    if intent.account not in floor.accounts:
+        check_id(intent.account, "account")
     check_id(intent.client_order_id, "client_order_id")
-    check_id(intent.symbol, "symbol")
-    # What is recorded must be printable and of bounded size, whoever sent it.
-    if abs(intent.volume_lots) > MAX_TICKS:
+    if intent.symbol not in floor.markets:
+        check_id(intent.symbol, "symbol")
+    if not -MAX_TICKS <= intent.volume_lots <= MAX_TICKS:
         raise VolumeNotValid(client_order_id=intent.client_order_id)
-    if abs(intent.price_ticks) > MAX_TICKS:
+    if not -MAX_TICKS <= intent.price_ticks <= MAX_TICKS:
         raise PriceNotValid(client_order_id=intent.client_order_id)
-    if len(intent.reference) > MAX_REFERENCE or len(intent.bot) > MAX_REFERENCE or abs(intent.created_ns) >= 2**63:
+    if len(intent.reference) > MAX_REFERENCE or len(intent.bot) > MAX_REFERENCE or not -NEVER_NS <= intent.created_ns <= NEVER_NS:
         raise BadRequest("The reference or the instant is too long.", client_order_id=intent.client_order_id)
     return False
 
@@ -121,7 +127,6 @@ def _working(floor: Floor, account: str, client_order_id: str) -> tuple[Market, 
     if not entry.order.active:
         return None
     market = floor.markets[entry.order.intent.symbol]
-    group = floor.calendar.group(market.product.session_group)
-    if not cancel_accepted(market.phase, group):
+    if market.phase is not _CONTINUOUS and not cancel_accepted(market.phase, floor.calendar.group(market.product.session_group)):
         raise VenueRefused(NOT_TRADING_PERIOD, "The market takes no cancels now.", phase=market.phase)
     return market, entry

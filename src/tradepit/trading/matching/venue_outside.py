@@ -11,6 +11,9 @@ from tradepit.trading.model.errors import InstrumentNotFound
 from tradepit.trading.model.terms import SessionPhase, Side
 from tradepit.trading.model.tick import Level, Tick
 
+_CONTINUOUS = SessionPhase.CONTINUOUS  # named for each order: see ``at_hand``
+_BUY, _SELL = Side.BUY, Side.SELL
+
 
 def apply_tick(floor: Floor, command: ApplyTick) -> None:
     """Take over what the outside shows: its figures always, its levels as quotes in continuous trading only.
@@ -22,22 +25,22 @@ def apply_tick(floor: Floor, command: ApplyTick) -> None:
     market = floor.markets.get(tick.symbol)
     if market is None:
         raise InstrumentNotFound(symbol=tick.symbol)
-    quoting = market.phase is SessionPhase.CONTINUOUS and tick.phase is SessionPhase.CONTINUOUS
+    quoting = market.phase is _CONTINUOUS and tick.phase is _CONTINUOUS
     check_outside_tick(market, tick, floor.trading_day, floor.settings.max_outside_levels, quoting=quoting)
     changed = _take_figures(floor, market, tick)
-    sides = ((Side.BUY, tick.bids if quoting else ()), (Side.SELL, tick.asks if quoting else ()))
-    for side, levels in sides:
-        changed |= _lower_quotes(market, side, levels)
-    for side, levels in sides:
-        for level in levels:
-            changed |= _raise_quote(floor, market, side, level)
-    if changed:
+    bids, asks = (tick.bids, tick.asks) if quoting else ((), ())
+    changed |= _lower_quotes(market, _BUY, bids) | _lower_quotes(market, _SELL, asks)
+    for level in bids:
+        changed |= _raise_quote(floor, market, _BUY, level)
+    for level in asks:
+        changed |= _raise_quote(floor, market, _SELL, level)
+    if changed and floor.settings.snapshot_ns:
         touch(floor, market)
 
 
 def withdraw_quotes(market: Market) -> None:
     """Take every quote of the outside out of the book."""
-    for side in (Side.BUY, Side.SELL):
+    for side in Side:
         _lower_quotes(market, side, ())
 
 
@@ -48,7 +51,7 @@ def _take_figures(floor: Floor, market: Market, tick: Tick) -> bool:
     if lots:
         # What was traded before the first tick belongs to the day, not to the hour in which the venue began to listen.
         tape = market.outside_tape
-        tape.add(tape.sessions[0][0] if first and tape.sessions else floor.now_ns, turnover, lots)
+        tape.add(tape.sessions[0][0] if first and tape.sessions else floor.now_ns, turnover, lots, market.hours)
     if seen.last_ticks:
         floor.ledger.mark(market.symbol, seen.last_ticks)
     return changed
@@ -105,11 +108,13 @@ def _raise_quote(floor: Floor, market: Market, side: Side, level: Level) -> bool
         added -= sum(map(book.remaining, numbers))
         if added <= 0:
             return False
-    for match in book.match(side, price, added):
-        added -= match[2]
-        book_match(floor, market, side, price, None, match)
+    if market.working:
+        # The outside's own sides never meet: it can only cross orders of accounts.
+        for match in book.match(side, price, added):
+            added -= match[2]
+            book_match(floor, market, side, price, None, match)
     if added:
-        number = market.next_book_id()
+        market.book_numbers = number = market.book_numbers + 1
         book.rest(number, side, price, added)
         if numbers:
             numbers.append(number)

@@ -50,8 +50,6 @@ def publish(floor: Floor, market: Market) -> None:
 
 def publish_due(floor: Floor) -> None:
     """Publish every market whose snapshot is due by now; nothing is published of markets in which nothing changed."""
-    if floor.now_ns < floor.next_snapshot_ns:
-        return
     upcoming = NEVER_NS
     for market in floor.markets.values():
         if market.snapshot_due_ns <= floor.now_ns:

@@ -171,7 +171,7 @@ def _restore_market(state: MarketState, floor: Floor) -> Market:
     market.snapshot_ns, market.snapshot_due_ns = state.snapshot_ns, state.snapshot_due_ns
     market.book_numbers, market.order_numbers, market.trade_numbers = state.book_numbers, state.order_numbers, state.trade_numbers
     market.statistics, market.outside = state.statistics, state.outside
-    market.own_tape, market.outside_tape = state.own_tape, state.outside_tape
+    market.keep_tapes(state.own_tape, state.outside_tape)
     today = (entry for orders in floor.orders.values() for entry in orders.values() if entry.book_id)
     working = {entry.book_id: entry for entry in today if entry.order.intent.symbol == market.symbol}
     # The book's own order is by price and then age: within a side, adding in that order restores every queue.

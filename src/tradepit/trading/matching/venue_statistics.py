@@ -47,19 +47,20 @@ class MarketStatistics(msgspec.Struct):
         snapshot would now show anything new.
         """
         lots, turnover = tick.volume_lots - self.outside_lots, tick.turnover - self.outside_turnover
-        before = (self.last_ticks, self.open_ticks, self.high_ticks, self.low_ticks, self.outside_interest)
+        changed = lots != 0 or tick.open_interest != self.outside_interest
         self.outside_seen = True
         self.outside_time_ns = tick.time_ns
         self.outside_lots, self.outside_turnover, self.outside_interest = tick.volume_lots, tick.turnover, tick.open_interest
-        if tick.last_ticks and (lots or not self.last_ticks):
-            self.last_ticks = tick.last_ticks
+        last, low = tick.last_ticks, tick.low_ticks
+        if last and (lots or not self.last_ticks):
+            self.last_ticks, changed = last, True
         if tick.open_ticks and not self.open_ticks:
-            self.open_ticks = tick.open_ticks
-        self.high_ticks = max(self.high_ticks, tick.high_ticks)
-        if tick.low_ticks and (tick.low_ticks < self.low_ticks or not self.low_ticks):
-            self.low_ticks = tick.low_ticks
-        after = (self.last_ticks, self.open_ticks, self.high_ticks, self.low_ticks, self.outside_interest)
-        return lots, turnover, bool(lots) or after != before
+            self.open_ticks, changed = tick.open_ticks, True
+        if tick.high_ticks > self.high_ticks:
+            self.high_ticks, changed = tick.high_ticks, True
+        if low and (low < self.low_ticks or not self.low_ticks):
+            self.low_ticks, changed = low, True
+        return lots, turnover, changed
 
     def volume_lots(self) -> int:
         """Lots traded today, here and outside, each match counted once."""

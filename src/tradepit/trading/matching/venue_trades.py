@@ -32,7 +32,7 @@ def book_trade(
     trade_id = market.next_trade_id(floor.trading_day)
     seen = market.statistics
     seen.trade(price, lots)
-    market.own_tape.add(floor.now_ns, market.instrument.notional(price, lots), lots)
+    market.own_tape.add(floor.now_ns, market.instrument.notional(price, lots), lots, market.hours)
     floor.ledger.mark(market.symbol, price)
     for side, entry in (earlier, later):
         if entry is None:

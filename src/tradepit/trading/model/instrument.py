@@ -41,7 +41,8 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
 
     def notional(self, ticks: int, lots: int) -> Decimal:
         """Contract value of ``lots`` at ``ticks``, in the product's currency."""
-        return ticks * self.product.tick_size * (lots * self.product.multiplier)
+        product = self.product
+        return product.tick_size * (ticks * lots * product.multiplier)
 
     def price_band(self, reference: Decimal) -> tuple[int, int]:
         """Lowest and highest tradable tick of a day whose reference (previous settlement) is ``reference``.

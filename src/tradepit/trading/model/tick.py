@@ -14,7 +14,7 @@ class Level(msgspec.Struct, frozen=True, array_like=True, gc=False):
     lots: int
 
 
-class Tick(msgspec.Struct, frozen=True, kw_only=True):
+class Tick(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A market snapshot. Prices are integer ticks (0 = none); ``volume_lots`` and ``turnover`` accumulate over the trading day.
 
     ``bids`` best (highest) first, ``asks`` best (lowest) first, at most ten. ``time_ns`` is UTC; ``trading_day`` YYYYMMDD.

@@ -14,6 +14,7 @@ from tradepit.trading.orders.audit import AuditTrail
 from tradepit.trading.orders.register import OrderRegister
 from tradepit.trading.risk.exposure import Exposure
 from tradepit.trading.risk.limits import LimitBook, Setting
+from tradepit.trading.risk.pipeline import Pipeline
 from tradepit.trading.risk.refusal import Refused
 from tradepit.trading.risk.review import Approved, charge, evaluate, remarks, review
 from tradepit.trading.risk.rule import Rule
@@ -21,6 +22,7 @@ from tradepit.trading.risk.self_trade import SelfTrade
 from tradepit.trading.risk.tally import RiskTally
 from tradepit.trading.risk.trading_state import TradingState as Halt
 
+_CANCELLED, _REJECTED = OrderStatus.CANCELLED, OrderStatus.REJECTED  # named for each order: see ``at_hand``
 # A lost order that was voided: the exchange refused nothing.
 NOT_SENT = "NOT_SENT"
 
@@ -63,14 +65,15 @@ class OrderDesk:
         """
         rules = self.limits.rules_for(intent)
         if flattens and (intent.offset.closes or self.exposure.reduces(intent)):
-            rules = tuple(rule for rule in rules if not rule.spares_reducing and not isinstance(rule, Halt))
+            rules = Pipeline(rule for rule in rules if not rule.spares_reducing and not isinstance(rule, Halt))
         verdict = review(intent, self.exposure, rules, now_ns)
         self.tally.count(verdict)
         if isinstance(verdict, Refused):
             return None, self._refusal(intent, verdict, now_ns)
         sending = facts.OrderSending(time_ns=now_ns, account=intent.account, client_order_id=intent.client_order_id, epoch=epoch)
-        told = [_remarked(intent, remark, now_ns) for remark in remarks(intent, self.exposure, rules, now_ns)]
-        return verdict, (facts.OrderAccepted(time_ns=now_ns, intent=intent), *told, sending)
+        accepted = facts.OrderAccepted(time_ns=now_ns, intent=intent)
+        said = remarks(intent, self.exposure, rules, now_ns)
+        return verdict, (accepted, *[_remarked(intent, remark, now_ns) for remark in said], sending)
 
     def in_the_way(self, intent: OrderIntent, now_ns: int) -> list[str]:
         """Resting orders of the account that give way to this one, if nothing but them is against it (rule ``self_trade``)."""
@@ -109,21 +112,29 @@ class OrderDesk:
             self._apply_report(fact)
             return
         self.register.apply(fact)
-        exposure = self.exposure
-        if isinstance(fact, facts.OrderAccepted | facts.OrderRefused):
-            if replayed:
-                charge(fact.intent, exposure, self.limits.rules_for(fact.intent), fact.time_ns)
-            exposure.on_request(fact.intent)
-            if isinstance(fact, facts.OrderAccepted):
-                exposure.on_accepted(fact.intent)
-        elif isinstance(fact, facts.OrderUnknown | facts.CancelRequested):
+        if isinstance(fact, facts.OrderSending):
+            return
+        if isinstance(fact, facts.OrderAccepted):
+            self._requested(fact.intent, fact.time_ns, replayed=replayed)
+            self.exposure.on_accepted(fact.intent)
+        elif isinstance(fact, facts.OrderRefused):
+            self._requested(fact.intent, fact.time_ns, replayed=replayed)
+        elif isinstance(fact, facts.OrderUnknown):
+            self.exposure.on_no_answer(fact.account, fact.time_ns)
             order = self.register.find(fact.account, fact.client_order_id)
-            if isinstance(fact, facts.OrderUnknown):
-                exposure.on_no_answer(fact.account, fact.time_ns)
             if order is not None:
-                _follow(exposure, order, asked=isinstance(fact, facts.CancelRequested))
+                self.exposure.on_order(order)
+        elif isinstance(fact, facts.CancelRequested):
+            order = self.register.find(fact.account, fact.client_order_id)
+            if order is not None:
+                self.exposure.on_cancel_asked(order.intent)
         else:
             self._apply_setting(fact)
+
+    def _requested(self, intent: OrderIntent, time_ns: int, *, replayed: bool) -> None:
+        if replayed:
+            charge(intent, self.exposure, self.limits.rules_for(intent), time_ns)
+        self.exposure.on_request(intent)
 
     def _apply_setting(self, fact: facts.Fact) -> None:
         exposure = self.exposure
@@ -157,7 +168,7 @@ class OrderDesk:
             return []
         told = report.trade if isinstance(report, TradeReport) else report.order.intent
         holding = self.exposure.holding(told.account, told.symbol)
-        ended = isinstance(report, OrderReport) and report.order.status is OrderStatus.CANCELLED
+        ended = isinstance(report, OrderReport) and report.order.status is _CANCELLED
         if holding is None or not (ended or holding.day.self_trades):
             return []
         return [
@@ -182,27 +193,19 @@ class OrderDesk:
         report, exposure = fact.report, self.exposure
         if not self.register.apply_report(fact):
             return
-        if isinstance(report, TradeReport):
-            order = self.register.find(report.trade.account, report.trade.client_order_id)
-            exposure.on_fill(report.trade, order.intent.bot if order is not None else "")
-        elif isinstance(report, OrderReport):
+        if isinstance(report, OrderReport):
             # The register's word counts, not the report's: a late fill does not make a finished order work again.
-            order = self.register.orders[(report.order.intent.account, report.order.client_order_id)]
-            if order.active:
-                # An order somebody else placed on this account works too, and counts from here on.
-                exposure.on_accepted(order.intent)
-            exposure.on_order(order)
-            if order.status is OrderStatus.REJECTED and order.reason != NOT_SENT:
+            intent = report.order.intent
+            order = self.register.orders[(intent.account, intent.client_order_id)]
+            # An order somebody else placed on this account works too, and counts from here on.
+            exposure.on_order(order, adopt=not order.status.terminal)
+            if order.status is _REJECTED and order.reason != NOT_SENT:
                 exposure.on_rejected(order.intent.account, fact.time_ns)
-        elif isinstance(report, DayReport):
+        elif isinstance(report, TradeReport):
+            known = self.register.find(report.trade.account, report.trade.client_order_id)
+            exposure.on_fill(report.trade, known.intent.bot if known is not None else "")
+        else:
             exposure.roll_day(report)
-
-
-def _follow(exposure: Exposure, order: Order, *, asked: bool) -> None:
-    if asked:
-        exposure.on_cancel_asked(order.intent)
-    else:
-        exposure.on_order(order)
 
 
 def _remarked(intent: OrderIntent, remark: Refused, now_ns: int) -> facts.OrderRemarked:

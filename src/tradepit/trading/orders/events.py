@@ -33,13 +33,13 @@ class AccountKnown(_Fact, frozen=True, kw_only=True, tag="account_known"):
     equity: str
 
 
-class OrderAccepted(_Fact, frozen=True, kw_only=True, tag="order_accepted"):
+class OrderAccepted(_Fact, frozen=True, kw_only=True, gc=False, tag="order_accepted"):
     """The order passed risk review and exists from here on. Written before anything is sent."""
 
     intent: OrderIntent
 
 
-class OrderRefused(_Fact, frozen=True, kw_only=True, tag="order_refused"):
+class OrderRefused(_Fact, frozen=True, kw_only=True, gc=False, tag="order_refused"):
     """Risk refused the order; it never left. A repeated request gets the same answer."""
 
     intent: OrderIntent
@@ -50,7 +50,7 @@ class OrderRefused(_Fact, frozen=True, kw_only=True, tag="order_refused"):
     message: str
 
 
-class OrderRemarked(_Fact, frozen=True, kw_only=True, tag="order_remarked"):
+class OrderRemarked(_Fact, frozen=True, kw_only=True, gc=False, tag="order_remarked"):
     """A rule let the order pass and has something to tell of it, in the words of a refusal. Written with its acceptance."""
 
     account: str
@@ -64,7 +64,7 @@ class OrderRemarked(_Fact, frozen=True, kw_only=True, tag="order_remarked"):
     message: str
 
 
-class OrderSending(_Fact, frozen=True, kw_only=True, tag="order_sending"):
+class OrderSending(_Fact, frozen=True, kw_only=True, gc=False, tag="order_sending"):
     """The order is about to leave for the broker under ``epoch``: from here on its absence must be proven, not assumed."""
 
     account: str
@@ -72,7 +72,7 @@ class OrderSending(_Fact, frozen=True, kw_only=True, tag="order_sending"):
     epoch: int
 
 
-class OrderUnknown(_Fact, frozen=True, kw_only=True, tag="order_unknown"):
+class OrderUnknown(_Fact, frozen=True, kw_only=True, gc=False, tag="order_unknown"):
     """No answer came. The order is in doubt until the broker has said what became of it."""
 
     account: str
@@ -80,14 +80,14 @@ class OrderUnknown(_Fact, frozen=True, kw_only=True, tag="order_unknown"):
     reason: str
 
 
-class CancelRequested(_Fact, frozen=True, kw_only=True, tag="cancel_requested"):
+class CancelRequested(_Fact, frozen=True, kw_only=True, gc=False, tag="cancel_requested"):
     """Somebody asked to cancel; written before the cancel is sent."""
 
     account: str
     client_order_id: str
 
 
-class ReportApplied(_Fact, frozen=True, kw_only=True, tag="report_applied"):
+class ReportApplied(_Fact, frozen=True, kw_only=True, gc=False, tag="report_applied"):
     """The broker told something new: trades count once by their id, orders by their cumulative volume.
 
     ``through`` is the number up to which the broker's stream has been read without a gap; reading resumes behind it.

@@ -17,6 +17,8 @@ Key = tuple[str, str]
 Number = tuple[str, str, int]
 TradeId = tuple[str, str, str]
 _IN_DOUBT = (OrderStatus.SENDING, OrderStatus.UNKNOWN)
+_ENDED = (OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.EXPIRED)
+_NOT_ANSWERED = (OrderStatus.PENDING_NEW, *_IN_DOUBT)
 
 
 class AlgoRecord(msgspec.Struct, kw_only=True):
@@ -90,7 +92,8 @@ class OrderRegister:
         news = self._reported(fact.report)
         if not self.trading_day:
             self._name_first_day(fact.report.trading_day)
-        self.report_sequence = max(self.report_sequence, fact.through)
+        if fact.through > self.report_sequence:  # noqa: PLR1730 - max() is a slow call
+            self.report_sequence = fact.through
         return news
 
     def find(self, account: str, client_order_id: str) -> Order | None:
@@ -114,27 +117,27 @@ class OrderRegister:
         known = self.find(report.order.intent.account, report.order.client_order_id)
         return known is None or _is_later(known, report.order)
 
-    def _store(self, order: Order) -> None:
-        key = (order.intent.account, order.client_order_id)
-        before = self.orders.get(key)
+    def _store(self, key: Key, before: Order | None, order: Order) -> None:
+        """An order is now this; ``before`` is what it was, None for a new one."""
+        intent, status = order.intent, order.status
         if before is None:
             self.first_seen.add(self.trading_day, key)
-            self.name(key, order.intent)
-        elif before.intent is not order.intent and number_of(before) != number_of(order):
+            self.name(key, intent)
+        elif before.intent is not intent and number_of(before) != number_of(order):
             # Somebody else's order may be told with another number later.
             self._unname(before)
-            self.name(key, order.intent)
+            self.name(key, intent)
         self.orders[key] = order
-        if order.intent.reference in self.children:
-            self.children[order.intent.reference][key] = order
+        if self.children and intent.reference in self.children:
+            self.children[intent.reference][key] = order
         if order.order_id:
             self.by_order_id[order.order_id] = key
-        if order.active:
-            self.working[key] = order
-        else:
+        if status.terminal:
             self.working.pop(key, None)
             self.cancel_wanted.discard(key)
-        if order.status in _IN_DOUBT:
+        else:
+            self.working[key] = order
+        if status in _IN_DOUBT:
             self.in_doubt[key] = order
         else:
             self.in_doubt.pop(key, None)
@@ -149,9 +152,14 @@ class OrderRegister:
             del self.by_number[number_of(order)]
 
     def _with_status(self, account: str, client_order_id: str, status: OrderStatus, now_ns: int, reason: str = "") -> None:
-        order = self.orders.get((account, client_order_id))
-        if order is not None and order.status in (OrderStatus.PENDING_NEW, *_IN_DOUBT):
-            self._store(msgspec.structs.replace(order, status=status, updated_ns=now_ns, reason=reason))
+        key = (account, client_order_id)
+        order = self.orders.get(key)
+        if order is not None and order.status in _NOT_ANSWERED:
+            # Still working, under its own ids, and in doubt from now on: nothing else of it can change by this.
+            order = msgspec.structs.replace(order, status=status, updated_ns=now_ns, reason=reason)
+            self.orders[key] = self.working[key] = self.in_doubt[key] = order
+            if self.children and order.intent.reference in self.children:
+                self.children[order.intent.reference][key] = order
 
     def _term_began(self, fact: facts.TermBegan) -> None:
         self.epoch = max(self.epoch, fact.epoch)
@@ -163,11 +171,15 @@ class OrderRegister:
         self.accounts.add(fact.account)
 
     def _accepted(self, fact: facts.OrderAccepted) -> None:
-        self._store(_order_of(fact.intent, OrderStatus.PENDING_NEW, fact.time_ns, left=fact.intent.volume_lots))
+        self._enter(_order_of(fact.intent, OrderStatus.PENDING_NEW, fact.time_ns, left=fact.intent.volume_lots))
 
     def _refused(self, fact: facts.OrderRefused) -> None:
         order = _order_of(fact.intent, OrderStatus.RISK_REJECTED, fact.time_ns, left=0)
-        self._store(msgspec.structs.replace(order, reason=fact.code, message=fact.message))
+        self._enter(msgspec.structs.replace(order, reason=fact.code, message=fact.message))
+
+    def _enter(self, order: Order) -> None:
+        key = (order.intent.account, order.intent.client_order_id)
+        self._store(key, self.orders.get(key), order)
 
     def _sending(self, fact: facts.OrderSending) -> None:
         self._with_status(fact.account, fact.client_order_id, OrderStatus.SENDING, fact.time_ns)
@@ -181,18 +193,19 @@ class OrderRegister:
             self.cancel_wanted.add(key)
 
     def _reported(self, report: Report) -> bool:
+        if isinstance(report, TradeReport):
+            return self._count_trade(report.trade)
         if isinstance(report, DayReport):
             if report.trading_day <= self.trading_day:
                 return False
             self._begin_day(report)
             return True
-        if isinstance(report, TradeReport):
-            return self._count_trade(report.trade)
         order = report.order
-        known = self.orders.get((order.intent.account, order.intent.client_order_id))
+        key = (order.intent.account, order.intent.client_order_id)
+        known = self.orders.get(key)
         if known is not None and not _is_later(known, order):
             return False
-        self._store(order if known is None else _folded(known, order))
+        self._store(key, known, order if known is None else _folded(known, order))
         return True
 
     def _count_trade(self, trade: Trade) -> bool:
@@ -277,16 +290,17 @@ def _is_later(known: Order, told: Order) -> bool:
     """Volume traded never falls and a terminal order never reopens; only a late fill may still change a finished one."""
     if told.traded_lots != known.traded_lots:
         return told.traded_lots > known.traded_lots
-    if known.status.terminal:
+    now, before = told.status, known.status
+    if before.terminal:
         return False
-    if told.status.progress != known.status.progress:
-        return told.status.progress > known.status.progress
+    if now.progress != before.progress:
+        return now.progress > before.progress
     return told.left_lots < known.left_lots
 
 
 def _folded(known: Order, told: Order) -> Order:
     """The later news, except that a late fill of a finished order raises its volume and does not open it again."""
-    if told.status.terminal or known.status not in (OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.EXPIRED):
+    if told.status.terminal or known.status not in _ENDED:
         return told
     status = OrderStatus.FILLED if told.traded_lots >= known.intent.volume_lots else known.status
     return msgspec.structs.replace(known, status=status, traded_lots=told.traded_lots, updated_ns=told.updated_ns)

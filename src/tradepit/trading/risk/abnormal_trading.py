@@ -83,8 +83,10 @@ class AbnormalTrading(Rule, frozen=True, kw_only=True):
 
     def check(self, intent: OrderIntent, exposure: Exposure, now_ns: int) -> Refused | None:  # noqa: ARG002 - the day is the exposure's
         market = exposure.markets[intent.symbol]
-        holdings = self._holdings(intent.account, intent.symbol, exposure)
         cap = self.max_opened_lots.get(intent.symbol)
+        if cap is None and not self.enforce:
+            return None
+        holdings = self._holdings(intent.account, intent.symbol, exposure)
         if cap is not None and intent.offset is Offset.OPEN:
             opened = intent.volume_lots + sum(each.day.opened_lots + each.long.opening + each.short.opening for each in holdings)
             if opened > cap:
@@ -113,8 +115,10 @@ class AbnormalTrading(Rule, frozen=True, kw_only=True):
         return [each for each in counted if each.value >= self.soft_share * each.limit]
 
     def _holdings(self, account: str, symbol: str, exposure: Exposure) -> list[Holding]:
-        members = {name for group in self.groups.values() if account in group for name in group} | {account}
-        found = (exposure.holding(name, symbol) for name in sorted(members))
+        members = [account]
+        if self.groups:
+            members = sorted({name for group in self.groups.values() if account in group for name in group} | {account})
+        found = (exposure.holding(name, symbol) for name in members)
         return [holding for holding in found if holding is not None]
 
 

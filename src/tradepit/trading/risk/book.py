@@ -67,7 +67,7 @@ class AccountBook(msgspec.Struct):
     @property
     def equity(self) -> Decimal:
         """Equity now."""
-        return self.opening_equity + self.day_result
+        return self.opening_equity + (self.profit - self.fees)
 
     def mark(self, holding: Holding, price: Decimal, multiplier: int) -> None:
         """Value ``holding`` at ``price`` (quoted units) from now on."""

@@ -33,6 +33,11 @@ class BotLots(Rule, frozen=True, kw_only=True):
 
     policy: OthersLots = OthersLots.REPORT
 
+    @property
+    def idle(self) -> bool:
+        """True unless such orders are refused."""
+        return self.policy is not OthersLots.REFUSE
+
     def check(self, intent: OrderIntent, exposure: Exposure, now_ns: int) -> Refused | None:  # noqa: ARG002 - lots have no age
         return self._over(intent, exposure) if self.policy is OthersLots.REFUSE else None
 

@@ -26,8 +26,11 @@ class Bucket(msgspec.Struct):
         return -self.level // per_second if self.level < 0 else 0
 
     def _fill(self, now_ns: int, per_second: int, burst: int) -> None:
-        if not self.filled_ns:
+        filled_ns = self.filled_ns
+        if not filled_ns:
             self.level = burst * _TOKEN
-        elif now_ns > self.filled_ns:
-            self.level = min(burst * _TOKEN, self.level + (now_ns - self.filled_ns) * per_second)
-        self.filled_ns = max(self.filled_ns, now_ns)
+        elif now_ns > filled_ns:
+            self.level = min(burst * _TOKEN, self.level + (now_ns - filled_ns) * per_second)
+        else:
+            return
+        self.filled_ns = max(filled_ns, now_ns)

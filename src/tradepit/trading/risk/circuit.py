@@ -33,10 +33,10 @@ class Circuit(Rule, frozen=True, kw_only=True):
 
     def check(self, intent: OrderIntent, exposure: Exposure, now_ns: int) -> Refused | None:
         book = exposure.books[intent.account]
-        for what, most, seen in (("refusals", self.max_rejects, book.rejects), ("lost answers", self.max_errors, book.errors)):
-            if most is not None and self._open(seen, most, now_ns):
-                limit, message = f"{most} in {self.window_ms} ms", f"too many {what} of the broker"
-                return self.refuse("CIRCUIT_OPEN", limit=limit, value=len(seen.instants), message=message)
+        if book.rejects.instants and self._open(book.rejects, self.max_rejects, now_ns):
+            return self._too_many("refusals", self.max_rejects, book.rejects)
+        if book.errors.instants and self._open(book.errors, self.max_errors, now_ns):
+            return self._too_many("lost answers", self.max_errors, book.errors)
         market = exposure.markets[intent.symbol]
         if self.max_tick_age_ms is None or market.phase is not SessionPhase.CONTINUOUS:
             return None
@@ -47,5 +47,9 @@ class Circuit(Rule, frozen=True, kw_only=True):
         message = f"no fresh market data of {intent.symbol}"
         return self.refuse("CIRCUIT_OPEN", limit=f"{self.max_tick_age_ms} ms", value=value, message=message)
 
-    def _open(self, seen: Lately, most: int, now_ns: int) -> bool:
-        return seen.tripped(most, self.window_ms * _MS, self.cooldown_ms * _MS, now_ns)
+    def _too_many(self, what: str, most: int | None, seen: Lately) -> Refused:
+        limit, message = f"{most} in {self.window_ms} ms", f"too many {what} of the broker"
+        return self.refuse("CIRCUIT_OPEN", limit=limit, value=len(seen.instants), message=message)
+
+    def _open(self, seen: Lately, most: int | None, now_ns: int) -> bool:
+        return most is not None and seen.tripped(most, self.window_ms * _MS, self.cooldown_ms * _MS, now_ns)

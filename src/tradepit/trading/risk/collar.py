@@ -14,6 +14,7 @@ from tradepit.trading.risk.market import Market
 from tradepit.trading.risk.refusal import Refused
 from tradepit.trading.risk.rule import Rule
 
+_BUY = Side.BUY  # named for each order: see ``at_hand``
 _MS = 1_000_000
 
 
@@ -53,13 +54,13 @@ class Collar(Rule, frozen=True, kw_only=True):
             return self._blind(intent, market, now_ns)
         if not intent.order_type.priced:
             return None
-        away = max(int(fair * self.max_away), self.max_away_ticks)
-        if intent.side is Side.BUY:
-            limit, passed = fair + away, intent.price_ticks <= fair + away
-        else:
-            limit, passed = fair - away, intent.price_ticks >= fair - away
-        if passed:
+        beyond = intent.price_ticks - fair if intent.side is _BUY else fair - intent.price_ticks
+        if beyond <= self.max_away_ticks:
             return None
+        away = max(int(fair * self.max_away), self.max_away_ticks)
+        if beyond <= away:
+            return None
+        limit = fair + away if intent.side is _BUY else fair - away
         message = f"too far through the market at {fair} ticks"
         return self.refuse("PRICE_COLLAR", limit=f"{limit} ticks", value=f"{intent.price_ticks} ticks", message=message)
 

@@ -10,6 +10,8 @@ from tradepit.trading.risk.exposure import Exposure
 from tradepit.trading.risk.refusal import Refused
 from tradepit.trading.risk.rule import Rule
 
+_ZERO = Decimal(0)
+
 
 class DailyLoss(Rule, frozen=True, kw_only=True):
     """``max_loss`` in the account's currency, ``max_loss_share`` of the equity at the trading day's open; the tighter one counts.
@@ -30,10 +32,10 @@ class DailyLoss(Rule, frozen=True, kw_only=True):
 
     def limit(self, book: AccountBook) -> Decimal:
         """The loss at which the account is stopped, in its currency."""
-        limits = [self.max_loss] if self.max_loss is not None else []
-        if self.max_loss_share is not None:
-            limits.append(max(Decimal(0), book.opening_equity * self.max_loss_share))
-        return min(limits)
+        if self.max_loss_share is None:
+            return self.max_loss if self.max_loss is not None else _ZERO  # one of both is given
+        share = max(_ZERO, book.opening_equity * self.max_loss_share)
+        return share if self.max_loss is None else min(self.max_loss, share)
 
     def breached(self, book: AccountBook) -> bool:
         """True when the day's loss has reached the limit; an account without equity has reached it."""
@@ -41,7 +43,8 @@ class DailyLoss(Rule, frozen=True, kw_only=True):
 
     def check(self, intent: OrderIntent, exposure: Exposure, now_ns: int) -> Refused | None:  # noqa: ARG002 - the day is the exposure's
         book = exposure.books[intent.account]
-        if not self.breached(book):
+        # No limit is negative: an account that won today needs no reckoning.
+        if book.profit > book.fees or not self.breached(book):
             return None
         message = "the account lost too much today"
         return self.refuse(

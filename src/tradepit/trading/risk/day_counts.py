@@ -6,6 +6,7 @@ from tradepit.trading.model.order import OrderIntent
 from tradepit.trading.model.terms import Offset, OrderType
 from tradepit.trading.model.trade import Trade
 
+_OPEN, _LIMIT = Offset.OPEN, OrderType.LIMIT  # named for each order: see ``at_hand``
 _REMEMBERED = 64
 
 
@@ -41,14 +42,14 @@ class DayCounts(msgspec.Struct):
 
     def on_cancelled(self, intent: OrderIntent) -> None:
         """An order ended cancelled."""
-        if intent.order_type is OrderType.LIMIT:
+        if intent.order_type is _LIMIT:
             self.resting.add(intent.volume_lots)
         elif intent.order_type.priced:
             self.immediate.add(intent.volume_lots)
 
     def on_trade(self, trade: Trade) -> None:
         """A fill, told once."""
-        if trade.offset is Offset.OPEN:
+        if trade.offset is _OPEN:
             self.opened_lots += trade.volume_lots
         if trade.trade_id in self.trades:
             self.self_trades += 1

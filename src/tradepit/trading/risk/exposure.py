@@ -9,14 +9,16 @@ from tradepit.trading.model.instrument import Instrument
 from tradepit.trading.model.order import Order, OrderIntent
 from tradepit.trading.model.position import Position
 from tradepit.trading.model.report import DayReport
-from tradepit.trading.model.terms import OrderStatus, SessionPhase, Side, TradingState
+from tradepit.trading.model.terms import Offset, OrderStatus, SessionPhase, Side, TradingState
 from tradepit.trading.model.tick import Tick
 from tradepit.trading.model.trade import Trade
 from tradepit.trading.risk.book import AccountBook, Requests
 from tradepit.trading.risk.holding import Holding, Working
 from tradepit.trading.risk.market import Market
 
+_OPEN, _UNKNOWN, _CANCELLED = Offset.OPEN, OrderStatus.UNKNOWN, OrderStatus.CANCELLED  # named for each order: see ``at_hand``
 GLOBAL = "global"
+_WORKS = OrderStatus.OPEN.progress  # and that of PARTIAL
 
 
 def scopes_of(intent: OrderIntent) -> tuple[str, ...]:
@@ -71,16 +73,18 @@ class Exposure(msgspec.Struct):
     def holding(self, account: str, symbol: str) -> Holding | None:
         """What ``account`` has in ``symbol``, None when it never had anything."""
         book = self.books.get(account)
-        return book.holdings.get(symbol) if book is not None else None
+        return None if book is None else book.holdings.get(symbol)
 
     def reduces(self, intent: OrderIntent) -> bool:
         """True when the order strictly reduces its account's net position, counting every working order as filled."""
+        if intent.offset is _OPEN:
+            return False
         holding = self.holding(intent.account, intent.symbol)
         return holding is not None and holding.reduces(intent.side, intent.offset, intent.volume_lots)
 
     def on_accepted(self, intent: OrderIntent) -> None:
         """The order works from now on. Telling it again changes nothing."""
-        holding = self._hold(intent.account, intent.symbol)
+        holding = self.holding(intent.account, intent.symbol) or self._hold(intent.account, intent.symbol)
         if holding is None or intent.client_order_id in holding.working:
             return
         holding.working[intent.client_order_id] = Working(intent=intent, left=intent.volume_lots)
@@ -126,28 +130,38 @@ class Exposure(msgspec.Struct):
         elif not begins and account in self.reconciling:
             self.reconciling.remove(account)
 
-    def on_order(self, order: Order) -> None:
-        """The order's state is now this. Old news changes nothing: what is left only falls, and a finished order stays finished.
+    def on_order(self, order: Order, *, adopt: bool = False) -> None:
+        """The order's state is now this; with ``adopt`` one that is not known works from now on. Old news changes nothing: what is
+        left only falls, and a finished order stays finished.
 
         A finished order whose trades have not all arrived keeps counting with the missing lots until they do: the cancellation
         of an immediate order may precede its trades.
         """
-        holding = self.holding(order.intent.account, order.intent.symbol)
-        working = holding.working.get(order.client_order_id) if holding is not None else None
+        intent, status = order.intent, order.status
+        holding = self.holding(intent.account, intent.symbol)
+        working = holding.working.get(intent.client_order_id) if holding is not None else None
+        if working is None and adopt:
+            self.on_accepted(intent)
+            holding = self.holding(intent.account, intent.symbol)
+            working = holding.working.get(intent.client_order_id) if holding is not None else None
         if holding is None or working is None:
             return
-        if order.status is OrderStatus.UNKNOWN:
-            holding.doubt(order.client_order_id, unknown=True)
+        if status is _UNKNOWN:
+            holding.doubt(intent.client_order_id, unknown=True)
             return
-        holding.doubt(order.client_order_id, unknown=False)
+        if holding.unknown:
+            holding.doubt(intent.client_order_id, unknown=False)
         missing = max(0, order.traded_lots - working.filled)
-        if order.status.terminal:
-            if order.status is OrderStatus.CANCELLED and not working.done:
-                holding.day.on_cancelled(order.intent)
+        if status.terminal:
+            if status is _CANCELLED and not working.done:
+                holding.day.on_cancelled(intent)
             working.done = True
             self._leave(holding, working, missing)
-        elif order.status in (OrderStatus.OPEN, OrderStatus.PARTIAL):
-            self._leave(holding, working, order.left_lots + missing)
+        elif status.progress == _WORKS:
+            left = order.left_lots + missing
+            # Nothing traded, and it goes on resting: most orders are told so once.
+            if left != working.left or not left:
+                self._leave(holding, working, left)
 
     def on_fill(self, trade: Trade, bot: str = "") -> None:
         """A trade, told once, of an order of ``bot``: the caller drops repeated ones by their id. Late fills of finished orders move the
@@ -172,18 +186,21 @@ class Exposure(msgspec.Struct):
 
     def on_tick(self, tick: Tick) -> None:
         """A market snapshot: prices, limits, phase, and every holder's profit."""
-        market = self.markets.get(tick.symbol)
+        symbol = tick.symbol
+        market = self.markets.get(symbol)
         if market is None:
             return
-        self.trading_day = self.trading_day or tick.trading_day
+        if not self.trading_day:
+            self.trading_day = tick.trading_day
         before = market.last_ticks
         market.see(tick)
-        if market.last_ticks == before:
+        if market.last_ticks == before or not market.holders:
             return
-        price, multiplier = market.instrument.to_price(market.last_ticks), market.instrument.product.multiplier
+        product = market.instrument.product
+        price, multiplier = market.last_ticks * product.tick_size, product.multiplier
         for account in market.holders:
             book = self.books[account]
-            book.mark(book.holdings[tick.symbol], price, multiplier)
+            book.mark(book.holdings[symbol], price, multiplier)
 
     def on_phase(self, symbol: str, phase: SessionPhase) -> None:
         """The session phase of a contract changed."""
@@ -247,13 +264,16 @@ class Exposure(msgspec.Struct):
 
     def _leave(self, holding: Holding, working: Working, left: int) -> None:
         """What is left only falls. An order is forgotten once its end was told and its trades were seen, in either order."""
+        intent = working.intent
         left = min(working.left, max(0, left))
-        holding.change_working(working.intent, left - working.left)
-        working.left = left
+        if left != working.left:
+            holding.change_working(intent, left - working.left)
+            working.left = left
         if working.rests and (left == 0 or working.done):
             working.rests = False
-            holding.change_resting(working.intent, rests=False)
+            holding.change_resting(intent, rests=False)
         if left == 0 and working.done:
-            del holding.working[working.intent.client_order_id]
-            holding.doubt(working.intent.client_order_id, unknown=False)
-            self.books[working.intent.account].working_orders -= 1
+            del holding.working[intent.client_order_id]
+            if holding.unknown:
+                holding.doubt(intent.client_order_id, unknown=False)
+            self.books[intent.account].working_orders -= 1

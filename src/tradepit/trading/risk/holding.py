@@ -11,6 +11,10 @@ from tradepit.trading.model.trade import Trade
 from tradepit.trading.risk.day_counts import DayCounts
 from tradepit.trading.risk.resting import RestingPrices
 
+# Named for each order: see ``at_hand``.
+_BUY, _SELL = Side.BUY, Side.SELL
+_OPEN, _NET, _LIMIT = Offset.OPEN, Offset.NET, OrderType.LIMIT
+
 
 class Leg(msgspec.Struct):
     """Lots held on one side, and the lots of working orders that would add to it (``opening``) or take from it (``closing_*``).
@@ -43,7 +47,7 @@ class Leg(msgspec.Struct):
         return lots - first - second
 
 
-class Working(msgspec.Struct):
+class Working(msgspec.Struct, gc=False):
     """An accepted order that may still trade ``left`` lots. ``filled`` counts trades seen, ``done``: its end was told."""
 
     intent: OrderIntent
@@ -83,30 +87,36 @@ class Holding(msgspec.Struct):
     @property
     def net(self) -> int:
         """Long lots less short lots."""
-        return self.long.lots - self.short.lots
+        long, short = self.long, self.short
+        return long.today + long.yesterday - short.today - short.yesterday
 
     @property
     def buying(self) -> int:
         """Lots all working buy orders may still trade."""
-        return self.long.opening + self.short.closing + self.net_buying
+        return self.long.opening + self.short.closing_today + self.short.closing_other + self.net_buying
 
     @property
     def selling(self) -> int:
         """Lots all working sell orders may still trade."""
-        return self.short.opening + self.long.closing + self.net_selling
+        return self.short.opening + self.long.closing_today + self.long.closing_other + self.net_selling
 
     def worst_after(self, side: Side, offset: Offset, lots: int) -> int:
         """The most lots there can be on an order's own side if it and all working orders fill.
 
         Lots that take from the other side but find nothing left there open on their own side.
         """
-        if side is Side.BUY:
-            own, other, taking = self.long, self.short, self.short.closing + self.net_buying
+        if side is _BUY:
+            own, other, taking = self.long, self.short, self.net_buying
         else:
-            own, other, taking = self.short, self.long, self.long.closing + self.net_selling
-        opening = own.opening + lots if offset is Offset.OPEN else own.opening
-        taking = taking if offset is Offset.OPEN else taking + lots
-        return own.lots + opening + max(0, taking - other.lots)
+            own, other, taking = self.short, self.long, self.net_selling
+        most = own.today + own.yesterday + own.opening
+        taking += other.closing_today + other.closing_other
+        if offset is _OPEN:
+            most += lots
+        else:
+            taking += lots
+        beyond = taking - other.today - other.yesterday
+        return most + beyond if beyond > 0 else most
 
     def worst_lots(self) -> tuple[int, int]:
         """The most long and the most short lots there can be if all working orders fill; ``worst_after`` of no order, for both sides.
@@ -125,21 +135,21 @@ class Holding(msgspec.Struct):
 
         An opening order never reduces: it adds lots, even where it hedges.
         """
-        if offset is Offset.OPEN or lots <= 0:
+        if offset is _OPEN or lots <= 0:
             return False
-        if side is Side.SELL:
+        if side is _SELL:
             return self.net - self.selling - lots >= 0
         return self.net + self.buying + lots <= 0
 
     def change_working(self, intent: OrderIntent, lots: int) -> None:
         """Count ``lots`` more (or, negative, fewer) of a working order of this kind."""
-        buys = intent.side is Side.BUY
-        if intent.offset is Offset.NET:
+        buys = intent.side is _BUY
+        if intent.offset is _NET:
             if buys:
                 self.net_buying += lots
             else:
                 self.net_selling += lots
-        elif intent.offset is Offset.OPEN:
+        elif intent.offset is _OPEN:
             leg = self.long if buys else self.short
             leg.opening += lots
         else:
@@ -151,9 +161,9 @@ class Holding(msgspec.Struct):
 
     def change_resting(self, intent: OrderIntent, *, rests: bool) -> None:
         """A limit order came to rest, or rests no longer; other order types never rest."""
-        if intent.order_type is not OrderType.LIMIT:
+        if intent.order_type is not _LIMIT:
             return
-        prices = self.bids if intent.side is Side.BUY else self.asks
+        prices = self.bids if intent.side is _BUY else self.asks
         if rests:
             prices.add(intent.price_ticks)
         else:
@@ -170,7 +180,7 @@ class Holding(msgspec.Struct):
         """Lots of a bot on one side that its working close orders will not take; below zero where it closed more than its own."""
         legs = self.bots.get(bot)
         held = 0 if legs is None else legs.long if long else legs.short
-        side = Side.SELL if long else Side.BUY
+        side = _SELL if long else _BUY
         intents = ((each.intent, each.left) for each in self.working.values())
         return held - sum(left for each, left in intents if each.bot == bot and each.side is side and each.offset.closes)
 
@@ -179,8 +189,8 @@ class Holding(msgspec.Struct):
         if bot:
             self._move_bot(trade, bot)
         lots = trade.volume_lots
-        buys = trade.side is Side.BUY
-        if trade.offset is not Offset.OPEN:
+        buys = trade.side is _BUY
+        if trade.offset is not _OPEN:
             today_first = trade.offset is Offset.CLOSETODAY and self.close_rule is CloseRule.NAMED
             lots = (self.short if buys else self.long).reduce(lots, today_first=today_first)
         leg = self.long if buys else self.short
@@ -190,9 +200,9 @@ class Holding(msgspec.Struct):
         legs = self.bots.get(bot)
         if legs is None:
             legs = self.bots[bot] = BotLegs()
-        opens = trade.offset is Offset.OPEN
+        opens = trade.offset is _OPEN
         lots = trade.volume_lots if opens else -trade.volume_lots
-        if (trade.side is Side.BUY) is opens:
+        if (trade.side is _BUY) is opens:
             legs.long += lots
         else:
             legs.short += lots

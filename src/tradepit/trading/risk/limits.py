@@ -9,6 +9,7 @@ from tradepit.trading.model.errors import BadRequest
 from tradepit.trading.model.order import OrderIntent
 from tradepit.trading.risk.abnormal_trading import AbnormalTrading
 from tradepit.trading.risk.exposure import GLOBAL, scopes_of
+from tradepit.trading.risk.pipeline import Pipeline
 from tradepit.trading.risk.rate import Rate
 from tradepit.trading.risk.rule import Rule
 from tradepit.trading.risk.rules import RULES, Unloadable, UnloadableLimit
@@ -43,14 +44,16 @@ class LimitBook:
     """
 
     def __init__(self, rules: Sequence[Rule]) -> None:
-        self.configured = tuple(rules)
+        self.configured = Pipeline(rules)
         self.settings: dict[str, Setting] = {}
         self._base = self.configured
         self._scoped: dict[str, tuple[Rule, ...]] = {}
-        self._pipelines: dict[tuple[str, ...], tuple[Rule, ...]] = {}
+        self._by_reference = False
+        self._pipelines: dict[tuple[str, ...], Pipeline] = {}
+        self._of_orders: dict[tuple[str, ...], Pipeline] = {}
 
     @property
-    def base(self) -> tuple[Rule, ...]:
+    def base(self) -> Pipeline:
         """The rules of an order for which nothing narrower than ``global`` was set."""
         return self._base
 
@@ -59,11 +62,20 @@ class LimitBook:
         """The rule that knows when a warning is due, None where it is switched off."""
         return next((rule for rule in self._base if isinstance(rule, AbnormalTrading)), None)
 
-    def rules_for(self, intent: OrderIntent) -> tuple[Rule, ...]:
+    def rules_for(self, intent: OrderIntent) -> Pipeline:
         """The pipeline for an order, in its order; a scope's own limits follow the configured ones of the same rule."""
         if not self._scoped:
             return self._base
-        scopes = tuple(scope for scope in scopes_of(intent) if scope in self._scoped)
+        # References are as many as there are algorithms: they tell orders apart only where a limit is set for one.
+        key = (intent.account, intent.symbol, intent.bot, intent.reference if self._by_reference else "")
+        found = self._of_orders.get(key)
+        if found is None:
+            if len(self._of_orders) >= _MOST_PIPELINES:
+                self._of_orders.clear()
+            found = self._of_orders[key] = self._pipeline_of(tuple(scope for scope in scopes_of(intent) if scope in self._scoped))
+        return found
+
+    def _pipeline_of(self, scopes: tuple[str, ...]) -> Pipeline:
         if not scopes:
             return self._base
         found = self._pipelines.get(scopes)
@@ -88,6 +100,7 @@ class LimitBook:
         """Take over what is now set for a scope. Never raises: what cannot be read refuses its orders."""
         self.settings[scope] = setting
         self._pipelines.clear()
+        self._of_orders.clear()
         try:
             table = _READ.decode(setting.limits)
         except msgspec.MsgspecError as error:
@@ -102,6 +115,7 @@ class LimitBook:
             self._scoped[scope] = loaded
         else:
             self._scoped.pop(scope, None)
+        self._by_reference = any(known.startswith("reference:") for known in self._scoped)
 
     def changed(self, scope: str, changes: Mapping[str, Mapping[str, Any] | None]) -> str:
         """The JSON text of a scope's limits after ``changes``: a rule's table takes the place of the one before, None removes it.
@@ -131,7 +145,7 @@ class LimitBook:
     def _configured_as(self, name: str) -> Rule | None:
         return next((rule for rule in self.configured if rule.name == name), None)
 
-    def _joined(self, narrower: list[Rule]) -> tuple[Rule, ...]:
+    def _joined(self, narrower: list[Rule]) -> Pipeline:
         rates = [rule for rule in narrower if isinstance(rule, Rate)]
         others = [rule for rule in narrower if not isinstance(rule, Rate)]
         base = [_smallest([rule, *rates]) if isinstance(rule, Rate) else rule for rule in self._base]
@@ -153,10 +167,10 @@ def _load(name: str, limits: Mapping[str, Any], configured: Rule | None) -> Rule
         return stand_in(rule=name, problem=str(error))
 
 
-def _in_order(rules: list[Rule]) -> tuple[Rule, ...]:
+def _in_order(rules: list[Rule]) -> Pipeline:
     """In the pipeline's order; what is no rule of it, or stands in for one, comes first."""
     places = {rule.name: place for place, rule in enumerate(RULES)}
-    return tuple(sorted(rules, key=lambda rule: places.get(rule.name, -1)))
+    return Pipeline(sorted(rules, key=lambda rule: places.get(rule.name, -1)))
 
 
 def _smallest(rates: Sequence[Rate]) -> Rate:

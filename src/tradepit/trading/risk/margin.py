@@ -4,11 +4,13 @@ from decimal import Decimal
 from typing import ClassVar
 
 from tradepit.trading.model.order import OrderIntent
-from tradepit.trading.model.terms import Side
+from tradepit.trading.model.terms import Offset, Side
 from tradepit.trading.risk.book import AccountBook
 from tradepit.trading.risk.exposure import Exposure
 from tradepit.trading.risk.refusal import Refused
 from tradepit.trading.risk.rule import Rule
+
+_OPEN, _BUY = Offset.OPEN, Side.BUY  # named for each order: see ``at_hand``
 
 
 class Margin(Rule, frozen=True, kw_only=True):
@@ -31,9 +33,9 @@ class Margin(Rule, frozen=True, kw_only=True):
     def check(self, intent: OrderIntent, exposure: Exposure, now_ns: int) -> Refused | None:  # noqa: ARG002 - money has no age
         book, market = exposure.books[intent.account], exposure.markets[intent.symbol]
         holding = book.holdings.get(intent.symbol)
-        adding = intent.volume_lots
-        if holding is not None:
-            before = holding.worst_lots()[0 if intent.side is Side.BUY else 1]
+        adding = intent.volume_lots  # an opening order adds all of them, whatever else works
+        if holding is not None and intent.offset is not _OPEN:
+            before = holding.worst_lots()[0 if intent.side is _BUY else 1]
             adding = holding.worst_after(intent.side, intent.offset, intent.volume_lots) - before
         if adding <= 0:
             return None
@@ -59,11 +61,12 @@ class Margin(Rule, frozen=True, kw_only=True):
 def _carried(book: AccountBook, exposure: Exposure) -> tuple[Decimal, Decimal]:
     """Contract value and margin of all that is held and working, if all of it fills."""
     value = margin = Decimal(0)
+    markets = exposure.markets
     for symbol, holding in book.holdings.items():
         long, short = holding.worst_lots()
         if not long and not short:
             continue
-        market = exposure.markets[symbol]
+        market = markets[symbol]
         product = market.instrument.product
         price = holding.mark if holding.marked else market.instrument.to_price(market.fair_ticks or market.upper_ticks)
         worth = price * (product.multiplier * (long + short))

@@ -34,12 +34,14 @@ class Market(msgspec.Struct):
 
     def see(self, tick: Tick) -> None:
         """Take over a snapshot. An older one than the newest seen changes nothing."""
-        if tick.time_ns < self.seen_ns:
+        time_ns, bids, asks = tick.time_ns, tick.bids, tick.asks
+        if time_ns < self.seen_ns:
             return
-        self.seen_ns = tick.time_ns
-        self.last_ticks = tick.last_ticks or self.last_ticks
-        self.bid_ticks = tick.bids[0].price_ticks if tick.bids else 0
-        self.ask_ticks = tick.asks[0].price_ticks if tick.asks else 0
+        self.seen_ns = time_ns
+        if tick.last_ticks:
+            self.last_ticks = tick.last_ticks
+        self.bid_ticks = bids[0].price_ticks if bids else 0
+        self.ask_ticks = asks[0].price_ticks if asks else 0
         if tick.upper_limit_ticks:
             self.lower_ticks, self.upper_ticks = tick.lower_limit_ticks, tick.upper_limit_ticks
         self.phase = tick.phase

@@ -25,6 +25,11 @@ class Permission(Rule, frozen=True, kw_only=True):
     disabled_accounts: list[str] = msgspec.field(default_factory=list)
     bots: dict[str, list[str]] | None = None
 
+    @property
+    def idle(self) -> bool:
+        """True when nobody said anything."""
+        return self.symbols is None and self.bots is None and not self.blocked_symbols and not self.disabled_accounts
+
     def check(self, intent: OrderIntent, exposure: Exposure, now_ns: int) -> Refused | None:  # noqa: ARG002 - permissions have no age
         market = exposure.markets.get(intent.symbol)
         product = market.instrument.product.product_id if market is not None else intent.symbol

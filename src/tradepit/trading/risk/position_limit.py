@@ -10,6 +10,7 @@ from tradepit.trading.risk.exposure import Exposure
 from tradepit.trading.risk.refusal import Refused
 from tradepit.trading.risk.rule import Rule
 
+_BUY = Side.BUY  # named for each order: see ``at_hand``
 Lots = Annotated[int, msgspec.Meta(ge=0)]
 
 
@@ -32,7 +33,7 @@ class PositionLimit(Rule, frozen=True, kw_only=True):
     def check(self, intent: OrderIntent, exposure: Exposure, now_ns: int) -> Refused | None:  # noqa: ARG002 - positions have no age
         limits = self.by_symbol.get(intent.symbol, self)
         holding = exposure.holding(intent.account, intent.symbol)
-        buys = intent.side is Side.BUY
+        buys = intent.side is _BUY
         limit = limits.max_long if buys else limits.max_short
         worst = intent.volume_lots if holding is None else holding.worst_after(intent.side, intent.offset, intent.volume_lots)
         if worst <= limit:

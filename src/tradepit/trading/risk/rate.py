@@ -78,6 +78,8 @@ class Rate(Rule, frozen=True, kw_only=True):
         return self.refuse("RATE_LIMIT_EXCEEDED", limit=limit, value="no token left", message=message)
 
     def _over_total(self, asked: Requests, orders: int | None, cancels: int | None, whose: str) -> Refused | None:
+        if orders is None and cancels is None:
+            return None
         for what, limit, value in (("orders", orders, asked.day_orders), ("cancels", cancels, asked.day_cancels)):
             if limit is not None and value > limit:
                 message = f"too many {what} of the {whose} today"

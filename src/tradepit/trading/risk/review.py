@@ -5,6 +5,7 @@ from typing import Final, NoReturn, final
 
 from tradepit.trading.model.order import OrderIntent
 from tradepit.trading.risk.exposure import Exposure
+from tradepit.trading.risk.pipeline import pipeline_of
 from tradepit.trading.risk.refusal import Refused
 from tradepit.trading.risk.rule import Rule
 
@@ -48,25 +49,20 @@ def review(intent: OrderIntent, exposure: Exposure, rules: Sequence[Rule], now_n
     Limits are not asked about an order that strictly reduces exposure. A rule that raises refuses (RULE_FAILED), and so does the
     absence of all rules.
     """
-    if not rules:
-        return _failed("rules", "none", "no rule is configured")
-    failed = charge(intent, exposure, rules, now_ns)
+    pipeline = pipeline_of(rules)
+    failed = charge(intent, exposure, pipeline, now_ns)
     if failed is not None:
         return failed
-    refused = _ask(intent, exposure, rules, now_ns)
+    refused = evaluate(intent, exposure, pipeline, now_ns)
     return Approved(intent, _SEAL) if refused is None else refused
 
 
 def evaluate(intent: OrderIntent, exposure: Exposure, rules: Sequence[Rule], now_ns: int) -> Refused | None:
     """What ``review`` would say now, without any effect: nothing is counted, and nothing is approved by it."""
-    return _ask(intent, exposure, rules, now_ns) if rules else _failed("rules", "none", "no rule is configured")
-
-
-def _ask(intent: OrderIntent, exposure: Exposure, rules: Sequence[Rule], now_ns: int) -> Refused | None:
-    reducing = _reduces(intent, exposure)
-    for rule in rules:
-        if reducing and rule.spares_reducing:
-            continue
+    if not rules:
+        return _failed("rules", "none", "no rule is configured")
+    pipeline = pipeline_of(rules)
+    for rule in pipeline.facts if _reduces(intent, exposure) else pipeline.asked:
         try:
             refused = rule.check(intent, exposure, now_ns)
         except Exception as error:  # noqa: BLE001 - whatever went wrong in a rule, the order does not pass
@@ -79,20 +75,17 @@ def _ask(intent: OrderIntent, exposure: Exposure, rules: Sequence[Rule], now_ns:
 def remarks(intent: OrderIntent, exposure: Exposure, rules: Sequence[Rule], now_ns: int) -> list[Refused]:
     """What is to be told of an order that passes. A rule that fails says nothing: it is no reason to stop the order."""
     said = []
-    for rule in rules:
-        if rule.remarks:
-            try:
-                said.append(rule.remark(intent, exposure, now_ns))
-            except Exception:  # noqa: BLE001, S112 - the order has passed
-                continue
+    for rule in pipeline_of(rules).remarking:
+        try:
+            said.append(rule.remark(intent, exposure, now_ns))
+        except Exception:  # noqa: BLE001, S112 - the order has passed
+            continue
     return [remark for remark in said if remark is not None]
 
 
 def charge(intent: OrderIntent, exposure: Exposure, rules: Sequence[Rule], now_ns: int) -> Refused | None:
     """Count a request in the buckets, as review does; for rebuilding an exposure from recorded requests, approved and refused."""
-    for rule in rules:
-        if not rule.counts_requests:
-            continue
+    for rule in pipeline_of(rules).counting:
         try:
             rule.charge(intent, exposure, now_ns)
         except Exception as error:  # noqa: BLE001 - a request that cannot be counted does not pass
@@ -116,7 +109,7 @@ def reinstate(intent: OrderIntent, exposure: Exposure) -> Approved | Refused:
 def review_cancel(account: str, exposure: Exposure, rules: Sequence[Rule], now_ns: int, *, bot: str = "") -> int:
     """How long (ns) a cancel waits before it is sent, 0 for now. It is never refused, and a rule that fails does not delay it."""
     wait = 0
-    for rule in rules:
+    for rule in pipeline_of(rules).delaying:
         try:
             wait = max(wait, rule.delay_cancel(account, bot, exposure, now_ns))
         except Exception:  # noqa: BLE001, S112 - no failure of ours may stand in the way of a cancel

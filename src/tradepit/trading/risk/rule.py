@@ -15,18 +15,26 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     ``spares_reducing``: True for limits of ours, which never stand in the way of an order that strictly reduces exposure;
     False for facts (the exchange's conditions, the age of the request), which no good intention changes.
-    ``counts_requests``: True for a rule with a ``charge`` of its own, ``remarks``: with a ``remark``; found out when it is defined.
+    ``counts_requests``: True for a rule with a ``charge`` of its own, ``remarks``: with a ``remark``, ``delays_cancels``: with a
+    ``delay_cancel``; found out when it is defined.
     """
 
     name: ClassVar[str]
     spares_reducing: ClassVar[bool] = True
     counts_requests: ClassVar[bool] = False
     remarks: ClassVar[bool] = False
+    delays_cancels: ClassVar[bool] = False
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         cls.counts_requests = cls.charge is not Rule.charge
         cls.remarks = cls.remark is not Rule.remark
+        cls.delays_cancels = cls.delay_cancel is not Rule.delay_cancel
+
+    @property
+    def idle(self) -> bool:
+        """True when these limits can refuse no order whatever: ``check`` needs not be asked."""
+        return False
 
     def check(self, intent: OrderIntent, exposure: Exposure, now_ns: int) -> Refused | None:
         """Why this order may not go, None when this rule has nothing against it. May raise: the review then refuses."""

@@ -12,6 +12,8 @@ from tradepit.trading.risk.exposure import Exposure
 from tradepit.trading.risk.refusal import Refused
 from tradepit.trading.risk.rule import Rule
 
+_BUY = Side.BUY  # named for each order: see ``at_hand``
+
 
 @at_hand
 class GivesWay(StrEnum):
@@ -39,6 +41,11 @@ class SelfTrade(Rule, frozen=True, kw_only=True):
 
     policy: GivesWay = GivesWay.CANCEL_NEWEST
     groups: dict[str, list[str]] = msgspec.field(default_factory=dict)
+
+    @property
+    def idle(self) -> bool:
+        """True where nobody gives way."""
+        return self.policy is GivesWay.REPORT
 
     def check(self, intent: OrderIntent, exposure: Exposure, now_ns: int) -> Refused | None:  # noqa: ARG002 - resting has no age
         return None if self.policy is GivesWay.REPORT else self._meeting(intent, exposure)
@@ -81,11 +88,11 @@ class SelfTrade(Rule, frozen=True, kw_only=True):
         holding = exposure.holding(account, intent.symbol)
         if holding is None:
             return 0
-        own = holding.asks.best if intent.side is Side.BUY else holding.bids.best
+        own = holding.asks.best if intent.side is _BUY else holding.bids.best
         return own if own and _reaches(intent, own) else 0
 
 
 def _reaches(intent: OrderIntent, price_ticks: int) -> bool:
     if not intent.order_type.priced:
         return True
-    return intent.price_ticks >= price_ticks if intent.side is Side.BUY else intent.price_ticks <= price_ticks
+    return intent.price_ticks >= price_ticks if intent.side is _BUY else intent.price_ticks <= price_ticks

@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from tradepit.trading.calendar.acceptance import phases_of
+from tradepit.trading.calendar.acceptance import order_accepted, phases_of
 from tradepit.trading.model.order import OrderIntent
 from tradepit.trading.risk.exposure import Exposure
 from tradepit.trading.risk.refusal import Refused
@@ -25,9 +25,9 @@ class SessionPhase(Rule, frozen=True, kw_only=True):
             # What is not listed has no session: that it is not listed is the better answer, and the next rule's.
             return None
         phase = market.phase
-        taken = [each for each in phases_of(intent.order_type) if self.auctions or not each.gathers]
-        if phase in taken:
+        if order_accepted(intent.order_type, phase) and (self.auctions or not phase.gathers):
             return None
+        taken = [each for each in phases_of(intent.order_type) if self.auctions or not each.gathers]
         limit = ", ".join(taken)
         message = f"{intent.symbol} takes no {intent.order_type} order now"
         return self.refuse("NOT_TRADING_PERIOD", limit=limit, value=phase, message=message)

@@ -16,6 +16,8 @@ class TradingState(Rule, frozen=True, kw_only=True):
     spares_reducing: ClassVar[bool] = False
 
     def check(self, intent: OrderIntent, exposure: Exposure, now_ns: int) -> Refused | None:  # noqa: ARG002 - states hold until reset
+        if not exposure.states:
+            return None
         state, scope = exposure.state_of(intent)
         if state is State.ACTIVE:
             return None

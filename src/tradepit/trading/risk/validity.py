@@ -10,6 +10,8 @@ from tradepit.trading.risk.market import Market
 from tradepit.trading.risk.refusal import Refused
 from tradepit.trading.risk.rule import Rule
 
+_NETS, _NET = CloseRule.NET, Offset.NET  # named for each order: see ``at_hand``
+
 
 class Validity(Rule, frozen=True, kw_only=True):
     """The contract's own facts, so no numbers to set. ``limits_required`` False leaves prices to the exchange while the day's
@@ -38,8 +40,8 @@ class Validity(Rule, frozen=True, kw_only=True):
         if intent.exchange is not product.exchange:
             message = f"{intent.symbol} is not listed there"
             return self.refuse("EXCHANGE_NOT_VALID", limit=product.exchange, value=intent.exchange, message=message)
-        if (intent.offset is Offset.NET) is not (product.close_rule is CloseRule.NET):
-            limit = "NET" if product.close_rule is CloseRule.NET else "OPEN, CLOSE, CLOSETODAY, CLOSEYESTERDAY"
+        if (intent.offset is _NET) is not (product.close_rule is _NETS):
+            limit = "NET" if product.close_rule is _NETS else "OPEN, CLOSE, CLOSETODAY, CLOSEYESTERDAY"
             return self.refuse(
                 "OFFSET_NOT_VALID", limit=limit, value=intent.offset, message=f"not an offset of {product.exchange}"
             )
@@ -50,10 +52,11 @@ class Validity(Rule, frozen=True, kw_only=True):
 
     def _lots(self, intent: OrderIntent, market: Market) -> Refused | None:
         product, lots = market.instrument.product, intent.volume_lots
-        lowest = max(1, product.min_close_lots if intent.offset.closes else product.min_open_lots)
+        lowest = product.min_close_lots if intent.offset.closes else product.min_open_lots
         highest = product.max_limit_lots if intent.order_type.priced else product.max_market_lots
-        if lowest <= lots <= highest:
+        if 1 <= lots <= highest and lots >= lowest:
             return None
+        lowest = max(1, lowest)
         return self.refuse("VOLUME_NOT_VALID", limit=f"{lowest}..{highest}", value=lots, message="lots per order out of range")
 
     def _price(self, intent: OrderIntent, market: Market) -> Refused | None:

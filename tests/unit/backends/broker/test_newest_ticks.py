@@ -2,8 +2,8 @@
 
 import asyncio
 
+from tradepit.backends.broker.newest_ticks import NewestTicks
 from tradepit.backends.broker.tqsdk_frames import ToldTick
-from tradepit.backends.broker.tqsdk_newest import NewestTicks
 
 
 def tick(symbol: str, last: float) -> ToldTick:
@@ -11,7 +11,7 @@ def tick(symbol: str, last: float) -> ToldTick:
 
 
 async def test_a_slow_reader_gets_the_newest_of_each() -> None:
-    newest = NewestTicks()
+    newest = NewestTicks[ToldTick]()
     assert not newest.read
     with newest.reader() as slow, newest.reader() as quick:
         assert newest.read
