@@ -157,11 +157,14 @@ async def test_a_stream_that_refuses_breaks_or_forgets_its_token_is_joined_again
         await until(lambda: heard.figures["breaks"] >= 3)
         world.server.market.refuses = False
         await heard.bids_are_told()
-        logins = len(world.server.handed_out)
-        world.server.expire_tokens()
-        await world.server.cut()
-        await heard.bids_are_told()
-        assert len(world.server.handed_out) > logins
+        for in_words in (False, True):
+            if isinstance(world.server, SsiV2Server):
+                world.server.data_hub.refuses_in_words = in_words
+            logins = len(world.server.handed_out)
+            world.server.expire_tokens()
+            await world.server.cut()
+            await heard.bids_are_told()
+            assert len(world.server.handed_out) > logins
 
 
 async def test_between_two_lives_there_is_no_book_and_no_session_but_the_calendars(world: SsiWorld) -> None:

@@ -60,7 +60,7 @@ KNOWN = {
     for code in re.findall(r"`([A-Z][A-Z_]{3,})`", (_REFERENCE / page).read_text())
 } - {"INTERNAL_ERROR"}
 _AT_ONCE, _EVENTS_ALONE, _CUT = 500, 200, 64 * 1024
-_MOST_GROWTH_MB = 70 + COUNT * 8 // 1000
+_MOST_GROWTH_MB = 40 + COUNT * 11 // 1000
 
 
 class Shape(NamedTuple):

@@ -40,7 +40,7 @@ class SignalrServer:
         self.hub, self._allows, self._answers, self.protocol = hub, allows, answers, protocol
         self.keep_alive_s: float | None = 0.1
         self.promises_s: float | None = 0.4
-        self.silent = self.forgets = self.begins_never = False
+        self.silent = self.forgets = self.begins_never = self.refuses_in_words = False
         self.negotiations = self.starts = self.rejoins = self.aborts = 0
         self.connections: dict[str, Connection] = {}
         self.joined: Callable[[Connection], Awaitable[None]] | None = None
@@ -132,6 +132,8 @@ class SignalrServer:
     def _check(self, request: web.Request) -> None:
         assert json.loads(request.query["connectionData"]) == [{"name": self.hub}]
         if self._allows is not None and not self._allows(request):
+            if self.refuses_in_words:
+                raise web.HTTPOk(text='{"message": "Unauthorized", "status": 401}', content_type="application/json")
             raise web.HTTPUnauthorized
 
     def _connection(self, request: web.Request) -> Connection:

@@ -105,3 +105,11 @@ def test_a_long_day_leaves_no_trace(book: OrderBook) -> None:
     assert len(book._place_of) == 0
     assert not book._asks.keys
     assert not book._asks.levels
+
+
+def test_lots_of_several_orders_are_those_that_still_wait(book: OrderBook) -> None:
+    for order_id, lots in ((1, 5), (2, 7), (3, 9)):
+        book.rest(order_id, SELL, 26000, lots)
+    assert book.lots_of([1, 2, 3]) == 21
+    book.match(BUY, 26000, 6)
+    assert (book.lots_of([1]), book.lots_of([1, 2]), book.lots_of([3, 99]), book.lots_of([])) == (0, 6, 9, 0)

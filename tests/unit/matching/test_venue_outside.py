@@ -116,3 +116,16 @@ def test_the_youngest_lots_of_a_level_go_first(pit: Pits) -> None:
     assert market.state("ann", "a1")[0] == "OPEN", "one lot of the oldest quote was still before it"
     market.order("bob", "b2", BUY, 19_000, 1)
     assert market.state("ann", "a1")[0] == "FILLED"
+
+
+def test_a_level_that_is_traded_with_again_and_again_leaves_nothing_behind(pit: Pits) -> None:
+    market = pit("IF2501", start=OPEN)
+    market.show({18_999: 2}, {19_000: 3})
+    for number in range(200):
+        market.order("ann", f"a{number}", BUY, 19_000, 2)
+        market.order("ann", f"c{number}", SELL, 18_999, 2, Offset.CLOSE)
+        assert market.state("ann", f"a{number}")[0] == market.state("ann", f"c{number}")[0] == "FILLED"
+        market.show({18_999: 2}, {19_000: 3})
+        assert market.book() == ({18_999: 2}, {19_000: 3})
+    quotes = market.venue._floor.markets["IF2501"].quotes
+    assert max(len(numbers) for side in Side for numbers in quotes[side].values()) < 12

@@ -89,6 +89,8 @@ async def test_ticks_go_out_as_book_and_tick_and_silence_is_seen() -> None:
     await until(lambda: "no quotes" in gateway.health().reason)
     assert gateway.health().ready
     assert gateway.health().figures["silent_contracts"] == 1
+    # What the market says of itself is told with it.
+    assert gateway.health().figures["market_restarts"] == 0
     await gateway.stop()
     assert not house.market.connected
 

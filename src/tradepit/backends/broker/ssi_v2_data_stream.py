@@ -6,7 +6,7 @@ from typing import Self
 from loguru import logger
 
 from tradepit.backends.broker.ssi_news import News
-from tradepit.backends.broker.ssi_signalr import SignalrHub, SignalrUnauthorized
+from tradepit.backends.broker.ssi_signalr import SignalrHub
 from tradepit.backends.broker.ssi_v2_data import SsiV2Data
 from tradepit.backends.broker.ssi_v2_data_frames import channels, read_broadcast
 from tradepit.ports.clock import Clock
@@ -38,7 +38,8 @@ class SsiV2DataStream:
         self._hub = SignalrHub(self._url, HUB, headers={"Authorization": f"Bearer {token}"}, timeout_s=self._timeout_s)
         try:
             await self._hub.__aenter__()
-        except SignalrUnauthorized:
+        except Unavailable:
+            # SSI's older doors refuse a token with a word in an answer that is else a good one: whatever it was, the next one is new.
             self._data.forget_token(token)
             raise
         try:

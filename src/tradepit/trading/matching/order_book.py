@@ -150,6 +150,15 @@ class OrderBook:
         place = self._place_of.get(order_id)
         return place[0].levels[place[1]][order_id] if place is not None else 0
 
+    def lots_of(self, order_ids: list[int]) -> int:
+        """Lots of several orders together; those that do not wait (any more) have none."""
+        place_of, found = self._place_of, 0
+        for order_id in order_ids:
+            place = place_of.get(order_id)
+            if place is not None:
+                found += place[0].levels[place[1]][order_id]
+        return found
+
     def price_of(self, order_id: int) -> int:
         """Price of a waiting order in ticks, 0 when it does not wait (any more)."""
         place = self._place_of.get(order_id)

@@ -13,6 +13,7 @@ from tradepit.trading.model.tick import Level, Tick
 
 _CONTINUOUS = SessionPhase.CONTINUOUS  # named for each order: see ``at_hand``
 _BUY, _SELL = Side.BUY, Side.SELL
+_MANY = 8  # orders at a price, from which on those that have traded away are looked for and forgotten
 
 
 def apply_tick(floor: Floor, command: ApplyTick) -> None:
@@ -66,37 +67,29 @@ def _lower_quotes(market: Market, side: Side, levels: tuple[Level, ...]) -> bool
     shown = {level.price_ticks: level.lots for level in levels}
     for price, numbers in tuple(prices.items()):
         most = shown.get(price, 0)
-        if len(numbers) == 1:
-            # One order at a price is by far the most frequent, and it mostly stays as it is or goes as a whole.
-            if not most:
-                changed |= book.cancel(numbers[0]) > 0
-                del prices[price]
-                continue
-            if 0 < book.remaining(numbers[0]) <= most:
-                continue
-        live, lowered = _lower(book, numbers, most)
-        changed |= lowered
-        if live:
-            prices[price] = live
-        else:
+        if not most:
+            for number in numbers:
+                changed |= book.cancel(number) > 0
             del prices[price]
+            continue
+        there = book.lots_of(numbers)
+        if there > most:
+            changed = True
+            _take_youngest(book, numbers, there - most)
+        elif len(numbers) > _MANY:
+            numbers[:] = [number for number in numbers if number in book]
     return changed
 
 
-def _lower(book: OrderBook, numbers: list[int], most: int) -> tuple[list[int], bool]:
-    """Leave at most ``most`` lots of the outside's orders at a price; those that still wait, and whether any lots went."""
-    live = [(number, lots) for number in numbers if (lots := book.remaining(number))]
-    excess = sum(lots for _, lots in live) - most
-    lowered = excess > 0
-    while live and excess > 0:
-        number, lots = live[-1]
+def _take_youngest(book: OrderBook, numbers: list[int], excess: int) -> None:
+    """Take lots of the outside's orders at a price away; there are more than that."""
+    while excess:
+        lots = book.remaining(numbers[-1])
         if lots > excess:
-            book.reduce(number, excess)
-            break
-        book.cancel(number)
-        live.pop()
+            book.reduce(numbers[-1], excess)
+            return
+        book.cancel(numbers.pop())
         excess -= lots
-    return [number for number, _ in live], lowered
 
 
 def _raise_quote(floor: Floor, market: Market, side: Side, level: Level) -> bool:
@@ -105,7 +98,7 @@ def _raise_quote(floor: Floor, market: Market, side: Side, level: Level) -> bool
     numbers = prices.get(price)
     added = level.lots
     if numbers:
-        added -= sum(map(book.remaining, numbers))
+        added -= book.lots_of(numbers)
         if added <= 0:
             return False
     if market.working:
