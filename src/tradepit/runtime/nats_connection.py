@@ -28,7 +28,7 @@ _REMEMBERED = 10_000
 _TURN_MESSAGES = 64
 # So many turns of the event loop, microseconds when nothing else is to be done, are given to those who are about to send too:
 # a write costs this process, the server and its receiver more than what they have to say.
-_LINGER_TURNS = 4
+_LINGER_TURNS = 2
 _SUBJECT = re.compile(r"[!-~]+")
 _HEADER = re.compile(r"[!-9;-~]+")
 _HEADER_VALUE = re.compile(r"[^\r\n]*")
