@@ -1,9 +1,8 @@
 """The broker: where approved orders go and reports come from; the simulated exchange or a real one."""
 
-import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Awaitable
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Protocol
 
 import msgspec
 
@@ -57,7 +56,7 @@ class Broker(Protocol):
     async def open_session(self, epoch: int) -> None:
         """Fence: after this, commands of lower epochs are refused for ever."""
 
-    def submit(self, approved: Approved, *, epoch: int) -> "Coroutine[Any, Any, Order] | asyncio.Future[Order]":
+    def submit(self, approved: Approved, *, epoch: int) -> Awaitable[Order]:
         """Send an order; its state once the broker answered. Idempotent by (account, client_order_id).
 
         A coroutine, or, where many orders share an answer, a future: no order then needs a task.

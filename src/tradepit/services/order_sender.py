@@ -1,7 +1,7 @@
 """An order's way from the journal to the broker and back: sent once it is durable, its answer learned, all who wait for it told."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
@@ -90,7 +90,7 @@ class OrderSender:
         if isinstance(asked, asyncio.Future):
             asked.add_done_callback(partial(self._answered, approved))
             return
-        begun = Started(asked)
+        begun = Started(_outcome(asked))
         if begun.finished:
             self._answered(approved, begun)
         else:
@@ -142,6 +142,10 @@ class OrderSender:
 def key_of(approved: Approved) -> Key:
     """By what an order is known here: account and client order id."""
     return approved.intent.account, approved.intent.client_order_id
+
+
+async def _outcome(asked: Awaitable[Order]) -> Order:
+    return await asked
 
 
 def _tell(answers: "list[asyncio.Future[Order]] | tuple[()]", outcome: Order | BaseException) -> None:

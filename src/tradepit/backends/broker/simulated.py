@@ -1,9 +1,8 @@
 """The simulated exchange as a broker: a client of ``rpc.trading-gateway.*`` and ``broker.reports`` over any bus."""
 
-import asyncio
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 
@@ -68,7 +67,7 @@ class SimulatedBroker:
         body = OpenSession(session=self._session, epoch=epoch)
         await self._command("open_session", body, msgspec.json.Decoder(wire.Done))
 
-    def submit(self, approved: Approved, *, epoch: int) -> "Coroutine[Any, Any, Order] | asyncio.Future[Order]":
+    def submit(self, approved: Approved, *, epoch: int) -> Awaitable[Order]:
         body = SubmitOrder(intent=approved.intent, session=self._session, epoch=epoch)
         return self._order_batches.submit(body) if self._together else self._submit_alone(body)
 
