@@ -279,7 +279,7 @@ def note_owners(loop: asyncio.AbstractEventLoop) -> Callable[[], None]:
         task = asyncio.Task(work, loop=loop, **options)
         context = options.get("context")
         # Answers are begun in whatever task is at hand; the connection that serves them ends them.
-        if work.cr_code.co_filename != eager.__file__:
+        if not isinstance(work, eager._Rest):
             _TASKS[task] = context.get(_OWNER, "") if context is not None else _OWNER.get()
         return task
 

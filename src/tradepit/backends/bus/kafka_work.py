@@ -6,9 +6,10 @@ import re
 import time
 from collections import deque
 from collections.abc import Sequence
+from functools import partial
 
 import msgspec
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka import Message as Record
 from loguru import logger
 
@@ -67,7 +68,8 @@ class KafkaWorker:
     """One member of a group. What is done is told to the cluster four times a second and when a partition goes to another.
 
     A handler that raises is called again, later each time; with ``hands`` of one nothing of the same partition overtakes it. Told
-    to stop meanwhile, it leaves the message to the next member.
+    to stop meanwhile, it leaves the message to the next member. A cluster that lost its store is taken from its beginning: what was
+    told to be done of the topics it had says nothing of those it has.
     """
 
     def __init__(self, link: KafkaLink, watch: TopicWatch, subject: str, handler: Handler, *, group: str, hands: int) -> None:
@@ -76,6 +78,8 @@ class KafkaWorker:
         self._pattern: re.Pattern[str] = pattern_of(subject)
         self._lanes: dict[_Place, Lane] = {}
         self._topics: set[str] = set()
+        self._cluster = ""
+        self._begun_anew: set[_Place] | None = None
         self._waiting = 0
         self._stopping = asyncio.Event()
         self._loop = asyncio.get_running_loop()
@@ -99,7 +103,7 @@ class KafkaWorker:
         found = await self._watch.look(self._pattern)
         self._consumer = KafkaConsumer(settings, self, name=f"{self._group}:{self._subject}")
         self._consumer.start()
-        self._on_topics(found, "")
+        self._on_topics(found, self._link.cluster)
         self._watch.follow(self._pattern, self._on_topics)
 
     async def stop(self) -> None:
@@ -138,17 +142,34 @@ class KafkaWorker:
     # Partitions come and go
 
     def _on_topics(self, found: Partitions, cluster: str) -> None:
-        del cluster  # what a group has done is kept with the topics, and lost with them
         consumer, topics = self._consumer, {topic for topic, _ in found}
-        if consumer is None or topics <= self._topics:
+        if consumer is None:
             return
-        self._topics |= topics
-        wanted = sorted(self._topics)
-        consumer.tell(
-            lambda it: it.subscribe(wanted, on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost)
-        )
+        former, self._cluster = self._cluster, cluster
+        if former and former != cluster:
+            logger.warning("{}: the cluster is not the one it was; taking what it has from its beginning", self._subject)
+            self._topics |= topics
+            self._drop_lanes(list(self._lanes))
+            consumer.tell(partial(self._join_anew, sorted(self._topics)))
+        elif not topics <= self._topics:
+            self._topics |= topics
+            consumer.tell(partial(self._join, sorted(self._topics)))
+
+    def _join(self, topics: list[str], consumer: Consumer) -> None:
+        consumer.subscribe(topics, on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost)
+
+    def _join_anew(self, topics: list[str], consumer: Consumer) -> None:
+        self._begun_anew = set()
+        consumer.unsubscribe()
+        if topics:
+            self._join(topics, consumer)
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        if self._begun_anew is not None:
+            for each in partitions:
+                if (each.topic, each.partition) not in self._begun_anew:
+                    self._begun_anew.add((each.topic, each.partition))
+                    each.offset = OFFSET_BEGINNING
         consumer.incremental_assign(partitions)
         self._loop.call_soon_threadsafe(self._open_lanes, [(each.topic, each.partition) for each in partitions])
 
@@ -264,7 +285,7 @@ class KafkaWorker:
     def _done(self, place: _Place, lane: Lane, offset: int) -> None:
         reached = lane.finish(offset)
         consumer = self._consumer
-        if reached >= 0 and consumer is not None:
+        if reached >= 0 and consumer is not None and self._lanes.get(place) is lane:
             consumer.tell(lambda it: _store(it, TopicPartition(*place, reached)))
 
 
