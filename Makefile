@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test servers system-servers redistimeseries crashpoints split-flows risk-oracle connect-kills bad-messages timescale check unit format docs proto bench clean
+.PHONY: demo test servers system-servers redistimeseries crashpoints split-flows risk-oracle connect-kills timescale check unit format docs proto bench clean
 
 demo: $(VENV)/.installed
 	$(BIN)/tradepit demo
@@ -50,10 +50,6 @@ risk-oracle: $(VENV)/.installed-dev
 connect-kills: servers $(VENV)/.installed-dev
 	CONNECT_KILLS_SECONDS=$${CONNECT_KILLS_SECONDS:-120} CONNECT_KILLS_SEEDS=$${CONNECT_KILLS_SEEDS:-1,2,3} \
 		$(BIN)/pytest -s tests/chaos/test_broker_connect_kills.py
-
-# Ten thousand unusable messages in each queue of the broker connect; `make test` sends a quarter of them.
-bad-messages: servers $(VENV)/.installed-dev
-	BAD_MESSAGES=10000 $(BIN)/pytest tests/scenario/test_tq_bad_input.py
 
 # The records on a real TimescaleDB, which no package on PyPI brings: TIMESCALE_BIN is the folder of a PostgreSQL's programs that has it.
 timescale: $(VENV)/.installed-dev

@@ -1,7 +1,4 @@
-"""Thousands of unusable messages in each queue of the broker connect: every one is told of once, with a code, and all goes on.
-
-Two and a half thousand a queue; ``make bad-messages`` is the long form of ten thousand (``BAD_MESSAGES``).
-"""
+"""Ten thousand unusable messages in each queue of the broker connect: every one is told of once, with a code, and all goes on."""
 
 import asyncio
 import json
@@ -45,7 +42,7 @@ from tests.servers.valkey import ValkeyServer
 from tradepit.config import LogSettings, Settings, TqSettings, dump
 from tradepit.services.tq_settings import TqServiceSettings
 
-COUNT = int(os.environ.get("BAD_MESSAGES", "2500"))
+COUNT = int(os.environ.get("BAD_MESSAGES", "10000"))
 """How many for each queue. The three internal queues are the same services' in both profiles: in ``tq_flat`` they get a few."""
 PORTFOLIO, PATIENCE_S = "1234567890", 120.0
 SUBMIT, CANCEL, FLAT = "tq_order_submit_requests", "tq_order_cancel_requests", "tq_order_requests"
