@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 import msgspec
+import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from tests.servers.ssi_exchange import API_KEY, API_SECRET
 from tests.servers.ssi_server import SsiServer
@@ -69,6 +70,17 @@ class Hours(ShiftedClock):
     def pass_hours(self, hours: int) -> None:
         """It is so much later."""
         self._ahead_ns += hours * 3_600_000_000_000
+
+
+@contextlib.asynccontextmanager
+async def served(folder: Path, api: Api, monkeypatch: pytest.MonkeyPatch) -> "AsyncIterator[SsiWorld]":
+    """A world whose server answers, with its keys in the environment as a house looks for them."""
+    world = SsiWorld(folder, api)
+    for name, value in world.environment.items():
+        monkeypatch.setenv(name, value)
+    await world.server.start()
+    yield world
+    await world.server.stop()
 
 
 class SsiWorld:

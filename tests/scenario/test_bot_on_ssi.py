@@ -17,7 +17,7 @@ from tests.bot_process import BotProcess
 from tests.house_under_test import HouseUnderTest, position_rows, settings_of
 from tests.servers.ssi_exchange import SYMBOL as SYMBOL_AT_SSI
 from tests.servers.ssi_exchange import SsiExchange
-from tests.ssi_world import ACCOUNTS, SYMBOL, TEN, SsiWorld
+from tests.ssi_world import ACCOUNTS, SYMBOL, TEN, SsiWorld, served
 
 from tradepit.backends.store.market import SqlMarketRecords
 from tradepit.config import ExchangeSettings, Settings
@@ -68,12 +68,8 @@ async def _quoted(server: SsiExchange) -> AsyncIterator[None]:
 
 @pytest.fixture(params=["v3", "v2"])
 async def world(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[SsiWorld]:
-    world = SsiWorld(tmp_path / "world", request.param)
-    for name, value in world.environment.items():
-        monkeypatch.setenv(name, value)
-    await world.server.start()
-    yield world
-    await world.server.stop()
+    async with served(tmp_path / "world", request.param, monkeypatch) as world:
+        yield world
 
 
 async def test_a_bot_trades_through_ssi_and_survives_every_kill(tmp_path: Path, world: SsiWorld) -> None:

@@ -5,7 +5,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from tests.ssi_world import ACCOUNTS, SYMBOL, SsiWorld
+from tests.ssi_world import ACCOUNTS, SYMBOL, SsiWorld, served
 from tests.tqsdk_world import until
 
 from tradepit.compose.roles import make_service
@@ -18,6 +18,7 @@ from tradepit.services.order_management import OrderManagementService
 from tradepit.trading.model.errors import RequestRefused
 from tradepit.trading.model.report import TradeReport
 from tradepit.trading.model.terms import SessionPhase, Side
+from tradepit.trading.risk.market import Market
 
 PRICE = Decimal("1340.5")
 TICKS = 13_405
@@ -69,6 +70,13 @@ class House:
             client_order_id=name,
         )
 
+    @property
+    def market(self) -> Market:
+        """The contract as the risk review sees it."""
+        leader = self.service._leader
+        assert leader is not None
+        return leader.desk.exposure.markets[SYMBOL]
+
     def told(self, name: str) -> tuple[str, int, int]:
         """Status, lots traded by the order's own word, and by its trades."""
         leader = self.service._leader
@@ -95,12 +103,8 @@ def _fail(error: BaseException) -> None:
 
 @pytest.fixture(params=["v3", "v2"])
 async def world(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[SsiWorld]:
-    world = SsiWorld(tmp_path / "world", request.param)
-    for name, value in world.environment.items():
-        monkeypatch.setenv(name, value)
-    await world.server.start()
-    yield world
-    await world.server.stop()
+    async with served(tmp_path / "world", request.param, monkeypatch) as world:
+        yield world
 
 
 async def test_the_sessions_of_the_day_are_followed_without_a_feed(tmp_path: Path, world: SsiWorld) -> None:
@@ -109,9 +113,7 @@ async def test_the_sessions_of_the_day_are_followed_without_a_feed(tmp_path: Pat
     await house.open()
     try:
         await house.buy("c1", 1)
-        leader = house.service._leader
-        assert leader is not None
-        market = leader.desk.exposure.markets[SYMBOL]
+        market = house.market
         assert market.phase is SessionPhase.CONTINUOUS
         await until(lambda: market.phase is SessionPhase.BREAK)
         with pytest.raises(RequestRefused) as refused:
@@ -192,9 +194,7 @@ async def test_an_order_without_a_price_waits_for_ssis_market_and_is_judged_by_i
         assert refused.value.reason_code == "PRICE_COLLAR"
         assert world.server.orders == 0
         world.server.market.refuses = False
-        leader = house.service._leader
-        assert leader is not None
-        market = leader.desk.exposure.markets[SYMBOL]
+        market = house.market
         await until(lambda: market.ask_ticks == TICKS)
         await house.buy("c2", 1, "MTL")
         await until(lambda: house.told("c2") == ("FILLED", 1, 1))
@@ -209,9 +209,7 @@ async def test_a_halt_of_the_exchange_stops_orders_until_it_is_taken_back(tmp_pa
     await house.open()
     try:
         await house.buy("c1", 1)
-        leader = house.service._leader
-        assert leader is not None
-        market = leader.desk.exposure.markets[SYMBOL]
+        market = house.market
         await until(lambda: world.server.market.asked > 0)
         world.server.market.tell_session("HALT")
         await until(lambda: market.phase is SessionPhase.BREAK)

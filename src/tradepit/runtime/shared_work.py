@@ -19,9 +19,6 @@ class SharedWork(Generic[K, T]):
     def __contains__(self, key: object) -> bool:
         return key in self._tasks
 
-    def __len__(self) -> int:
-        return len(self._tasks)
-
     async def share(self, key: K, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """The result of the one piece of work there is for ``key``; ``work`` begins it when there is none."""
         task = self._tasks.get(key)
@@ -32,21 +29,6 @@ class SharedWork(Generic[K, T]):
             task = self._tasks[key] = begun.task
             task.add_done_callback(lambda done: self._ended(key, done))
         return await asyncio.shield(task)
-
-    async def of(self, key: K) -> T:
-        """The result of the work under way for ``key``. Raises KeyError when there is none."""
-        return await asyncio.shield(self._tasks[key])
-
-    async def join(self, key: K) -> None:
-        """Wait until the work for ``key`` has ended, however it does; at once when there is none."""
-        task = self._tasks.get(key)
-        if task is not None:
-            await asyncio.wait({task})
-
-    async def drain(self, timeout_s: float) -> None:
-        """Give what is under way so many seconds to end by itself."""
-        if self._tasks:
-            await asyncio.wait(self._tasks.values(), timeout=timeout_s)
 
     async def stop(self) -> None:
         """Cancel everything and wait until it has ended."""

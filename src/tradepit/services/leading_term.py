@@ -3,11 +3,16 @@
 import asyncio
 from typing import Protocol
 
-from tradepit.trading.model.order import Order
+from tradepit.trading.model.order import Order, OrderIntent
 from tradepit.trading.orders import events as facts
 from tradepit.trading.orders.desk import OrderDesk
 
 Key = tuple[str, str]
+
+
+def key_of(intent: OrderIntent) -> Key:
+    """By what an order is known: account and client order id."""
+    return intent.account, intent.client_order_id
 
 
 class Sending(Protocol):

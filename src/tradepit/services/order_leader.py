@@ -12,6 +12,7 @@ from tradepit.ports.clock import Clock
 from tradepit.runtime.journal_writer import JournalWriter, durable
 from tradepit.runtime.tasks import TaskGroup
 from tradepit.services.algo_guard import check_child
+from tradepit.services.leading_term import key_of
 from tradepit.services.order_cancels import OrderCancels
 from tradepit.services.order_contracts import OrderContracts
 from tradepit.services.order_doubts import OrderDoubts
@@ -38,7 +39,6 @@ _KNOCK_EVERY_S = 0.02
 _STALLED_S = 5.0
 _DRAIN_S = 2.0
 _PHASES_EVERY_S = 0.5
-Key = tuple[str, str]
 
 
 class OrderLeader:
@@ -195,7 +195,7 @@ class OrderLeader:
         hit = [order for order in register.working.values() if _in_scope(order.intent, scope)]
         if state is not TradingState.HALTED:
             hit = []
-        wishes = [self._cancels.wish(order) for order in hit if _key(order.intent) not in register.cancel_wanted]
+        wishes = [self._cancels.wish(order) for order in hit if key_of(order.intent) not in register.cancel_wanted]
         await self.write(fact, *wishes)
         for order in hit:
             self._tasks.spawn(self._cancels.carry_out(order), "halt-cancel")
@@ -229,8 +229,8 @@ class OrderLeader:
             await self.write()
             raise RiskRefused(known.reason, known.message)
         if known.status in (OrderStatus.SENDING, OrderStatus.UNKNOWN, OrderStatus.PENDING_NEW):
-            if _key(intent) in self.sending:
-                return await self.sending.of(_key(intent))
+            if key_of(intent) in self.sending:
+                return await self.sending.of(key_of(intent))
             raise OutcomeUnknown(client_order_id=intent.client_order_id)
         return known
 
@@ -238,7 +238,7 @@ class OrderLeader:
         """Apply the broker's answer; the order as it is known after it, for the reports may have run ahead."""
         day = self.desk.register.trading_day
         self._learn(OrderReport(sequence=0, time_ns=order.updated_ns, trading_day=day, order=order))
-        return self.desk.register.orders[_key(order.intent)]
+        return self.desk.register.orders[key_of(order.intent)]
 
     def _learn(self, report: Report) -> None:
         if self.desk.is_new(report):
@@ -332,10 +332,6 @@ async def _all_of(answers: "Iterable[Awaitable[Order]]") -> list[Order]:
         if isinstance(answer, BaseException):
             raise answer
     return [answer for answer in came if isinstance(answer, Order)]
-
-
-def _key(intent: OrderIntent) -> Key:
-    return intent.account, intent.client_order_id
 
 
 def _refusal(fact: facts.Fact) -> RiskRefused:

@@ -9,7 +9,7 @@ from tradepit.ports.broker import Broker
 from tradepit.ports.clock import Clock
 from tradepit.runtime.eager import Started
 from tradepit.runtime.journal_writer import JournalWriter
-from tradepit.services.leading_term import Key, Term
+from tradepit.services.leading_term import Key, Term, key_of
 from tradepit.trading.model.errors import NotActive, OutcomeUnknown, StaleEpoch, TradepitError, Unavailable
 from tradepit.trading.model.order import Order
 from tradepit.trading.model.terms import OrderStatus
@@ -43,7 +43,7 @@ class OrderSender:
     def send(self, approved: Approved, written: Written) -> "asyncio.Future[Order]":
         """Send an order once ``written`` is done; the order as it is known after the answer, or OutcomeUnknown, NotActive."""
         answer = self._loop.create_future()
-        self._waiting[key_of(approved)] = [answer]
+        self._waiting[key_of(approved.intent)] = [answer]
         if written.done():
             self._leave(approved, written)
         else:
@@ -77,7 +77,7 @@ class OrderSender:
         await asyncio.gather(*asking, return_exceptions=True)
 
     def _leave(self, approved: Approved, written: Written) -> None:
-        if key_of(approved) not in self._waiting:
+        if key_of(approved.intent) not in self._waiting:
             return
         error = written.exception()
         if error is not None:
@@ -103,7 +103,7 @@ class OrderSender:
         if not self._at_broker:
             # Behind those who wait for these answers.
             self._loop.call_soon(self._writer.release)
-        if key_of(approved) not in self._waiting:
+        if key_of(approved.intent) not in self._waiting:
             _read(answer)
             return
         try:
@@ -117,7 +117,7 @@ class OrderSender:
             self._end(approved, error)
 
     def _doubt(self, approved: Approved, error: TradepitError) -> None:
-        account, client_order_id = key = key_of(approved)
+        account, client_order_id = key = key_of(approved.intent)
         told = self._term.desk.register.orders[key]
         if told.status is not OrderStatus.SENDING:
             # The broker's reports were faster than its answer.
@@ -136,12 +136,7 @@ class OrderSender:
         written.add_done_callback(lambda kept: self._end(approved, NotActive() if kept.exception() else unknown))
 
     def _end(self, approved: Approved, outcome: Order | BaseException) -> None:
-        _tell(self._waiting.pop(key_of(approved), ()), outcome)
-
-
-def key_of(approved: Approved) -> Key:
-    """By what an order is known here: account and client order id."""
-    return approved.intent.account, approved.intent.client_order_id
+        _tell(self._waiting.pop(key_of(approved.intent), ()), outcome)
 
 
 async def _outcome(asked: Awaitable[Order]) -> Order:

@@ -22,15 +22,12 @@ async def test_who_asks_meanwhile_shares_the_result_and_who_asks_later_begins_an
     shared, work = SharedWork[str, int](), Work()
     asked = [asyncio.ensure_future(shared.share("a", work)) for _ in range(3)]
     await turns()
-    joined, result = asyncio.ensure_future(shared.join("a")), asyncio.ensure_future(shared.of("a"))
-    await turns()
-    assert ("a" in shared, "b" in shared, len(shared), joined.done()) == (True, False, 1, False)
+    assert ("a" in shared, "b" in shared) == (True, False)
     asked[0].cancel()
     work.go.set()
-    assert [await asked[1], await asked[2], await result] == [1, 1, 1]
-    await joined
+    assert [await asked[1], await asked[2]] == [1, 1]
     await turns()
-    assert len(shared) == 0
+    assert "a" not in shared
     assert await shared.share("a", work) == 2
 
 
@@ -42,32 +39,21 @@ async def test_failures_are_shared_and_nobody_need_read_them() -> None:
         raise ValueError("no")
 
     asked = asyncio.ensure_future(shared.share("a", fail))
-    await asyncio.sleep(0)
-    await shared.join("a")
     with pytest.raises(ValueError, match="no"):
         await asked
     unread = asyncio.ensure_future(shared.share("b", fail))
     await asyncio.sleep(0)
     unread.cancel()
     await turns()
-    assert len(shared) == 0
+    assert "b" not in shared
 
 
-async def test_what_is_not_under_way_is_joined_at_once_and_has_no_result() -> None:
-    shared = SharedWork[str, int]()
-    await shared.join("a")
-    await shared.drain(1.0)
-    with pytest.raises(KeyError):
-        await shared.of("a")
-
-
-async def test_stopping_ends_what_draining_did_not() -> None:
+async def test_stopping_ends_what_is_under_way() -> None:
     shared, work = SharedWork[str, int](), Work()
     asked = asyncio.ensure_future(shared.share("a", work))
     await turns()
-    await shared.drain(0.0)
     assert "a" in shared
     await shared.stop()
     with pytest.raises(asyncio.CancelledError):
         await asked
-    assert len(shared) == 0
+    assert "a" not in shared
