@@ -14,21 +14,21 @@ from tests.servers.ssi_server import SsiServer
 from tests.servers.ssi_v2_server import DATA_KEY, DATA_SECRET, PIN, SsiV2Server
 from tests.tqsdk_world import until
 
-from tradepit.backends.broker.ssi import SsiBroker
-from tradepit.backends.broker.ssi_data_stream import SsiDataStream
-from tradepit.backends.broker.ssi_dialect import SsiDialect
-from tradepit.backends.broker.ssi_feed import FeedTiming, SsiFeed, Stream
-from tradepit.backends.broker.ssi_history import ToldBar, v2_bars, v3_bars
-from tradepit.backends.broker.ssi_http import SsiLogin
-from tradepit.backends.broker.ssi_link import SsiLink, SsiTiming
-from tradepit.backends.broker.ssi_market import SsiMarket
-from tradepit.backends.broker.ssi_rest import SsiRest
-from tradepit.backends.broker.ssi_v2 import SsiV2
-from tradepit.backends.broker.ssi_v2_data import SsiV2Data
-from tradepit.backends.broker.ssi_v2_data_stream import SsiV2DataStream
-from tradepit.backends.broker.ssi_v2_prices import SsiV2Prices
-from tradepit.backends.broker.ssi_v2_rest import SsiV2Rest
-from tradepit.backends.broker.ssi_v3 import SsiV3
+from tradepit.backends.broker.ssi.broker import SsiBroker
+from tradepit.backends.broker.ssi.data_stream import SsiDataStream
+from tradepit.backends.broker.ssi.dialect import SsiDialect
+from tradepit.backends.broker.ssi.feed import FeedTiming, SsiFeed, Stream
+from tradepit.backends.broker.ssi.history import ToldBar, v2_bars, v3_bars
+from tradepit.backends.broker.ssi.http import SsiLogin
+from tradepit.backends.broker.ssi.link import SsiLink, SsiTiming
+from tradepit.backends.broker.ssi.market import SsiMarket
+from tradepit.backends.broker.ssi.rest import SsiRest
+from tradepit.backends.broker.ssi.v2.data import SsiV2Data
+from tradepit.backends.broker.ssi.v2.data_stream import SsiV2DataStream
+from tradepit.backends.broker.ssi.v2.dialect import SsiV2
+from tradepit.backends.broker.ssi.v2.prices import SsiV2Prices
+from tradepit.backends.broker.ssi.v2.rest import SsiV2Rest
+from tradepit.backends.broker.ssi.v3 import SsiV3
 from tradepit.backends.journal.file import FileJournal
 from tradepit.runtime.clock import ShiftedClock, SystemClock
 from tradepit.runtime.ssi_settings import SsiAccountSettings, SsiSettings

@@ -10,9 +10,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Literal
 
-from tradepit.backends.broker.tqsdk import TqsdkBroker
-from tradepit.backends.broker.tqsdk_frames import Login, LoginAccount
-from tradepit.backends.broker.tqsdk_link import TqsdkLink, TqsdkTiming
+from tradepit.backends.broker.tqsdk.broker import TqsdkBroker
+from tradepit.backends.broker.tqsdk.frames import Login, LoginAccount
+from tradepit.backends.broker.tqsdk.link import TqsdkLink, TqsdkTiming
 from tradepit.backends.journal.file import FileJournal
 from tradepit.compose.roles import make_service
 from tradepit.compose.wiring import Wiring

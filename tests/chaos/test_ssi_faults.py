@@ -16,8 +16,8 @@ from tests.ssi_orders import BUY, PRICE, SELL, order, resolved, told, trades
 from tests.ssi_world import ACCOUNTS, SYMBOL, SsiWorld
 from tests.tqsdk_world import until
 
-from tradepit.backends.broker.ssi_frames import ToldMatch
-from tradepit.backends.broker.ssi_http import SsiLogin
+from tradepit.backends.broker.ssi.frames import ToldMatch
+from tradepit.backends.broker.ssi.http import SsiLogin
 from tradepit.trading.model.errors import OutcomeUnknown, TradepitError, Unavailable
 from tradepit.trading.model.order import Order
 from tradepit.trading.model.report import DayReport, OrderReport, TradeReport

@@ -14,8 +14,8 @@ from tests.servers.ssi_v2_server import SsiV2Server
 from tests.ssi_world import ACCOUNTS, SYMBOL, SsiWorld
 from tests.tqsdk_world import until
 
-from tradepit.backends.broker.ssi import SsiBroker
-from tradepit.backends.broker.ssi_market import SsiMarket
+from tradepit.backends.broker.ssi.broker import SsiBroker
+from tradepit.backends.broker.ssi.market import SsiMarket
 from tradepit.trading.model.report import DayReport, Report
 from tradepit.trading.model.terms import SessionPhase, Side
 from tradepit.trading.model.tick import Tick

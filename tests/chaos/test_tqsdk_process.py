@@ -17,9 +17,9 @@ import pytest
 from loguru import logger
 from tests.tqsdk_world import until
 
-from tradepit.backends.broker.tqsdk import TqsdkBroker
-from tradepit.backends.broker.tqsdk_frames import Login, LoginAccount
-from tradepit.backends.broker.tqsdk_link import TqsdkLink, TqsdkTiming
+from tradepit.backends.broker.tqsdk.broker import TqsdkBroker
+from tradepit.backends.broker.tqsdk.frames import Login, LoginAccount
+from tradepit.backends.broker.tqsdk.link import TqsdkLink, TqsdkTiming
 from tradepit.backends.journal.file import FileJournal
 from tradepit.runtime.clock import SystemClock
 from tradepit.trading.calendar.catalog import load_catalog

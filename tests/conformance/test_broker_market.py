@@ -14,7 +14,7 @@ import pytest
 from tests.ssi_world import ACCOUNTS, SYMBOL, TEN, Api, SsiWorld
 from tests.tqsdk_world import TqsdkWorld, until
 
-from tradepit.backends.broker.tqsdk_market import TqsdkMarket
+from tradepit.backends.broker.tqsdk.market import TqsdkMarket
 from tradepit.ports.broker import Broker
 from tradepit.ports.market import BrokerMarket
 from tradepit.trading.calendar.catalog import load_catalog

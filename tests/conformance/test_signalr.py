@@ -10,7 +10,7 @@ from aiohttp import web
 from tests.servers.signalr_server import SignalrServer
 from tests.tqsdk_world import until
 
-from tradepit.backends.broker.ssi_signalr import SignalrHub, SignalrUnauthorized
+from tradepit.backends.broker.ssi.signalr import SignalrHub, SignalrUnauthorized
 from tradepit.trading.model.errors import OutcomeUnknown, RequestRefused, Unavailable
 
 HUB = "BroadcastHubV2"

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from tests.servers.ssi_market_feed import SsiMarketFeed
 from tests.servers.ssi_v2_market_feed import SsiV2MarketFeed
 
-from tradepit.backends.broker.ssi_data_frames import Beat, Refused, Subscription, read_data_frame, subscriptions
-from tradepit.backends.broker.ssi_news import News
-from tradepit.backends.broker.ssi_phases import ToldPhases
-from tradepit.backends.broker.ssi_quotes import SsiQuotes
-from tradepit.backends.broker.ssi_v2_data_frames import channels, read_broadcast
+from tradepit.backends.broker.ssi.data_frames import Beat, Refused, Subscription, read_data_frame, subscriptions
+from tradepit.backends.broker.ssi.news import News
+from tradepit.backends.broker.ssi.phases import ToldPhases
+from tradepit.backends.broker.ssi.quotes import SsiQuotes
+from tradepit.backends.broker.ssi.v2.data_frames import channels, read_broadcast
 from tradepit.runtime.clock import ManualClock
 from tradepit.trading.calendar.catalog import load_catalog
 from tradepit.trading.matching.commands import AdvanceTime, ListInstrument, OpenAccount, SubmitOrder

@@ -10,8 +10,8 @@ import msgspec
 import pytest
 
 from tradepit.backends.broker.simulated import SimulatedBroker
-from tradepit.backends.broker.ssi_v2 import SsiV2
-from tradepit.backends.broker.tqsdk import TqsdkBroker
+from tradepit.backends.broker.ssi.v2.dialect import SsiV2
+from tradepit.backends.broker.tqsdk.broker import TqsdkBroker
 from tradepit.backends.bus.colocated import ColocatedBus
 from tradepit.backends.bus.memory import MemoryBus
 from tradepit.backends.cache.memory import MemoryCache

@@ -13,7 +13,7 @@ def check_ssi(settings: Settings) -> Finding:
     if settings.broker != "ssi":
         return ok("not the broker")
     try:
-        from tradepit.backends.broker.ssi_signing import SsiSigner  # noqa: PLC0415 - an extra
+        from tradepit.backends.broker.ssi.signing import SsiSigner  # noqa: PLC0415 - an extra
         from tradepit.compose.ssi_link import missing_of, ssi_secrets  # noqa: PLC0415 - as above
     except ModuleNotFoundError as error:
         return fail(f"{error.name} is missing", "pip install 'tradepit[ssi]'")

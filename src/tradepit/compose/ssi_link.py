@@ -2,15 +2,15 @@
 
 from collections.abc import Mapping
 
-from tradepit.backends.broker.ssi_dialect import SsiDialect
-from tradepit.backends.broker.ssi_http import SsiLogin
-from tradepit.backends.broker.ssi_link import SsiLink, SsiTiming
-from tradepit.backends.broker.ssi_rest import SsiRest
-from tradepit.backends.broker.ssi_v2 import SsiV2
-from tradepit.backends.broker.ssi_v2_data import SsiV2Data
-from tradepit.backends.broker.ssi_v2_prices import SsiV2Prices
-from tradepit.backends.broker.ssi_v2_rest import SsiV2Rest
-from tradepit.backends.broker.ssi_v3 import SsiV3
+from tradepit.backends.broker.ssi.dialect import SsiDialect
+from tradepit.backends.broker.ssi.http import SsiLogin
+from tradepit.backends.broker.ssi.link import SsiLink, SsiTiming
+from tradepit.backends.broker.ssi.rest import SsiRest
+from tradepit.backends.broker.ssi.v2.data import SsiV2Data
+from tradepit.backends.broker.ssi.v2.dialect import SsiV2
+from tradepit.backends.broker.ssi.v2.prices import SsiV2Prices
+from tradepit.backends.broker.ssi.v2.rest import SsiV2Rest
+from tradepit.backends.broker.ssi.v3 import SsiV3
 from tradepit.ports.clock import Clock
 from tradepit.ports.journal import Journal
 from tradepit.runtime.secret_source import read_secret

@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 
-from tradepit.backends.broker.ssi_data_stream import SsiDataStream
-from tradepit.backends.broker.ssi_feed import FeedTiming, SsiFeed, Stream
-from tradepit.backends.broker.ssi_history import ToldBar, v2_bars, v3_bars
-from tradepit.backends.broker.ssi_link import SsiLink
-from tradepit.backends.broker.ssi_market import SsiMarket
-from tradepit.backends.broker.ssi_v2 import SsiV2
-from tradepit.backends.broker.ssi_v2_data_stream import SsiV2DataStream
-from tradepit.backends.broker.ssi_v3 import SsiV3
+from tradepit.backends.broker.ssi.data_stream import SsiDataStream
+from tradepit.backends.broker.ssi.feed import FeedTiming, SsiFeed, Stream
+from tradepit.backends.broker.ssi.history import ToldBar, v2_bars, v3_bars
+from tradepit.backends.broker.ssi.link import SsiLink
+from tradepit.backends.broker.ssi.market import SsiMarket
+from tradepit.backends.broker.ssi.v2.data_stream import SsiV2DataStream
+from tradepit.backends.broker.ssi.v2.dialect import SsiV2
+from tradepit.backends.broker.ssi.v3 import SsiV3
 from tradepit.ports.clock import Clock
 from tradepit.runtime.ssi_settings import SsiSettings
 

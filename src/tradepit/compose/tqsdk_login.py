@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from tradepit.backends.broker.tqsdk_frames import Login, LoginAccount
+from tradepit.backends.broker.tqsdk.frames import Login, LoginAccount
 from tradepit.config import TqAccountSettings, TqSettings
 from tradepit.runtime.secret_source import read_secret
 from tradepit.trading.model.errors import ConfigError

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Literal
 from urllib.parse import parse_qs, urlsplit
 
 from tradepit.backends.broker.simulated import SimulatedBroker
-from tradepit.backends.broker.tqsdk import TqsdkBroker
-from tradepit.backends.broker.tqsdk_link import TqsdkLink, TqsdkTiming
-from tradepit.backends.broker.tqsdk_market import TqsdkMarket
+from tradepit.backends.broker.tqsdk.broker import TqsdkBroker
+from tradepit.backends.broker.tqsdk.link import TqsdkLink, TqsdkTiming
+from tradepit.backends.broker.tqsdk.market import TqsdkMarket
 from tradepit.backends.bus.colocated import ColocatedBus
 from tradepit.backends.bus.memory import MemoryBus, MemoryHub
 from tradepit.backends.bus.nats import NatsBus
@@ -51,7 +51,7 @@ from tradepit.wire import simulator as wire
 from tradepit.wire import tq as wire_tq
 
 if TYPE_CHECKING:
-    from tradepit.backends.broker.ssi_link import SsiLink
+    from tradepit.backends.broker.ssi.link import SsiLink
     from tradepit.backends.secrets.vault_link import VaultLink
 
 JOURNALS = ("orders", "commands", "events")
@@ -276,7 +276,7 @@ class Wiring:
     def _ssi_broker(self) -> Broker:
         """SSI; brokers of one process share its login and its journal."""
         link = self._ssi_link()
-        from tradepit.backends.broker.ssi import SsiBroker  # noqa: PLC0415 - an extra
+        from tradepit.backends.broker.ssi.broker import SsiBroker  # noqa: PLC0415 - an extra
 
         return SsiBroker(link, load_catalog(), self.exchange_clock(), timeout_s=self.settings.ssi.timeout_s)
 

@@ -3,8 +3,8 @@
 import pytest
 from tests.order_path import DAY, PRICE, Office, an_intent, instrument, until
 
-from tradepit.backends.broker.tqsdk_book import TqsdkBook
-from tradepit.backends.broker.tqsdk_frames import ToldHeld
+from tradepit.backends.broker.tqsdk.book import TqsdkBook
+from tradepit.backends.broker.tqsdk.frames import ToldHeld
 from tradepit.trading.model.errors import RiskRefused
 from tradepit.trading.model.report import DayReport, Report, TradeReport
 from tradepit.trading.model.terms import Offset, OrderStatus, Side

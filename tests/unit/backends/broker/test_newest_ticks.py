@@ -3,7 +3,7 @@
 import asyncio
 
 from tradepit.backends.broker.newest_ticks import NewestTicks
-from tradepit.backends.broker.tqsdk_frames import ToldTick
+from tradepit.backends.broker.tqsdk.frames import ToldTick
 
 
 def tick(symbol: str, last: float) -> ToldTick:
