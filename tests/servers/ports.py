@@ -1,5 +1,6 @@
 """Loopback ports for private servers."""
 
-from tradepit.cli.servers.ports import answers, free_port
+from tradepit.cli.servers.ports import answers
+from tradepit.runtime.free_ports import free_port
 
 __all__ = ["answers", "free_port"]

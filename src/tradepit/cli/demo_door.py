@@ -6,6 +6,7 @@ import msgspec
 
 from tradepit.cli.watch_model import WatchModel
 from tradepit.config import DiffSettings, Settings
+from tradepit.runtime.free_ports import claim, free_port
 from tradepit.trading.model.errors import ConfigError
 from tradepit.wire.simulator import DIFF_FRONT
 
@@ -34,13 +35,17 @@ class Door(msgspec.Struct, frozen=True, kw_only=True):
 def with_free_port(settings: Settings) -> Settings:
     """The settings with a port for the front that nobody uses now: the usual one, else any. It stays: TqSDK comes back to where it was.
 
-    Raises ConfigError when a port was asked for and is taken.
+    It is claimed, since the front opens later: another demo that starts meanwhile takes another. Raises ConfigError when a port
+    was asked for and is taken.
     """
     diff = settings.diff
-    port = _port(diff.host, diff.port)
-    if not port and diff.port != _USUAL:
-        raise ConfigError("the port is taken, or the address is none of this machine", host=diff.host, port=diff.port)
-    return msgspec.structs.replace(settings, diff=msgspec.structs.replace(diff, port=port or _port(diff.host, 0)))
+    free = _can_listen(diff.host, diff.port)
+    if diff.port not in (0, _USUAL):
+        if not free:
+            raise ConfigError("the port is taken, or the address is none of this machine", host=diff.host, port=diff.port)
+        return settings
+    port = diff.port if diff.port and free and claim(diff.port) else free_port(diff.host)
+    return msgspec.structs.replace(settings, diff=msgspec.structs.replace(diff, port=port))
 
 
 def door_of(settings: Settings, model: WatchModel) -> Door:
@@ -54,14 +59,13 @@ def door_of(settings: Settings, model: WatchModel) -> Door:
     )
 
 
-def _port(host: str, wanted: int) -> int:
-    """The port, or which one was free where ``wanted`` is 0; 0 when it cannot be had."""
+def _can_listen(host: str, port: int) -> bool:
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         # As the front itself binds: a port whose last connections linger can be taken, one that is listened on cannot.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((host, wanted))
+            probe.bind((host, port))
             probe.listen()
         except OSError:
-            return 0
-        return int(probe.getsockname()[1])
+            return False
+    return True

@@ -15,6 +15,7 @@ from typing import IO, Self
 import msgspec
 
 from tradepit.runtime.clock import SystemClock
+from tradepit.runtime.free_ports import free_port
 from tradepit.trading.model.errors import Unavailable
 
 _POLL_S = 0.005
@@ -87,7 +88,7 @@ class NatsServer:
             return self.url
         program = find_nats_server()
         self._folder.mkdir(parents=True, exist_ok=True)
-        self.port = self.port or _free_port()
+        self.port = self.port or free_port()
         text = _CONFIG.format(
             name=self._name,
             port=self.port,
@@ -199,12 +200,6 @@ def _environment() -> dict[str, str]:
     # The server shares the machine with the house. Left alone, Go keeps a thread for every processor looking for work, which
     # the others then lack: on two processors one of them costs a quarter less for the same messages.
     return {"GOMAXPROCS": str(max(1, (os.cpu_count() or 1) // 2))} | os.environ
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _pause() -> None:

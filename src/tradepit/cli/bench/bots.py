@@ -1,7 +1,6 @@
 """``tradepit bench bots``: many bots on a whole house, from their intents to the exchange and back, and what each of them costs."""
 
 import asyncio
-import socket
 import sys
 import tempfile
 import urllib.error
@@ -25,6 +24,7 @@ from tradepit.compose.wiring import Wiring
 from tradepit.config import AccountSettings, BotsSettings, Settings
 from tradepit.ports.bus import Message
 from tradepit.runtime.clock import SystemClock
+from tradepit.runtime.free_ports import free_port
 from tradepit.runtime.nats_connection import NatsMessage
 from tradepit.runtime.nats_link import NatsLink
 from tradepit.trading.model.errors import ConfigError
@@ -128,7 +128,7 @@ def _settings(bots: int, accounts: int, orders_per_bot_s: float) -> Settings:
         market=msgspec.structs.replace(settings.market, cadence_ms=CADENCE_MS),
         agents=msgspec.structs.replace(settings.agents, orders_per_s=10.0),
         orders=msgspec.structs.replace(settings.orders, risk=_NO_LIMITS),
-        bots=BotsSettings(rows=rows, port=_free_port()),
+        bots=BotsSettings(rows=rows, port=free_port()),
     )
 
 
@@ -265,11 +265,6 @@ def _unready(port: int) -> str:
             return error.read(200).decode(errors="replace")
     except OSError as error:
         return str(error)[:200]
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 def _tell(line: str) -> None:

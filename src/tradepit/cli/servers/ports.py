@@ -1,4 +1,4 @@
-"""Loopback ports for private servers: a free one, whether somebody answers on it, and waiting until somebody does."""
+"""Loopback ports of private servers: whether somebody answers on one, and waiting until somebody does."""
 
 import socket
 import subprocess
@@ -8,13 +8,6 @@ from collections.abc import Callable
 from tradepit.runtime.clock import SystemClock
 
 _LOOK_S = 0.02
-
-
-def free_port() -> int:
-    """A port that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def answers(port: int, request: bytes, first: bytes) -> bool:

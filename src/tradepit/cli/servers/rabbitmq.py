@@ -12,7 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tradepit.cli.servers.ports import free_port, wait_for
+from tradepit.cli.servers.ports import wait_for
+from tradepit.runtime.free_ports import free_port
 from tradepit.trading.model.errors import Unavailable
 
 # /usr/sbin/rabbitmq-server changes to another user and forgets the environment; this one does what it is told.

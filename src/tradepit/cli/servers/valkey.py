@@ -11,7 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tradepit.cli.servers.ports import answers, free_port, wait_for
+from tradepit.cli.servers.ports import answers, wait_for
+from tradepit.runtime.free_ports import free_port
 from tradepit.trading.model.errors import Unavailable
 
 
