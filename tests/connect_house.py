@@ -1,5 +1,6 @@
 """The broker connect as an operator runs it: a ``config.yaml``, private servers, processes, and kill -9 for each of them."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -11,15 +12,16 @@ from typing import Any, Self
 
 import yaml
 from tests.outside_engine import IF, PORTFOLIO, RB
+from tests.patience import PATIENCE_S
 from tests.servers.postgres import PostgresServer
 from tests.servers.rabbitmq import RabbitmqServer
 from tests.servers.valkey import ValkeyServer
 
+from tradepit.backends.broker.tqsdk import child
 from tradepit.runtime.host import PARENT_VARIABLE
 from tradepit.web.diff.addresses import addresses
 
 SERVERS = ("rabbitmq", "valkey", "postgresql")
-_STOP_S = 30.0
 
 
 class ConnectHouse:
@@ -82,9 +84,11 @@ class ConnectHouse:
             process.wait()
             return True
         found = _tqsdk_of(process.pid)
-        if found:
-            os.kill(found, signal.SIGKILL)
-        return bool(found)
+        with contextlib.suppress(ProcessLookupError):  # it may just have ended
+            if found:
+                os.kill(found, signal.SIGKILL)
+                return True
+        return False
 
     def revive(self, what: str) -> None:
         """Start again a server, or a process, that is dead; waits until a server serves. Idempotent."""
@@ -101,7 +105,7 @@ class ConnectHouse:
             process.terminate()
         for process in self._processes.values():
             try:
-                process.wait(_STOP_S)
+                process.wait(PATIENCE_S)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
@@ -128,5 +132,8 @@ class ConnectHouse:
 
 def _tqsdk_of(pid: int) -> int:
     """The TqSDK process that a process of ours has started, 0 when there is none."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return next((int(child) for child in children if b"tqsdk_process" in Path(f"/proc/{child}/cmdline").read_bytes()), 0)
+    with contextlib.suppress(OSError):  # either may just have ended
+        for name in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+            if child.MODULE.encode() in Path(f"/proc/{name}/cmdline").read_bytes():
+                return int(name)
+    return 0

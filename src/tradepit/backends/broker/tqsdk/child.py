@@ -17,7 +17,7 @@ from tradepit.backends.broker.tqsdk.frames import HEAD_BYTES, FromProcess, Login
 from tradepit.trading.model.errors import Unavailable
 
 _DECODER = msgspec.msgpack.Decoder(FromProcess)
-_MODULE = "tradepit.backends.broker.tqsdk.process"
+MODULE = "tradepit.backends.broker.tqsdk.process"
 _LOG_BYTES = 1 << 20
 _LOOPBACK = "127.0.0.1,localhost"
 # Addresses and holidays TqSDK may be pointed to. Its other variables replace account, password or mode behind the caller's back.
@@ -82,7 +82,7 @@ class TqsdkChild:
                 self._process = await asyncio.create_subprocess_exec(
                     sys.executable,
                     "-m",
-                    _MODULE,
+                    MODULE,
                     str(theirs.fileno()),
                     str(lock.fileno()),
                     stdin=asyncio.subprocess.DEVNULL,
