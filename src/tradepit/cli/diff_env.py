@@ -10,7 +10,6 @@ from tradepit.cli.output import print_json
 from tradepit.config import Settings
 from tradepit.trading.model.errors import ConfigError
 
-
 # What TqSDK reads besides addresses: each silently replaces the account, its password or the mode that a program names.
 _REPLACE = (
     *("TQ_ACTION", "TQ_AUTH", "TQ_BROKER_ID", "TQ_ACCOUNT_ID", "TQ_PASSWORD", "TQ_HTTP_SERVER_ADDRESS"),

@@ -155,7 +155,11 @@ class TradingDesk:
             except TradepitError as error:
                 logger.debug("positions of {} cannot be had now: {}", user.account, error)
                 self._tasks.spawn(self._remind(user), "remind")
-            patch = user.take_changes()
+            try:
+                patch = user.take_changes()
+            except Exception as error:  # noqa: BLE001 - a record that cannot be told must not make the user's clients deaf
+                logger.opt(exception=error).error("news of {} cannot be told", user.account)
+                continue
             if patch is not None:
                 user.tell(patch)
 

@@ -252,6 +252,8 @@ class TqsdkLink:
                 await self._live()
             except (TradepitError, OSError) as error:
                 logger.warning("tqsdk: {}", error)
+            except Exception as error:  # noqa: BLE001 - whatever it was, without a process everybody would be deaf for good
+                logger.opt(exception=error).error("tqsdk: what the process told could not be taken")
             if self._was_ready and self._clock.monotonic_ns() - began_ns > _HELD_NS:
                 pause_s = self.timing.back_off_s
             await asyncio.sleep(pause_s)
