@@ -22,7 +22,8 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[obje
     """A table on standard output."""
     table = Table(title=title, title_justify="left", header_style="bold")
     for column in columns:
-        table.add_column(column)
+        # What is wider than the terminal goes on below: half an instant, or half a limit, tells nobody anything.
+        table.add_column(column, overflow="fold")
     for row in rows:
         # As plain text: a value in square brackets is no markup.
         table.add_row(*(Text(str(cell)) for cell in row))
