@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tradepit.cli.exits import exit_of
+from tradepit.runtime.nats_connection import NO_SERVER
 from tradepit.runtime.order_client import Refused
 from tradepit.trading.model.errors import TradepitError
 from tradepit.wire.simulator_codec import encode
@@ -16,6 +17,12 @@ from tradepit.wire.simulator_codec import encode
 def print_json(value: object) -> None:
     """One JSON document on standard output."""
     sys.stdout.write(encode(value).decode() + "\n")
+
+
+def print_line(text: str) -> None:
+    """One line on standard output, there at once whoever reads it."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
@@ -47,6 +54,8 @@ def fail(error: TradepitError, *, json: bool) -> int:
     else:
         extra = " ".join(f"{key}={value}" for key, value in details.items())
         sys.stderr.write(f"{error.reason_code}: {error.message}" + (f" ({extra})" if extra else "") + "\n")
+        if error.message == NO_SERVER:
+            sys.stderr.write("Is the house running? `tradepit demo` starts one here, --config names the settings of another.\n")
     return int(exit_of(error))
 
 
