@@ -41,10 +41,11 @@ async def main(config: Path, symbol: str, direction: str, offset: str, volume: i
         order_id = new_id("E")
         print("order", order_id, flush=True)
         await client.submit(symbol, direction, offset, volume, price, order_id=order_id)
-        if not await told(client, order_id, seconds):
+        seen = await tell(client, order_id, seconds)
+        if not FINISHED & set(seen):
             print("cancelling", order_id, flush=True)
             await client.cancel(order_id)
-            await told(client, order_id, seconds)
+            await tell(client, order_id, seconds, seen)
         print("position", await client.position(symbol))
         print("account", await client.account())
     finally:
@@ -52,18 +53,17 @@ async def main(config: Path, symbol: str, direction: str, offset: str, volume: i
             await link.close()
 
 
-async def told(client: TqBrokerClient, order_id: str, seconds: float) -> bool:
-    """Print what becomes of an order for so many seconds; True once it is finished."""
-    seen = 0
+async def tell(client: TqBrokerClient, order_id: str, seconds: float, seen: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """Print what becomes of an order, after what was ``seen``, until it is finished or so many seconds are over; all seen."""
     for _ in range(int(seconds * 5)):
         events = await client.events(order_id)
-        for event in events[seen:]:
-            print(event.kind, event.body, flush=True)
-        seen = len(events)
-        if any(event.kind in FINISHED for event in events):
-            return True
+        for event in events[len(seen) :]:
+            print(event.kind, event.body.decode(), flush=True)
+        seen = tuple(event.kind for event in events)
+        if FINISHED & set(seen):
+            break
         await asyncio.sleep(0.2)
-    return False
+    return seen
 
 
 if __name__ == "__main__":

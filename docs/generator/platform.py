@@ -44,7 +44,9 @@ another's. What an executor that was killed had in hand comes before newer inten
 outcome: an `ack` and then fills, and a `cancel` or a late `rejection` where it did not fill; or a `rejection` with a stable code
 as its `reason` (`DUPLICATE`: another intent had this number). What cannot be read, and an id that was used for another order, is
 buried on `orders.dead_intents` with the headers `x-reason`, `x-detail` and `x-queue`. `correlation_id` is the place in the journal
-that tells the event (entry and number): receivers keep one of each.
+that tells the event (entry and number): receivers keep one of each. A rejection that no journal tells, because the intent never
+became an order, ends in `-refused-<intent_id>` (keep one for each intent), and its header `x-detail` says in words what was wrong; what
+the review refuses an alert explains, with limit and value.
 
 The annotation `offset` (`OPEN`, `CLOSE`, `CLOSETODAY`, `CLOSEYESTERDAY`) says what an order does to the position; without it it opens,
 or nets where the exchange knows no offsets. `IOC` and `FOK` are immediate; everything else is good for the trading day, `GTC`

@@ -288,14 +288,18 @@ def overlaid(settings: Settings, environment: Mapping[str, str]) -> Settings:
 
 
 def _laid_over(tree: dict[str, Any], environment: Mapping[str, str], told_by: str) -> Settings:
-    for name, value in sorted(environment.items()):
-        if name.startswith(ENVIRONMENT_PREFIX) and name not in NOT_SETTINGS:
-            keys = name.removeprefix(ENVIRONMENT_PREFIX).lower().split("__")
-            put(tree, keys, _parse(value) if keys[:2] == ["orders", "risk"] or value[:1] in ("[", "{") else value)
+    laid = {
+        name: value for name, value in environment.items() if name.startswith(ENVIRONMENT_PREFIX) and name not in NOT_SETTINGS
+    }
+    for name, value in sorted(laid.items()):
+        keys = name.removeprefix(ENVIRONMENT_PREFIX).lower().split("__")
+        put(tree, keys, _parse(value) if keys[:2] == ["orders", "risk"] or value[:1] in ("[", "{") else value)
     try:
         return msgspec.convert(tree, Settings, strict=False)
     except (msgspec.ValidationError, ValueError, ArithmeticError) as error:
-        raise ConfigError(str(error)[:300], file=told_by) from error
+        # The file may be without fault: what was laid over it is named, for its writer looks at the file alone.
+        over = {"environment": ", ".join(sorted(laid))[:200]} if laid else {}
+        raise ConfigError(str(error)[:300], file=told_by, **over) from error
 
 
 def dump(settings: Settings) -> str:

@@ -278,6 +278,27 @@ async def test_a_connection_that_v3_refuses_afterwards_is_made_again(tmp_path: P
     await world.leave()
 
 
+async def test_books_of_v3_that_are_told_as_changes_are_whole(tmp_path: Path) -> None:
+    world = SsiWorld(tmp_path)
+    await world.open()
+    assert isinstance(world.server, SsiServer)
+    world.server.market.tells_changes = True
+    async with listening(world) as heard:
+        for _ in range(3):
+            await heard.bids_are_told()
+        for ticks in (13_410, 13_409):
+            world.server.trade(ACCOUNTS["A"], Side.SELL, ticks, 2)
+        # The best ask goes: from here on it is known how books are told, and they are asked for once more.
+        world.server.trade(ACCOUNTS["B"], Side.BUY, 13_409, 2)
+        await until(lambda: heard.figures["asked_again"] == 1)
+        for ticks in (13_411, 13_412):
+            world.server.trade(ACCOUNTS["A"], Side.SELL, ticks, 1)
+        truth = world.server.venue.tick(WIRE)
+        await heard.until_told(lambda tick: (tick.bids, tick.asks) == (truth.bids, truth.asks))
+        assert (len(truth.bids), len(truth.asks), heard.figures["breaks"]) == (3, 3, 0)
+    await world.leave()
+
+
 async def _keep_pinging(world: SsiWorld) -> None:
     """V3's server asks for signs of life, as it does every half minute, and gets them; V2's hub sends its own."""
     while isinstance(world.server, SsiServer):

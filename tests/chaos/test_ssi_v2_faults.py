@@ -162,6 +162,20 @@ async def test_a_wrong_one_time_code_is_tried_once_and_what_happens_is_seen_with
     await stranger.close()
 
 
+async def test_a_hub_that_refuses_a_token_in_words_has_another_the_next_time(world: World) -> None:
+    broker = await world.broker()
+    await broker.submit(order("c1"), epoch=1)
+    # Questions take the token that the hub does not: nobody else finds out.
+    refused = set(world.server.handed_out)
+    world.server.hub._allows = lambda request: request.headers["Authorization"].removeprefix("Bearer ") not in refused
+    world.server.hub.refuses_in_words = True
+    logins = world.server.logins
+    await world.server.cut()
+    world.server.trade(ACCOUNTS["B"], SELL, PRICE, 2)
+    await until(lambda: world.known("c1").status is OrderStatus.FILLED and world.link.ready)
+    assert world.server.logins == logins + 1
+
+
 async def test_a_token_is_renewed_before_its_time_and_a_failure_to_do_so_costs_nothing(world: World) -> None:
     world.server.token_life_s = 2400
     broker = await world.broker()

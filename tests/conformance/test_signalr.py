@@ -154,10 +154,20 @@ async def test_a_server_that_gives_up_is_left(place: Place) -> None:
         assert [call async for call in hub.calls()] == []
 
 
-async def test_whoever_may_not_join_is_told_so(place: Place) -> None:
+@pytest.mark.parametrize("in_words", [False, True])
+async def test_whoever_may_not_join_is_told_so(place: Place, in_words: bool) -> None:
+    place.server.refuses_in_words = in_words
     with pytest.raises(SignalrUnauthorized):
         await place.hub("another").__aenter__()
     assert place.server.connections == {}
+
+
+@pytest.mark.parametrize("in_words", [False, True])
+async def test_whoever_may_not_join_any_more_is_told_so(place: Place, in_words: bool) -> None:
+    hub, place.server.refuses_at = place.hub("another"), "connect"
+    place.server.refuses_in_words = in_words
+    with pytest.raises(SignalrUnauthorized):
+        await hub.__aenter__()
 
 
 async def test_a_server_that_cannot_be_joined_is_unavailable(place: Place) -> None:

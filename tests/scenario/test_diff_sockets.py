@@ -240,6 +240,15 @@ async def test_what_it_does_not_know_ends_nothing_and_secrets_are_kept_nowhere(t
             dated = client.document["trade"]["alice"]["orders"]["dated"]["insert_date_time"]
             # The exchange's time, not this machine's.
             assert datetime.fromtimestamp(dated / 1e9, UTC).strftime("%Y-%m-%d %H") == "2025-01-06 01"
+            # What TqScenario asks for: the margin of an order that is not sent, eight in a hundred of 4,500 points at 300 each.
+            probe = {"aid": "pre_insert_order", "order_id": "probe", "exchange_id": "CFFEX", "direction": "BUY", "volume": 1}
+            await client.say(**probe, instrument_id="IF2501")
+            await client.until(lambda document: document["trade"]["alice"]["pre_insert_orders"]["probe"])
+            told = client.document["trade"]["alice"]["pre_insert_orders"]["probe"]
+            margin = {"exchange_id": "CFFEX", "instrument_id": "IF2501", "direction": "BUY", "pre_margin": 108_000.0}
+            assert told == margin
+            await client.say(**probe, instrument_id="")
+            await client.until(lambda document: document["trade"]["alice"]["pre_insert_orders"]["probe"] is None)
             await market.peek()
             assert market.document["mdhis_more_data"] is False
         logs = await asyncio.to_thread(_all_bytes, tmp_path)

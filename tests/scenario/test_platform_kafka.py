@@ -230,7 +230,8 @@ async def test_the_how_to_starts_a_platform_on_which_bots_trade_over_kafka(tmp_p
             assert sorted(sent.values()) == list(range(1, len(sent) + 1))
             await _raise_alert(tmp_path)
             await outside.wait(lambda: any(alert["alert_id"] == "of-a-monitor" for alert in outside.alerts))
-            outside.raw("bot.commands.first", b'{"type": "STOP", "timeout_ms": 20000}')
+            stop = wire.BotCommandEnvelope(command_id="c1", bot_id="first", payload=wire.StopCommand(timeout_ns=20_000_000_000))
+            outside.raw("bot.commands.first", encode(stop, Encoding.PROTOBUF))
             async with asyncio.timeout(PATIENCE_S):
                 while _phase(cache) != "stopped" or await _rows(store) != {"first": 3, "mine": 1}:
                     outside.flush()

@@ -103,6 +103,11 @@ async def test_the_documents_files_trade_unchanged(
             process.terminate()
             code = await asyncio.to_thread(process.wait, 30)
         assert code == 0, log.read_text()[-4000:]
+        told_last = log.read_text().split(f"{roles[0] if roles else 'tq_order_executor'}-1 stopped")[1]
+        steps = ("tq_position_monitor-1 stopped", "tqsdk: the connection is closed", "tq_order_handler-1 stopped")
+        assert sorted(steps, key=told_last.index) == list(steps), told_last
+        name = "tqsdk_broker_connect" if shape == "flat" else "tq"
+        assert f" INFO    {name} tradepit.runtime.host" in (folder / ".tradepit" / "logs" / f"{name}.log").read_text()
         bought = 6 if shape == "flat" else 5
         assert await house.venue_positions(USERS[shape]) == [(USERS[shape], "rb2505", "BUY", bought, 0)]
 

@@ -42,6 +42,7 @@ class SignalrServer:
         self.promises_s: float | None = 0.4
         self.silent = self.forgets = self.begins_never = self.refuses_in_words = False
         self.negotiations = self.starts = self.rejoins = self.aborts = 0
+        self.refuses_at = ""
         self.connections: dict[str, Connection] = {}
         self.joined: Callable[[Connection], Awaitable[None]] | None = None
 
@@ -79,7 +80,7 @@ class SignalrServer:
             self.connections.clear()
 
     async def _negotiate(self, request: web.Request) -> web.StreamResponse:
-        self._check(request)
+        self._check(request, "negotiate")
         self.negotiations += 1
         token = secrets.token_hex(12)
         # The older of what both speak.
@@ -129,15 +130,16 @@ class SignalrServer:
         self.connections.pop(request.query["connectionToken"], None)
         return web.Response()
 
-    def _check(self, request: web.Request) -> None:
+    def _check(self, request: web.Request, at: str) -> None:
+        """``refuses_at``: the one address where it looks at who comes; else it does at each."""
         assert json.loads(request.query["connectionData"]) == [{"name": self.hub}]
-        if self._allows is not None and not self._allows(request):
+        if self._allows is not None and self.refuses_at in ("", at) and not self._allows(request):
             if self.refuses_in_words:
                 raise web.HTTPOk(text='{"message": "Unauthorized", "status": 401}', content_type="application/json")
             raise web.HTTPUnauthorized
 
     def _connection(self, request: web.Request) -> Connection:
-        self._check(request)
+        self._check(request, request.path.rpartition("/")[2])
         found = self.connections.get(request.query["connectionToken"])
         if found is None:
             raise web.HTTPBadRequest

@@ -27,7 +27,7 @@ STEP = Decimal("0.1")
 class SsiMarketFeed:
     """``look`` gives the market as it is now; ``changed`` is told whenever it may have changed.
 
-    ``tells_at_once``: who asks hears first how the market stands. ``asked`` counts the frames that asked for topics.
+    ``tells_changes``: of a book only what has changed. ``tells_at_once``: who asks hears first how the market stands. ``asked`` counts the frames that asked for topics.
     """
 
     def __init__(self, look: Callable[[], Tick]) -> None:
@@ -36,6 +36,7 @@ class SsiMarketFeed:
         self._told: dict[str, dict[str, Any]] = {}
         self.tells_at_once = self.beats = True
         self.deaf = self.refuses = False
+        self.tells_changes = False
         self.asked = 0
 
     def answer(self, frame: str, frames: "asyncio.Queue[str]") -> None:
@@ -72,9 +73,11 @@ class SsiMarketFeed:
     def changed(self) -> None:
         """Tell what is new."""
         for topic, data in self._news().items():
-            if _without_time(self._told.get(topic)) != _without_time(data):
+            former = self._told.get(topic)
+            if _without_time(former) != _without_time(data):
                 self._told[topic] = data
-                self.send(topic, data)
+                changes = self.tells_changes and former is not None and topic.startswith("quote.")
+                self.send(topic, data | _changes(former or {}, data) if changes else data)
 
     def tell_session(self, word: str) -> None:
         """The market does this now, whatever the exchange behind it does."""
@@ -125,6 +128,16 @@ class SsiMarketFeed:
 
 def _frame(topic: str, data: dict[str, Any]) -> str:
     return json.dumps({"channel": "DATA", "topic": topic, "data": data})
+
+
+def _changes(former: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
+    """The sides of a book as changes: what is new or has other lots, and 0 lots for what is gone; nothing of a side that is the same."""
+    found: dict[str, Any] = {}
+    for side in ("bids", "asks"):
+        was, known = dict(former[side]), dict(now[side])
+        gone = [[price, 0] for price in was if price not in known]
+        found[side] = [[price, lots] for price, lots in now[side] if was.get(price) != lots] + gone or None
+    return found
 
 
 def _without_time(data: dict[str, Any] | None) -> dict[str, Any]:

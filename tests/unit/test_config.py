@@ -115,6 +115,7 @@ def test_the_environment_is_read_as_strictly(name: str, value: str) -> None:
     with pytest.raises(ConfigError) as refused:
         load(environment={name: value})
     assert refused.value.details.get("file", "environment") == "environment"
+    assert refused.value.details["environment"] == name
 
 
 @given(

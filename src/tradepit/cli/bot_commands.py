@@ -20,7 +20,7 @@ def run(
     file: str,
     *,
     param: Params = None,
-    bot_id: Annotated[str, Parameter(name="--id", help="Else BOT_ID, else the file's name.")] = "",
+    bot_id: Annotated[str, Parameter(name="--id", help="Else BOT_ID, else the file's name; its folder's for ``bot.py``.")] = "",
     account: Annotated[str, Parameter(help="Else ACCOUNT_ID, else the house's default account.")] = "",
     symbols: Symbols = None,
     mount: Annotated[Path | None, Parameter(help="A folder with config.json and broker.json.")] = None,

@@ -1,5 +1,6 @@
 """``tradepit bot run``: one bot in this process, on a house that runs already."""
 
+import asyncio
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ from tradepit.bots.loading import check_config, load_bot
 from tradepit.cli.assignments import assignments
 from tradepit.cli.exits import Exit
 from tradepit.cli.loop import run
-from tradepit.cli.output import print_json
+from tradepit.cli.output import print_json, print_line
 from tradepit.compose.bots import make_bot_runner, secrets_of
 from tradepit.compose.wiring import Wiring
 from tradepit.config import Settings
@@ -21,7 +22,7 @@ from tradepit.runtime.host import Host
 from tradepit.runtime.logs import set_up
 from tradepit.services.bot_runner import BotRunner
 from tradepit.trading.model.errors import ConfigError
-from tradepit.trading.model.ids import check_id
+from tradepit.trading.model.ids import check_id, is_id
 from tradepit.wire.simulator import BOT_RUNNER
 
 
@@ -59,21 +60,36 @@ def run_bot(
     )
     wiring = Wiring(msgspec.structs.replace(settings, bots=bots), process=f"bot-{row.bot_id}"[:40])
     secrets_of(wiring, row.mount).read("broker")
-    runner = run(_run(wiring, row))
+    runner = run(_run(wiring, row, tells=not json))
     beat = runner.seats[row.bot_id].heartbeat()
     if json:
         print_json(beat)
+    else:
+        print_line(f"{row.bot_id} {beat.phase} ({beat.reason}) · {beat.ticks} ticks · {beat.intents} intents")
     clean = beat.phase == "stopped" and not runner.seats[row.bot_id].figures.forced_stops
     return int(Exit.OK if clean else Exit.FINDINGS)
 
 
-async def _run(wiring: Wiring, row: BotRow) -> BotRunner:
+async def _run(wiring: Wiring, row: BotRow, *, tells: bool) -> BotRunner:
     host = Host(wiring.bus(), wiring.cache(), wiring.clock)
     runner = make_bot_runner(wiring, f"{BOT_RUNNER}-{row.bot_id}"[:64], [row], on_idle=host.end)
     host.add(runner)
     host.connect_too(wiring.more_buses)
-    await host.run(wiring.follow_time)
+    announcing = asyncio.ensure_future(_announce(runner, row, wiring.settings)) if tells else None
+    try:
+        await host.run(wiring.follow_time)
+    finally:
+        if announcing is not None:
+            announcing.cancel()
     return runner
+
+
+async def _announce(runner: BotRunner, row: BotRow, settings: Settings) -> None:
+    """Say what has begun, and where it can be watched."""
+    while not runner.url:  # noqa: ASYNC110 - an address is all that the door tells of its opening
+        await asyncio.sleep(0.05)
+    log = f" · log {settings.folder / 'logs' / f'bot-{row.bot_id}.log'}" if settings.log.files else ""
+    print_line(f"{row.bot_id} on account {row.account} · {runner.url}/metrics{log} · Ctrl-C stops it")
 
 
 def params_of(
@@ -99,4 +115,8 @@ def _from(environment: Mapping[str, str]) -> dict[str, Any]:
 
 def _name_of(file: str) -> str:
     place = file.partition(":")[0]
-    return Path(place).stem if place.endswith(".py") else place.rpartition(".")[2]
+    if not place.endswith(".py"):
+        return place.rpartition(".")[2]
+    path = Path(place).resolve()
+    # ``tradepit bot new`` calls every bot's file the same: two of them must not be taken for one.
+    return path.parent.name if path.name == "bot.py" and is_id(path.parent.name) else path.stem

@@ -21,7 +21,7 @@ def check_store(settings: Settings) -> Finding:
     address = without_secret(settings.store)
     if status.up_to_date:
         return ok(f"revision {status.current} at {address}")
-    seen = f"{len(status.missing)} steps are missing at {address}"
+    seen = f"{len(status.missing)} {'step is' if len(status.missing) == 1 else 'steps are'} missing at {address}"
     mend = "run `tradepit store migrate`"
     return warn(seen, f"{mend}, or let the first that connects do it") if settings.migrate_store else fail(seen, mend)
 

@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tradepit.cli.exits import exit_of
+from tradepit.runtime.nats_connection import NO_SERVER
 from tradepit.runtime.order_client import Refused
 from tradepit.trading.model.errors import TradepitError
 from tradepit.wire.simulator_codec import encode
@@ -18,11 +19,18 @@ def print_json(value: object) -> None:
     sys.stdout.write(encode(value).decode() + "\n")
 
 
+def print_line(text: str) -> None:
+    """One line on standard output, there at once whoever reads it."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """A table on standard output."""
     table = Table(title=title, title_justify="left", header_style="bold")
     for column in columns:
-        table.add_column(column)
+        # What is wider than the terminal goes on below: half an instant, or half a limit, tells nobody anything.
+        table.add_column(column, overflow="fold")
     for row in rows:
         # As plain text: a value in square brackets is no markup.
         table.add_row(*(Text(str(cell)) for cell in row))
@@ -46,6 +54,8 @@ def fail(error: TradepitError, *, json: bool) -> int:
     else:
         extra = " ".join(f"{key}={value}" for key, value in details.items())
         sys.stderr.write(f"{error.reason_code}: {error.message}" + (f" ({extra})" if extra else "") + "\n")
+        if error.message == NO_SERVER:
+            sys.stderr.write("Is the house running? `tradepit demo` starts one here, --config names the settings of another.\n")
     return int(exit_of(error))
 
 

@@ -121,7 +121,11 @@ def halt(
     def tell(standing: HaltStanding) -> None:
         if standing.reply is None:
             told = {"key": standing.key, "carried out": "not yet: it holds before another order is taken"}
-            print_fields(f"{scope} {state}", {**told, "kept in": (settings.folder / "halts").resolve()})
+            kept = {
+                "kept in": (settings.folder / "halts").resolve(),
+                "heard by": "nobody yet; a house elsewhere is named by --config",
+            }
+            print_fields(f"{scope} {state}", told | kept)
         else:
             print_fields(f"{scope} {state}", {"key": standing.key, **msgspec.to_builtins(standing.reply.checklist)})
 

@@ -1,5 +1,6 @@
 """``tradepit run ROLE…``: role instances in this process until SIGTERM."""
 
+import sys
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -28,8 +29,14 @@ def run_roles(settings: Settings, names: Sequence[str], secrets: Mapping[str, st
 
         return run_house(settings)
     names = names or _all_of(settings)
-    process = "+".join(names)[:40]
-    set_up(process, level=settings.log.level, folder=settings.folder / "logs" if settings.log.files else None)
+    process = _process_name(settings, names)
+    set_up(
+        process,
+        level=settings.log.level,
+        folder=settings.folder / "logs" if settings.log.files else None,
+        # The broker connect's document says where its lines go.
+        console=sys.stdout if settings.tq.service is not None else sys.stderr,
+    )
     return run(_run(settings, names, process, secrets))
 
 
@@ -54,6 +61,20 @@ def _all_of(settings: Settings) -> list[str]:
     bots = {BOT_RUNNER} if settings.bots.rows else set()
     wanted = [role for role in roles if settings.store or not role.with_store]
     return [role.name for role in wanted if not role.on_request or role.name in bots]
+
+
+def _process_name(settings: Settings, names: Sequence[str]) -> str:
+    """What log lines and their file are called: as the profile calls a process of just these instances, or after the first role."""
+    roles = roles_of(settings.profile, settings.broker)
+    instances_of = {role.name: role.instances() for role in roles}
+    chosen = {instance for name in names for instance in instances_of.get(name, [name])}
+    homes: dict[str, set[str]] = {}
+    for role in roles:
+        for number, instance in enumerate(role.instances(), start=1):
+            homes.setdefault(role.process_of(number), set()).add(instance)
+            homes.setdefault(settings.profile, set()).add(instance)
+    home = next((home for home, instances in homes.items() if instances == chosen), "")
+    return home or (f"{names[0]}+{len(names) - 1}" if len(names) > 1 else names[0])[:40]
 
 
 async def _run(settings: Settings, names: Sequence[str], process: str, secrets: Mapping[str, str]) -> int:

@@ -26,7 +26,7 @@ from tradepit.runtime.secret_references import PREFIX, read_reference
 from tradepit.services.bot_runner import BotRunner
 from tradepit.trading.calendar.catalog import load_catalog
 from tradepit.trading.model.report import Report
-from tradepit.web.bot_door import BotDoor
+from tradepit.web.bot_door import bot_door
 from tradepit.wire.platform import TRADE_EXECUTOR
 
 SECRETS_VARIABLE = "BOT_SECRETS"
@@ -79,7 +79,7 @@ def make_bot_runner(
         wiring.cache(),
         rows,
         make_parts,
-        lambda runner: BotDoor(runner, settings.host, settings.port),
+        lambda runner: bot_door(runner, settings.host, settings.port),
         instance,
         on_idle,
         commands_from=wiring.platform_bus(),

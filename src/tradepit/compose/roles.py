@@ -13,6 +13,7 @@ from tradepit.compose.wiring import Wiring, extra
 from tradepit.config import Settings
 from tradepit.ports.bus import Channel
 from tradepit.profiles.catalogue import SIMULATED, roles_of
+from tradepit.profiles.tq_company import in_starting_order
 from tradepit.runtime.clock import ManualClock
 from tradepit.runtime.exchange_desk import ExchangeDesk
 from tradepit.runtime.generated_feed import GeneratedFeed
@@ -53,7 +54,8 @@ def instances_of(settings: Settings, names: Sequence[str]) -> list[str]:
             chosen.append(name)
         else:
             raise ConfigError("no such role or instance", name=name[:64], profile=settings.profile)
-    return list(dict.fromkeys(chosen))
+    chosen = list(dict.fromkeys(chosen))
+    return in_starting_order(chosen) if settings.profile in ("tq", "tq_flat") else chosen
 
 
 def make_service(wiring: Wiring, instance: str, on_failure: OnFailure) -> Service:

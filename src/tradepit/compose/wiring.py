@@ -39,6 +39,7 @@ from tradepit.ports.store import Store, Tables
 from tradepit.ports.timeline import Timeline
 from tradepit.ports.trading_records import TradingRecords
 from tradepit.profiles import tq as profile_tq
+from tradepit.profiles import tq_company
 from tradepit.runtime.clock import ShiftedClock, SystemClock
 from tradepit.runtime.halt_box import HaltBox
 from tradepit.runtime.order_client import OrderClient
@@ -352,11 +353,11 @@ def tqsdk_link(wiring: Wiring) -> TqsdkLink:
     timing = TqsdkTiming(stuck_s=tq.stuck_s, ack_s=tq.ack_s, settle_s=tq.settle_s, back_off_max_s=tq.retry_max_s)
     # Each process that logs in by itself keeps its own account of what it sent and was told. Who sends nothing follows the broker
     # from the beginning whenever it starts: what a power cut took is told again.
-    name = "tqsdk" if tq.service is None else f"tqsdk-{wiring.process}"
-    sends = not wiring.instances or any(instance.rpartition("-")[0] not in _SEND_NOTHING for instance in wiring.instances)
+    owner = tq_company.login_of(wiring.instances)
+    name = "tqsdk" if tq.service is None else f"tqsdk-{owner or wiring.process}"
     return TqsdkLink(
         wiring.settings.folder / name,
-        wiring.journal(name, synced=sends),
+        wiring.journal(name, synced=owner not in _SEND_NOTHING),
         lambda: login_of(tq, secrets),
         wiring.exchange_clock(),
         timing=timing,

@@ -18,6 +18,7 @@ from loguru import logger
 from tradepit.trading.model.errors import BadRequest, PayloadTooLarge, TimedOut, Unavailable
 
 DEFAULT_PORT = 4222
+NO_SERVER = "no NATS server answers"
 _CRLF = b"\r\n"
 _HEADER_LINE = b"NATS/1.0"
 _PING, _PONG = b"PING\r\n", b"PONG\r\n"
@@ -86,7 +87,7 @@ class NatsConnection(asyncio.Protocol):
                 await self._greet()
         except (OSError, ValueError, TimeoutError, Unavailable) as error:
             self.abort()
-            raise Unavailable("no NATS server answers", url=_without_secret(self._url), cause=str(error)[:200]) from error
+            raise Unavailable(NO_SERVER, url=_without_secret(self._url), cause=str(error)[:200]) from error
         except BaseException:
             self.abort()
             raise

@@ -204,7 +204,7 @@ class BotRunner:
         if seat is None or self._stopping:
             return
         try:
-            command = read_command(message.payload)
+            command = read_command(message.payload, topic=message.subject, headers=message.headers)
         except BadRequest as error:
             self.commands_refused += 1
             logger.warning("a command for bot {} was refused: {}", seat.row.bot_id, error)
@@ -213,9 +213,9 @@ class BotRunner:
             if command.command_id in self._done_ids:
                 return
             self._done_ids.append(command.command_id)
-        if command.type == "reload" and seat.row.bot_id in self._flagged:
+        if command.type in ("reload", "start") and seat.row.bot_id in self._flagged:
             self.commands_refused += 1
-            logger.warning("bot {} is not reloaded: its stop flag is set", seat.row.bot_id)
+            logger.warning("bot {} is not begun: its stop flag is set", seat.row.bot_id)
             return
         self.commands += 1
         # Not awaited here: the next command may be for another bot, or that this one be stopped by force.

@@ -84,17 +84,26 @@ class BrokerWatch:
     async def _watch(self) -> None:
         while True:
             self._news.clear()
-            try:
-                await self._look.look()
-            except TradepitError as error:
-                self._problem = str(error)[:200]
-                logger.warning("{}: looks again: {}", self._instance, error)
+            if not await self._has_looked():
                 await self._clock.sleep(_AGAIN_S)
                 continue
             self._problem = ""
             self._looks += 1
             self._looked_ns = self._clock.monotonic_ns()
             await self._wait()
+
+    async def _has_looked(self) -> bool:
+        try:
+            await self._look.look()
+        except TradepitError as error:
+            self._problem = str(error)[:200]
+            logger.warning("{}: looks again: {}", self._instance, error)
+            return False
+        except Exception as error:  # noqa: BLE001 - a monitor that gave up would be deaf for good
+            self._problem = f"cannot look: {type(error).__name__}"
+            logger.opt(exception=error).error("{}: looks again", self._instance)
+            return False
+        return True
 
     async def _wait(self) -> None:
         try:

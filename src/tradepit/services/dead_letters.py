@@ -4,10 +4,9 @@ from loguru import logger
 
 from tradepit.ports.bus import Bus, Message
 from tradepit.trading.model.errors import InternalError, PayloadTooLarge, TradepitError
-from tradepit.wire.queues import QueueRoute
+from tradepit.wire.queues import QueueRoute, header_text
 from tradepit.wire.tq import DETAIL_HEADER, QUEUE_HEADER, REASON_HEADER, SIZE_HEADER
 
-_SHOWN = 200
 _CUT_BYTES = 64 * 1024
 _LOGGED, _LOGGED_AGAIN = 20, 1_000
 
@@ -25,8 +24,7 @@ class DeadLetters:
     async def bury(self, message: Message, error: Exception, queue: str) -> None:
         """Keep a message. Raises Unavailable when that cannot be done now: do not acknowledge it then."""
         code = error.reason_code if isinstance(error, TradepitError) else InternalError.code
-        # Headers cross the wire as text without line breaks.
-        detail = " ".join(str(error).split())[:_SHOWN].encode("ascii", "replace").decode()
+        detail = header_text(str(error))
         headers = {REASON_HEADER: code, DETAIL_HEADER: detail, QUEUE_HEADER: queue}
         try:
             await self._bus.publish(self._subject, message.payload, headers=headers)

@@ -15,6 +15,8 @@ from tradepit.trading.model.errors import BadRequest, JournalCorrupted, Tradepit
 from tradepit.trading.orders import events as facts
 from tradepit.wire import platform as wire
 from tradepit.wire.platform_codec import encode, read_event
+from tradepit.wire.queues import header_text
+from tradepit.wire.tq import DETAIL_HEADER
 
 _DECODER = msgspec.json.Decoder(facts.Fact)
 _AGAIN_S, _MAX_AGAIN_S = 0.05, 1.0
@@ -73,21 +75,25 @@ class OrderEvents:
         """Leave the journal."""
         await self._journal.close()
 
-    async def refuse(self, account_id: str, bot_id: str, refused: wire.OrderRejection) -> None:
-        """Tell a bot of an intent that was refused before anything was journaled. Told twice it is kept once. Raises Unavailable."""
+    async def refuse(self, account_id: str, bot_id: str, refused: wire.OrderRejection, why: str = "") -> None:
+        """Tell a bot of an intent that was refused before anything was journaled; ``why`` is for people. Raises Unavailable.
+
+        Told twice, a bus that knows messages by their ids keeps one.
+        """
         # The place it names is that of the event before it: a restart goes on behind that one.
         place, now_ns = self._last, self._clock.now_ns()
         event = wire.OrderEvent(
             event=refused,
             bot_id=bot_id,
             account_id=account_id,
-            correlation_id=f"{place[0]}-{place[1]}-refused",
+            correlation_id=f"{place[0]}-{place[1]}-refused-{refused.intent_id}",
             published_at_ns=now_ns,
         )
         message_id = f"refused-{account_id}-{bot_id}-{refused.intent_id}"
         told: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         topic = wire.event_topic(account_id, bot_id)
-        self._put(_Untold(place, Outgoing(topic, encode(event), message_id, _headers(account_id)), told=told))
+        headers = _headers(account_id) | ({DETAIL_HEADER: header_text(why)} if why else {})
+        self._put(_Untold(place, Outgoing(topic, encode(event), message_id, headers), told=told))
         await told
         self.outcomes.count_refusal(refused.reason)
 

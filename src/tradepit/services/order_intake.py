@@ -68,7 +68,7 @@ class OrderIntake:
         self._bus, self._updates, self._broker, self._clock = bus, updates, broker, clock
         self._settings, self._cancels, self._on_failure = settings, cancels, on_failure
         self._term = OrderTerm(journal, broker, clock, rules, instance=instance, on_fenced=self._fenced)
-        self._tasks = TaskGroup(instance)
+        self._tasks = TaskGroup(instance, on_failure)
         self._leader: TellingLeader | None = None
         self._splitter: CloseSplitter | None = None
         self._news: OrderNews | None = None

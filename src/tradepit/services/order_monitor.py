@@ -84,13 +84,22 @@ class OrderMonitor:
         while True:
             try:
                 async for report in self._broker.reports(self._through):
-                    await self._meet(report)
+                    await self._take(report)
                     self._through = report.sequence
                     self._problem = ""
             except TradepitError as error:
                 self._problem = str(error)[:200]
                 logger.warning("{}: follows again: {}", self._instance, error)
             await self._clock.sleep(_AGAIN_S)
+
+    async def _take(self, report: Report) -> None:
+        try:
+            await self._meet(report)
+        except TradepitError:
+            raise
+        except Exception as error:  # noqa: BLE001 - one report must not make the monitor deaf for all that follow
+            logger.opt(exception=error).error("{}: report {} cannot be told", self._instance, report.sequence)
+            self._untold += 1
 
     async def _meet(self, report: Report) -> None:
         if isinstance(report, DayReport):

@@ -33,7 +33,7 @@ class TradeExecutor:
     """
 
     def __init__(self, bus: Bus, clock: Clock, orders: OrderClient, events: OrderEvents, instance: str) -> None:
-        self._bus, self._orders, self._events = bus, orders, events
+        self._bus, self._clock, self._orders, self._events = bus, clock, orders, events
         self._doors = BotDoors(bus, events.outcomes, clock)
         self._tasks = TaskGroup(instance, self._failed)
         self._intents = self._repeated = 0
@@ -80,26 +80,26 @@ class TradeExecutor:
 
     async def do_together(self, messages: Sequence[Message]) -> None:
         """All of one account, in their order; once all are journaled, whatever was decided. Raises as ``do``."""
-        refused: list[tuple[wire.OrderIntent, str]] = []
+        refused: list[tuple[wire.OrderIntent, str, str]] = []
         asked: list[tuple[wire.OrderIntent, PlaceRequest]] = []
         for intent in [_read(message) for message in messages]:
             try:
                 asked.append((intent, place_request(intent)))
             except BadRequest as error:
-                refused.append((intent, error.reason_code))
+                refused.append((intent, error.reason_code, str(error)))
         placed = await self._place([request for _, request in asked])
         for (intent, _), reply in zip(asked, placed, strict=True):
             if reply.error == DuplicateId.code:
                 # Another order's id: events in its name would be taken for that one's.
                 raise DuplicateId(client_order_id=intent.intent_id)
             if reply.error:
-                refused.append((intent, reply.error))
+                refused.append((intent, reply.error, reply.message))
             elif reply.client_order_id != intent.intent_id:
                 self._repeated += 1
                 logger.warning("{} has the number of {}: it is that order", intent.intent_id, reply.client_order_id)
-                refused.append((intent, _DUPLICATE))
+                refused.append((intent, _DUPLICATE, f"this number is {reply.client_order_id}'s"))
         self._intents += len(messages)
-        await asyncio.gather(*(self._refuse(intent, code) for intent, code in refused))
+        await asyncio.gather(*(self._refuse(intent, code, why) for intent, code, why in refused))
 
     async def _place(self, orders: Sequence[PlaceRequest]) -> list[PlacedOrder]:
         if not orders:
@@ -110,15 +110,15 @@ class TradeExecutor:
             if len(orders) > 1:
                 # Which one is at fault shows when each is asked for by itself.
                 raise
-            return [PlacedOrder(client_order_id=orders[0].client_order_id, error=error.reason_code)]
+            return [PlacedOrder(client_order_id=orders[0].client_order_id, error=error.reason_code, message=error.message)]
         try:
             return msgspec.convert(reply, PlaceAllReply).orders
         except msgspec.ValidationError as error:
             raise Unavailable("order management's answer cannot be read", problem=str(error)[:100]) from error
 
-    async def _refuse(self, intent: wire.OrderIntent, code: str) -> None:
-        refused = rejected(intent.intent_id, code, category_of(code), 0)
-        await self._events.refuse(intent.account_id, intent.bot_id, refused)
+    async def _refuse(self, intent: wire.OrderIntent, code: str, why: str) -> None:
+        refused = rejected(intent.intent_id, code, category_of(code), self._clock.now_ns())
+        await self._events.refuse(intent.account_id, intent.bot_id, refused, why)
 
     def _failed(self, error: BaseException) -> None:
         self._problem = f"order events are not told any more: {error}"[:200]

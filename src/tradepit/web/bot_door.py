@@ -5,13 +5,11 @@ from typing import Any
 import msgspec
 from litestar import Litestar, MediaType, Response, get
 from litestar.types import ControllerRouterHandler
-from loguru import logger
 
 from tradepit.services.bot_runner import BotRunner
 from tradepit.web.bot_page import BotPage
 from tradepit.web.coded_errors import CODED_ERRORS, RESPONSE_HEADERS
-from tradepit.web.host_guard import LOOPBACK, HostGuard
-from tradepit.web.http_server import HttpServer
+from tradepit.web.http_door import HttpDoor
 from tradepit.web.prometheus_page import CONTENT_TYPE
 from tradepit.wire.bots import BotHeartbeat
 
@@ -23,28 +21,9 @@ class BotVerdict(msgspec.Struct, frozen=True, kw_only=True):
     reasons: dict[str, str] = {}
 
 
-class BotDoor:
-    """``port`` 0 takes any free one. Beyond loopback (in a pod) it tells the same to everybody who reaches it: no secrets, no orders."""
-
-    def __init__(self, runner: BotRunner, host: str, port: int) -> None:
-        self._runner, self._host = runner, host
-        self._server = HttpServer(HostGuard(make_app(runner), host), host, port)
-
-    @property
-    def url(self) -> str:
-        """Where it answers, empty before it was started."""
-        return self._server.url
-
-    async def start(self) -> None:
-        """Open. Raises Unavailable when the port is taken."""
-        await self._server.start()
-        if self._host.lower() not in LOOPBACK:
-            logger.warning("{}: reachable from other machines at {}, without authentication", self._runner.instance, self.url)
-        logger.info("{}: {}", self._runner.instance, self.url)
-
-    async def stop(self) -> None:
-        """Close. Idempotent."""
-        await self._server.stop()
+def bot_door(runner: BotRunner, host: str, port: int) -> HttpDoor:
+    """The door of a runner. Beyond loopback (in a pod) it tells the same to everybody who reaches it: no secrets, no orders."""
+    return HttpDoor(runner.instance, make_app(runner), host, port)
 
 
 def make_app(runner: BotRunner) -> Litestar:

@@ -11,8 +11,7 @@ from tradepit.web.data_meters import DataMeters
 from tradepit.web.data_page import DataPage
 from tradepit.web.data_source import DataSource
 from tradepit.web.data_standing import DataStanding
-from tradepit.web.host_guard import LOOPBACK, HostGuard
-from tradepit.web.http_server import HttpServer
+from tradepit.web.http_door import HttpDoor
 from tradepit.wire.data_api import DATA_API
 
 _LOOK_S = 1.0
@@ -29,11 +28,10 @@ class DataApi:
         self, source: DataSource, meters: DataMeters, clock: Clock, *, host: str, port: int, instance: str = "data-api-1"
     ) -> None:
         self._source, self._meters, self._clock = source, meters, clock
-        self._host, self._instance = host, instance
+        self._instance = instance
         self._standing = DataStanding()
         app = make_app(source, DataPage(meters, clock), self._standing)
-        self._guard = HostGuard(Metered(app, meters), host)
-        self._server = HttpServer(self._guard, host, port)
+        self._door = HttpDoor(instance, Metered(app, meters), host, port)
         self._tasks = TaskGroup(f"{DATA_API}:{instance}", self._failed)
         self._started = False
 
@@ -48,23 +46,20 @@ class DataApi:
     @property
     def url(self) -> str:
         """Where it answers, empty before it was started."""
-        return self._server.url
+        return self._door.url
 
     async def start(self) -> None:
         """Open the door. Raises Unavailable when the port is taken."""
         if self._started:
             return
-        await self._server.start()
+        await self._door.start()
         self._started = True
         self._tasks.spawn(self._look_forever(), "look")
-        if self._host.lower() not in LOOPBACK:
-            logger.warning("{}: reachable from other machines at {}, without authentication", self._instance, self.url)
-        logger.info("{}: {}", self._instance, self.url)
 
     async def stop(self) -> None:
         """Close the door within two seconds. Idempotent."""
         self._started = False
-        await self._server.stop()
+        await self._door.stop()
         await self._tasks.stop()
         await self._source.close()
 
@@ -73,18 +68,16 @@ class DataApi:
         meters, problem = self._meters, self._standing.problem
         ages = [(self._clock.now_ns() - received_ns) / 1e9 for received_ns in meters.newest_ns.values()]
         figures: dict[str, str | int | float | bool] = {
-            "url": self.url,
-            "port": self._server.port,
+            **self._door.figures,
             "requests": meters.requests.total(),
             "refused": sum(count for (_, status), count in meters.requests.items() if status >= 400),
             "cache_hit_ratio": round(meters.hit_ratio, 4),
             "contracts": len(ages),
             "newest_tick_age_s": round(max(0.0, min(ages, default=0.0)), 3),
-            "hosts_refused": self._guard.refused,
         }
         if not self._started:
             return Health(status="STANDBY", ready=False, reason="not started", figures=figures)
-        if not self._server.serving:
+        if not self._door.serving:
             return Health(status="UNHEALTHY", ready=False, reason="the HTTP server has ended", figures=figures)
         return Health(status="UNHEALTHY" if problem else "ACTIVE", ready=not problem, reason=problem, figures=figures)
 

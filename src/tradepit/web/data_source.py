@@ -161,8 +161,8 @@ class DataSource:
         since_ms = kept.since_ms if kept is not None else 0
         hot = await self._bars.bars(symbol, length, part, since_ms, self._same_day(self.listing.known(symbol)))
         length_ms = LENGTHS_MS[length]
-        # From here on the hot window has missed nothing; without it the store has everything.
-        seam_ms = max(oldest_ms, -(-since_ms // length_ms) * length_ms) if oldest_ms else MOST_MS
+        # From here on the hot window has missed nothing and knows the lots before it; without it the store has everything.
+        seam_ms = (max(oldest_ms, since_ms) // length_ms + 1) * length_ms if oldest_ms else MOST_MS
         past: Sequence[Bar] = ()
         asks_past = self._past is not None and _reaches_past(part, hot, seam_ms)
         if asks_past:

@@ -3,13 +3,11 @@
 from collections.abc import Awaitable, Callable
 
 import msgspec
-from loguru import logger
 
 from tradepit.ports.bus import Bus, Channel, Delivery, Message, Subscription
 from tradepit.ports.clock import Clock
 from tradepit.runtime.service import Health
-from tradepit.web.host_guard import LOOPBACK, HostGuard
-from tradepit.web.http_server import HttpServer
+from tradepit.web.http_door import HttpDoor
 from tradepit.web.monitor_app import make_app
 from tradepit.web.monitored_house import MonitoredHouse
 from tradepit.wire.registry import STALE_AFTER_S
@@ -25,10 +23,9 @@ class MonitorApi:
     def __init__(
         self, bus: Bus, clock: Clock, *, host: str = "127.0.0.1", port: int = 8800, instance: str = "monitor-api-1"
     ) -> None:
-        self._bus, self._clock, self._instance, self._host = bus, clock, instance, host
+        self._bus, self._clock, self._instance = bus, clock, instance
         self._house = MonitoredHouse(clock, instance)
-        self._guard = HostGuard(make_app(self._house), host)
-        self._server = HttpServer(self._guard, host, port)
+        self._door = HttpDoor(instance, make_app(self._house), host, port)
         self._subscriptions: list[Subscription] = []
         self._started = False
 
@@ -43,25 +40,22 @@ class MonitorApi:
     @property
     def url(self) -> str:
         """Where it answers, empty before it was started."""
-        return self._server.url
+        return self._door.url
 
     async def start(self) -> None:
         """Open the door, then listen. Raises Unavailable when the port is taken."""
         if self._started:
             return
-        await self._server.start()
+        await self._door.start()
         self._started = True
         self._subscriptions.append(await self._bus.subscribe(HEARTBEAT, self._on_heartbeat))
         for channel in _COUNTED:
             self._subscriptions.append(await self._bus.subscribe(channel, self._counter(channel)))
-        if self._host.lower() not in LOOPBACK:
-            logger.warning("{}: reachable from other machines at {}, without authentication", self._instance, self.url)
-        logger.info("{}: {}", self._instance, self.url)
 
     async def stop(self) -> None:
         """Close the door within two seconds, then stop listening."""
         self._started = False
-        await self._server.stop()
+        await self._door.stop()
         subscriptions, self._subscriptions = self._subscriptions, []
         for subscription in subscriptions:
             await subscription.stop()
@@ -70,16 +64,14 @@ class MonitorApi:
         """Healthy while the door is open and heartbeats come; at least its own should."""
         table, events = self._house.table, self._house.events
         figures: dict[str, str | int | float | bool] = {
-            "url": self.url,
-            "port": self._server.port,
+            **self._door.figures,
             "heartbeats": table.heartbeats,
             "bad_heartbeats": table.bad,
             "events": events.total,
-            "hosts_refused": self._guard.refused,
         }
         if not self._started:
             return Health(status="STANDBY", ready=False, reason="not started", figures=figures)
-        if not self._server.serving:
+        if not self._door.serving:
             return Health(status="UNHEALTHY", ready=False, reason="the HTTP server has ended", figures=figures)
         if table.heartbeats and self._house.silent_s > STALE_AFTER_S:
             reason = f"no heartbeat heard for {self._house.silent_s:.0f} s"

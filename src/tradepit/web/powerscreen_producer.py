@@ -13,8 +13,8 @@ from tradepit.services.dead_letters import DeadLetters
 from tradepit.services.frame_ingest import FrameIngest
 from tradepit.services.powerscreen_settings import PowerScreenSettings
 from tradepit.trading.model.errors import ConfigError
-from tradepit.web.host_guard import LOOPBACK, HostGuard
-from tradepit.web.http_server import HttpServer
+from tradepit.web.host_guard import LOOPBACK
+from tradepit.web.http_door import HttpDoor
 from tradepit.web.producer_app import MessageDoor, make_app
 from tradepit.wire.powerscreen import DEAD_LETTERS, PRODUCER
 
@@ -34,8 +34,8 @@ class PowerScreenProducer:
         if settings.host.lower() not in LOOPBACK:
             raise ConfigError("whoever reaches the producer's door may publish: loopback only", host=settings.host)
         self._settings, self._instance = settings, instance
-        self._door = MessageDoor(bus, channels, settings.default_topic)
-        self._server = HttpServer(HostGuard(make_app(self._door), settings.host), settings.host, settings.port)
+        self._messages = MessageDoor(bus, channels, settings.default_topic)
+        self._door = HttpDoor(instance, make_app(self._messages), settings.host, settings.port)
         self._ingest = FrameIngest(bus, settings.topic, DeadLetters(bus, DEAD_LETTERS), clock)
         self._tasks = TaskGroup(f"{self.name}:{instance}", on_failure)
 
@@ -50,22 +50,21 @@ class PowerScreenProducer:
     async def start(self) -> None:
         """Raises Unavailable when the port is taken, ConfigError for a recording that is not there."""
         files = files_of(self._settings.files, ".txt")
-        await self._server.start()
-        logger.info("{}: {}/api/v1/messages, {} recordings", self._instance, self._server.url, len(files))
+        await self._door.start()
+        logger.info("{}: {} recordings", self._instance, len(files))
         self._tasks.spawn(self._ingest.run(files), "ingest")
 
     async def stop(self) -> None:
-        await self._server.stop()
+        await self._door.stop()
         await self._tasks.stop()
 
     def health(self) -> Health:
         figures: dict[str, str | int | float | bool] = {
-            "url": self._server.url,
-            "port": self._server.port,
-            "queued": self._door.queued,
-            "requests_refused": self._door.refused,
+            **self._door.figures,
+            "queued": self._messages.queued,
+            "requests_refused": self._messages.refused,
             **self._ingest.figures(),
         }
-        serving = self._server.serving
+        serving = self._door.serving
         reason = self._ingest.waiting or ("" if serving else "the HTTP server does not run")
         return Health(status="UNHEALTHY" if reason else "ACTIVE", ready=serving, reason=reason, figures=figures)

@@ -4,7 +4,6 @@ from litestar import Litestar, Response
 from litestar.di import Provide
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
-from loguru import logger
 
 from tradepit import __version__
 from tradepit.runtime.order_client import Refused
@@ -12,8 +11,8 @@ from tradepit.runtime.risk_client import RiskClient
 from tradepit.runtime.service import Health
 from tradepit.trading.model.errors import ConfigError, RequestRefused
 from tradepit.web.coded_errors import CODED_ERRORS, RESPONSE_HEADERS, AnyRequest, tell
-from tradepit.web.host_guard import LOOPBACK, HostGuard
-from tradepit.web.http_server import HttpServer
+from tradepit.web.host_guard import LOOPBACK
+from tradepit.web.http_door import HttpDoor
 from tradepit.web.risk_routes import MAX_BODY_BYTES, ROUTES, status_of
 from tradepit.wire.simulator import RISK_API, ErrorReply
 
@@ -27,8 +26,7 @@ class RiskApi:
         if host.lower() not in LOOPBACK:
             raise ConfigError("the risk door has no authentication: it opens on this machine alone", host=host[:64])
         self._instance = instance
-        self._guard = HostGuard(make_app(client), host)
-        self._server = HttpServer(self._guard, host, port)
+        self._door = HttpDoor(instance, make_app(client), host, port)
 
     @property
     def name(self) -> str:
@@ -41,25 +39,20 @@ class RiskApi:
     @property
     def url(self) -> str:
         """Where it answers, empty before it was started."""
-        return self._server.url
+        return self._door.url
 
     async def start(self) -> None:
         """Open. Raises Unavailable when the port is taken."""
-        await self._server.start()
-        logger.info("{}: {}", self._instance, self.url)
+        await self._door.start()
 
     async def stop(self) -> None:
         """Close the door within two seconds. Idempotent."""
-        await self._server.stop()
+        await self._door.stop()
 
     def health(self) -> Health:
         """Healthy while the door is open."""
-        figures: dict[str, str | int | float | bool] = {
-            "url": self.url,
-            "port": self._server.port,
-            "hosts_refused": self._guard.refused,
-        }
-        if not self._server.serving:
+        figures = self._door.figures
+        if not self._door.serving:
             return Health(status="UNHEALTHY", ready=False, reason="the HTTP server does not run", figures=figures)
         return Health(figures=figures)
 

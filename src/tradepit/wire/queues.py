@@ -6,6 +6,8 @@ import msgspec
 
 from tradepit.ports.bus import Channel
 
+_SHOWN = 200
+
 
 class QueueRoute(msgspec.Struct, frozen=True, kw_only=True):
     """One channel's place. Its subject is the queue's name; exchange and queue are durable.
@@ -19,3 +21,8 @@ class QueueRoute(msgspec.Struct, frozen=True, kw_only=True):
     queue: str
     bindings: tuple[str, ...]
     routing_key: str
+
+
+def header_text(text: str) -> str:
+    """A sentence as a header: headers cross every bus as text without line breaks."""
+    return " ".join(text.split())[:_SHOWN].encode("ascii", "replace").decode()

@@ -138,7 +138,8 @@ class TqApi:
     def get_account(self, account: Any = None) -> Entity:
         names = ("deposit", "withdraw", "close_profit", "position_profit", "float_profit", "commission", "margin")
         money = dict.fromkeys((*names, "frozen_margin", "frozen_commission"), 0.0)
-        return Entity(money | {"currency": "CNY", "pre_balance": 1_000_000.1, "float_profit": _NAN})
+        sums = {"balance": 1_000_000.1, "available": 1_000_000.1}
+        return Entity(money | sums | {"currency": "CNY", "pre_balance": 1_000_000.1, "float_profit": _NAN})
 
     def insert_order(self, *, symbol: str, order_id: str, account: Any, **wanted: Any) -> None:
         exchange, instrument = symbol.split(".")

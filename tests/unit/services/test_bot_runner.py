@@ -13,7 +13,9 @@ from tradepit.backends.bus.memory import MemoryBus
 from tradepit.bots.host_settings import HostSettings
 from tradepit.bots.live.thread import BotThread
 from tradepit.trading.model.errors import BotRefused
+from tradepit.wire import platform as wire
 from tradepit.wire.bots import BotHeartbeat, heartbeat_key, stop_key
+from tradepit.wire.platform_codec import encode
 
 STUCK = '''
 from tradepit.bots import BotBase
@@ -61,6 +63,32 @@ async def test_stop_reload_pause_and_resume(house: BotHouse) -> None:
     await house.until(lambda: house.idle == 1)
     await runner.stop()
     assert seat.look.reason == "stop-command"
+
+
+async def test_the_platforms_envelopes_stop_start_and_roll_out(house: BotHouse) -> None:
+    row, other = house.bot(params={"most": 1}), house.bot(name="other", account="A2")
+    runner = await house.started(row, other)
+    seat = runner.seats["buyer"]
+
+    async def tell(command: wire.Command, encoding: wire.Encoding) -> None:
+        envelope = wire.BotCommandEnvelope(command_id=f"c{len(told)}", bot_id="buyer", payload=command)
+        told.append(envelope)
+        await house.bus.publish("bot.commands.buyer", encode(envelope, encoding), headers={wire.CONTENT_TYPE: encoding.value})
+
+    told: list[wire.BotCommandEnvelope] = []
+    await tell(wire.StopCommand(timeout_ns=2_000_000_000), wire.Encoding.PROTOBUF)
+    await house.until(lambda: seat.look.phase == "stopped")
+    await tell(wire.StartCommand(), wire.Encoding.JSON)
+    await house.until(lambda: seat.look.phase == "running")
+    await tell(wire.StartCommand(runtime_overrides={"most": "9"}), wire.Encoding.JSON)
+    await house.rest()
+    assert seat.figures.starts == 2, "one that runs is left alone"
+    await tell(wire.RolloutCommand(runtime_overrides={"most": "2"}), wire.Encoding.PROTOBUF)
+    await house.until(lambda: seat.figures.starts == 3 and seat.look.phase == "running")
+    await house.show(count=5)
+    await house.until(lambda: len([name for name in house.desk.arrived if "other" not in name]) == 2)
+    assert runner.commands_refused == 0
+    await runner.stop()
 
 
 async def test_commands_that_are_none_are_refused_and_counted(house: BotHouse) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tradepit.backends.bus.memory import MemoryBus, MemoryHub
+from tradepit.backends.bus.seen_ids import SeenIds
 from tradepit.ports.bus import Channel
 from tradepit.trading.model.errors import StaleEpoch, Unavailable
 from tradepit.wire.simulator import BROKER_REPORTS, CHANNELS, ORDERS_NEW, TRADES_EXECUTED
@@ -100,7 +101,7 @@ def forget(house: "House", channel: Channel, count: int) -> list[int]:
     """What a power cut does to a stream whose last messages were not on disk yet; the numbers of the reports it takes."""
     log = house.hub.logs[channel.name]
     taken, log._messages = log._messages[-count:], log._messages[:-count]
-    log._ids.clear()
+    log._ids = SeenIds()
     return [json.loads(message.payload)["seq"] for message in taken]
 
 
@@ -111,7 +112,7 @@ async def test_what_a_power_cut_took_from_the_topics_is_published_again_and_noth
     await house.stop(gateway)
     gone = {channel.name: forget(house, channel, count) for channel, count in ((TRADES_EXECUTED, 5), (ORDERS_NEW, 2))}
     before = {name: house.hub.logs[name].last for name in gone}
-    house.hub.logs["orders.filled"]._ids.clear()
+    house.hub.logs["orders.filled"]._ids = SeenIds()
     filled = house.hub.logs["orders.filled"].last
     gateway = await house.start()
     await house.settled(gateway)

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from tradepit.backends.bus.memory import MemoryBus, MemoryHub
+from tradepit.backends.bus.seen_ids import SeenIds
 from tradepit.ports.bus import Message
 from tradepit.runtime.clock import ManualClock
 from tradepit.services.algo_guard import check_child, child_lots, children_of
@@ -361,7 +362,7 @@ async def test_a_new_leader_hands_out_again_what_has_not_ended(office: Office) -
     await office.ask()
     await office.ask(algo_id="a2")
     await office.tell(filled=0)
-    office.bus._hub.logs["orders.algo"]._ids.clear()  # as after the bus's window for repeated ids
+    office.bus._hub.logs["orders.algo"]._ids = SeenIds()  # as after the bus's window for repeated ids
     await office.desk.stop()
     office.desk = AlgoDesk(office.leader, office.bus, office.clock)
     office.tasks.clear()

@@ -16,6 +16,7 @@ from tradepit.services.order_events import OrderEvents
 from tradepit.trading.model.errors import JournalCorrupted, TimedOut, Unavailable
 from tradepit.trading.risk.rules import load_rules
 from tradepit.wire import platform as wire
+from tradepit.wire.tq import DETAIL_HEADER
 
 
 class Flaky(MemoryBus):
@@ -119,15 +120,18 @@ async def test_a_refusal_stands_behind_what_was_told_before_it_and_goes_back_whe
     events = await room.events()
     await until(lambda: len(room.places()) == 3)
     refused = wire.OrderRejection(intent_id="i1", reason="INVALID_REQUEST")
-    await events.refuse("A1", "b1", refused)
+    await events.refuse("A1", "b1", refused, "no such thing\n")
+    await events.refuse("A1", "b1", wire.OrderRejection(intent_id="i0", reason="INVALID_REQUEST"))
     await turns()
-    last = room.heard[-1]
+    last, _ = room.heard[-2:]
     assert last["rejection"]["reason"] == "INVALID_REQUEST"
-    assert last["correlation_id"] == f"{room.places()[2]}-refused"
+    assert last["headers"][DETAIL_HEADER].strip() == "no such thing"
+    # Receivers keep one of each: two refusals behind one event are two.
+    assert room.places()[3:] == [f"{room.places()[2]}-refused-{name}" for name in ("i1", "i0")]
     room.bus.fails = 1
     with pytest.raises(Unavailable):
         await events.refuse("A1", "b1", wire.OrderRejection(intent_id="i2", reason="INVALID_REQUEST"))
-    assert events.outcomes.rejected["INVALID_REQUEST"] == 1
+    assert events.outcomes.rejected["INVALID_REQUEST"] == 2
     # A restart goes on behind the refusal: nothing is told again.
     await room.stop()
     heard = len(room.heard)

@@ -13,7 +13,7 @@ from tests.unit.conftest import StubExchange
 from tradepit.backends.bus.memory import MemoryBus
 from tradepit.bots.host_settings import HostSettings
 from tradepit.services.bot_runner import BotRunner
-from tradepit.web.bot_door import BotDoor, make_app
+from tradepit.web.bot_door import bot_door, make_app
 
 SECRET = "hunter2-hunter2"
 TALKER = (
@@ -81,7 +81,7 @@ async def test_bots_tell_of_themselves_and_no_secrets(runner: BotRunner) -> None
 
 
 async def test_the_door_opens_and_closes(runner: BotRunner) -> None:
-    door = BotDoor(runner, "127.0.0.1", 0)
+    door = bot_door(runner, "127.0.0.1", 0)
     await door.start()
     assert door.url.startswith("http://127.0.0.1:")
     await door.stop()

@@ -145,6 +145,17 @@ async def test_bars_have_each_interval_once_whoever_knows_it(world: MarketWorld,
     assert (status, body["bars"][0]["time_ms"]) == (200, START_MS + 2 * MINUTE + 10_000)
 
 
+async def test_the_lots_of_the_windows_first_bar_are_the_stores(world: MarketWorld) -> None:
+    # The writer came at the very beginning of a minute, and does not know what had traded by then.
+    for number in (0, 1):
+        await world.minute(number)
+    await world.clock.advance(1)
+    _, body, _ = await world.get(f"/v1/bars/IF2501?start_ms={START_MS - MINUTE}")
+    told = [((bar["time_ms"] - START_MS) // MINUTE, bar["close"], bar["volume"]) for bar in body["bars"]]
+    assert told == [(-1, 1.5, 9), (0, 1.5, 9), (1, 4503.0, 100)]
+    assert body["seam_ms"] == START_MS + MINUTE
+
+
 @pytest.mark.parametrize(
     "query",
     [

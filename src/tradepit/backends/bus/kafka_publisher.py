@@ -11,44 +11,24 @@ from loguru import logger
 
 from tradepit.backends.bus.kafka_link import KafkaLink, check_topic, error_of
 from tradepit.backends.bus.kafka_records import Headers, headers_of, key_of
+from tradepit.backends.bus.letter import Letter, LettersById
 from tradepit.ports.clock import Clock
 from tradepit.runtime.deadlines import Deadlines
-from tradepit.trading.model.errors import BadRequest, ConfigError, PayloadTooLarge, TimedOut, TradepitError, Unavailable
+from tradepit.trading.model.errors import BadRequest, ConfigError, PayloadTooLarge, TradepitError, Unavailable
 
 MAX_PAYLOAD_BYTES = 1_000_000
-_KNOWN = 65_536
 _POLL_S, _AGAIN_S, _FLUSH_S = 0.1, 0.1, 5.0
 _GONE = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION})  # noqa: SLF001 - so they are called
 
 
-class Letter:
-    """A message on its way."""
+class _Record(Letter):
+    """A letter as Kafka takes it; its subject is its topic."""
 
-    __slots__ = ("done", "headers", "key", "payload", "sent", "topic")
+    __slots__ = ("headers", "key", "payload")
 
     def __init__(self, topic: str, payload: bytes, key: bytes | None, headers: Headers) -> None:
-        self.topic, self.payload, self.key, self.headers = topic, payload, key, headers
-        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.sent = False
-
-    def expired(self) -> Unavailable:
-        """What became of it when its time is over: it may be kept, or it is not."""
-        return TimedOut(subject=self.topic) if self.sent else Unavailable(subject=self.topic)
-
-    def settle(self, error: TradepitError | None = None) -> None:
-        """It is kept, or it failed."""
-        if self.done.done():
-            return
-        if error is None:
-            self.done.set_result(None)
-        else:
-            self.done.set_exception(error)
-            self.done.exception()  # nobody may be waiting any more
-
-    @property
-    def failed(self) -> bool:
-        """Whether it is certain, or must be feared, that it was not kept."""
-        return self.done.done() and (self.done.cancelled() or self.done.exception() is not None)
+        super().__init__(topic)
+        self.payload, self.key, self.headers = payload, key, headers
 
 
 class KafkaPublisher:
@@ -75,11 +55,11 @@ class KafkaPublisher:
         )
         self._loop = asyncio.get_running_loop()
         self._producer: Producer | None = None
-        self._under_way: OrderedDict[Letter, None] = OrderedDict()
-        self._homeless: dict[str, deque[Letter]] = {}
-        self._known: OrderedDict[str, Letter] = OrderedDict()
+        self._under_way: OrderedDict[_Record, None] = OrderedDict()
+        self._homeless: dict[str, deque[_Record]] = {}
+        self._known = LettersById()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._told: deque[tuple[Producer, Letter, KafkaError | None]] = deque()
+        self._told: deque[tuple[Producer, _Record, KafkaError | None]] = deque()
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
         self._deadlines = Deadlines()
@@ -100,17 +80,12 @@ class KafkaPublisher:
         check_topic(topic)
         if len(payload) > MAX_PAYLOAD_BYTES:
             raise PayloadTooLarge(bytes=len(payload))
-        known = self._known.get(message_id) if message_id else None
-        if known is not None and not known.failed:
-            again = asyncio.shield(known.done)
-            again.add_done_callback(lambda future: future.cancelled() or future.exception())  # nobody may be waiting any more
+        again = self._known.again(message_id)
+        if again is not None:
             return again
         self._last_ns = max(self._last_ns + 1, self._clock.now_ns())
-        letter = Letter(topic, payload, key_of(headers), headers_of(message_id, self._last_ns, headers))
-        if message_id:
-            self._known[message_id] = letter
-            if len(self._known) > _KNOWN:
-                self._known.popitem(last=False)
+        letter = _Record(topic, payload, key_of(headers), headers_of(message_id, self._last_ns, headers))
+        self._known.remember(message_id, letter)
         self._deadlines.watch(letter.done, self._timeout_s, letter.expired)
         self._send(letter)
         return letter.done
@@ -142,15 +117,15 @@ class KafkaPublisher:
         except KafkaException as error:
             raise ConfigError(f"not settings of Kafka: {error}") from error
 
-    def _send(self, letter: Letter) -> None:
-        waiting = self._homeless.get(letter.topic)
+    def _send(self, letter: _Record) -> None:
+        waiting = self._homeless.get(letter.subject)
         if waiting is not None:
             waiting.append(letter)
-        elif self._link.is_known(letter.topic):
+        elif self._link.is_known(letter.subject):
             self._produce(letter)
         else:
-            self._homeless[letter.topic] = deque([letter])
-            task = self._loop.create_task(self._find_home(letter.topic), name=f"kafka-topic:{letter.topic}")
+            self._homeless[letter.subject] = deque([letter])
+            task = self._loop.create_task(self._find_home(letter.subject), name=f"kafka-topic:{letter.subject}")
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
@@ -173,7 +148,7 @@ class KafkaPublisher:
             elif not letter.done.done():
                 self._produce(letter)
 
-    def _produce(self, letter: Letter) -> None:
+    def _produce(self, letter: _Record) -> None:
         producer = self._producer
         if producer is None:
             letter.settle(Unavailable("the bus is closed"))
@@ -181,7 +156,7 @@ class KafkaPublisher:
         self._under_way[letter] = None
         try:
             producer.produce(
-                letter.topic,
+                letter.subject,
                 letter.payload,
                 letter.key,
                 headers=letter.headers,
@@ -189,7 +164,7 @@ class KafkaPublisher:
             )
         except BufferError:
             self._under_way.pop(letter, None)
-            letter.settle(Unavailable("too many messages wait for Kafka", subject=letter.topic))
+            letter.settle(Unavailable("too many messages wait for Kafka", subject=letter.subject))
         except KafkaException as error:
             self._settle(producer, letter, error.args[0])
         else:
@@ -201,7 +176,7 @@ class KafkaPublisher:
             if producer is not None:
                 producer.poll(_POLL_S)
 
-    def _on_delivery(self, producer: Producer, letter: Letter, error: KafkaError | None) -> None:
+    def _on_delivery(self, producer: Producer, letter: _Record, error: KafkaError | None) -> None:
         # In the thread that polls, or whichever purges.
         self._told.append((producer, letter, error))
         if len(self._told) == 1:
@@ -214,7 +189,7 @@ class KafkaPublisher:
         if self._told:
             self._loop.call_soon(self._take_told)
 
-    def _settle(self, producer: Producer, letter: Letter, error: KafkaError | None) -> None:
+    def _settle(self, producer: Producer, letter: _Record, error: KafkaError | None) -> None:
         if producer is not self._producer and self._producer is not None:
             return  # it was sent again by another one
         if error is not None and error.fatal():
@@ -224,10 +199,10 @@ class KafkaPublisher:
         if error is None:
             letter.settle()
         elif error.code() in _GONE and not letter.done.done():
-            self._link.forget(letter.topic)
+            self._link.forget(letter.subject)
             self._send(letter)
         else:
-            letter.settle(error_of(error, subject=letter.topic))
+            letter.settle(error_of(error, subject=letter.subject))
 
     def _start_over(self) -> None:
         """The producer is done for, as when the cluster forgot what it had confirmed: a new one sends again, in order."""

@@ -1,7 +1,7 @@
 """A BROADCAST subscription on Kafka: every record of every topic of a channel, from its beginning or from now on."""
 
 import asyncio
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Iterable, Sequence
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
@@ -12,9 +12,9 @@ from tradepit.backends.bus.kafka_consumer import KafkaConsumer
 from tradepit.backends.bus.kafka_link import KafkaLink, pattern_of
 from tradepit.backends.bus.kafka_records import id_of, read_record
 from tradepit.backends.bus.kafka_topics import Partitions, TopicWatch
+from tradepit.backends.bus.seen_ids import SeenIds
 from tradepit.ports.bus import Handler
 
-_KNOWN = 65_536
 _FULL = 20_000
 _ANSWER_S = 5.0
 
@@ -33,7 +33,7 @@ class KafkaReader:
         self._pattern, self._replay, self._lossy = pattern_of(subject), replay, lossy
         self._records: deque[Record] = deque()
         self._wake = asyncio.Event()
-        self._seen: OrderedDict[str, None] = OrderedDict()
+        self._seen = SeenIds()
         self._read: Partitions = set()
         self._cluster = ""
         self._stopping = False
@@ -133,23 +133,13 @@ class KafkaReader:
                 await self._wake.wait()
                 continue
             record = self._records.popleft()
-            if self._was_seen(id_of(record)):
+            if self._seen.repeats(id_of(record)):
                 continue
             message = read_record(record)
             try:
                 await self._handler(message)
             except Exception as error:  # noqa: BLE001 - one bad message must not end the subscription
                 logger.opt(exception=error).error("handling {} failed", message.subject)
-
-    def _was_seen(self, identity: str) -> bool:
-        if not identity:
-            return False
-        if identity in self._seen:
-            return True
-        self._seen[identity] = None
-        if len(self._seen) > _KNOWN:
-            self._seen.popitem(last=False)
-        return False
 
 
 def _beginnings(partitions: Iterable[tuple[str, int]]) -> list[TopicPartition]:

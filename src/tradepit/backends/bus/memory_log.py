@@ -3,13 +3,14 @@
 import asyncio
 import re
 from bisect import insort
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Coroutine
 from typing import Any
 
 import msgspec
 from loguru import logger
 
+from tradepit.backends.bus.seen_ids import SeenIds
 from tradepit.ports.bus import Channel, Handler, Message
 
 _WINDOW = 100_000
@@ -64,7 +65,7 @@ class Log:
         self._retain = retain
         self._first = 1
         self._messages: list[Message] = []
-        self._ids: OrderedDict[str, None] = OrderedDict()
+        self._ids = SeenIds(_WINDOW)
         self.readers: list[Reader] = []
         self.groups: dict[str, Group] = {}
 
@@ -87,12 +88,8 @@ class Log:
         return self._messages[number - self._first]
 
     def append(self, message: Message, message_id: str) -> None:
-        if message_id:
-            if message_id in self._ids:
-                return
-            self._ids[message_id] = None
-            if len(self._ids) > _WINDOW:
-                self._ids.popitem(last=False)
+        if self._ids.repeats(message_id):
+            return
         self._messages.append(msgspec.structs.replace(message, sequence=self.last + 1))
         for reader in self.readers:
             reader.wake()

@@ -23,6 +23,7 @@ from loguru import logger
 from yarl import URL
 
 from tradepit.backends.bus.rabbitmq_frames import ReadableFrames
+from tradepit.runtime.urls import without_secret
 from tradepit.trading.model.errors import ConfigError, TradepitError, Unavailable
 
 _REFUSALS = (
@@ -112,7 +113,8 @@ class RabbitmqLink:
         retry_s: float = 0.05,
     ) -> None:
         self._url = f"{url}{'&' if '?' in url else '?'}name={quote(name, safe='')}&heartbeat={heartbeat_s}"
-        self._name, self._prepare, self._retry_s = name, prepare, retry_s
+        self._name, self._address = name, without_secret(url)
+        self._prepare, self._retry_s = prepare, retry_s
         self._connection: AbstractConnection | None = None
         self._cable = _Cable()
         self._up = asyncio.Event()
@@ -128,14 +130,17 @@ class RabbitmqLink:
         """Connect. Idempotent. Raises Unavailable when no server answers in ``timeout_s`` seconds, ConfigError when it refuses."""
         if self._task is not None:
             return
-        deadline = asyncio.get_running_loop().time() + timeout_s
+        deadline, silent = asyncio.get_running_loop().time() + timeout_s, True
         while True:
             try:
                 await self._open()
                 break
-            except Unavailable:
+            except Unavailable as error:
                 if asyncio.get_running_loop().time() >= deadline:
-                    raise
+                    raise Unavailable(error.message, bus=self._address) from error
+                if silent:
+                    logger.warning("{}: trying for {:g} s: {} (bus={})", self._name, timeout_s, error.message, self._address)
+                    silent = False
                 await asyncio.sleep(self._retry_s)
         self._task = asyncio.get_running_loop().create_task(self._keep(), name=f"{self._name}:rabbitmq-keep")
 
@@ -224,6 +229,7 @@ class RabbitmqLink:
                     await asyncio.sleep(wait)
                     wait = min(wait * 2, _MAX_RETRY_S)
             self.reconnects += 1
+            logger.info("{}: connected to RabbitMQ again", self._name)
 
 
 async def open_channel(connection: AbstractConnection, *, confirms: bool = False) -> AmqpChannel:

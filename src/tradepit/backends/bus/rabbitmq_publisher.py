@@ -11,6 +11,7 @@ from aiormq.exceptions import PublishError
 from loguru import logger
 from pamqp.commands import Basic
 
+from tradepit.backends.bus.letter import Letter, LettersById
 from tradepit.backends.bus.rabbitmq_link import RabbitmqLink, bounded, shut, translated
 from tradepit.runtime.deadlines import Deadlines
 from tradepit.trading.model.errors import BadRequest, PayloadTooLarge, TimedOut, TradepitError, Unavailable
@@ -18,7 +19,6 @@ from tradepit.trading.model.errors import BadRequest, PayloadTooLarge, TimedOut,
 MAX_PAYLOAD_BYTES = 16 << 20
 _MAX_KEY_BYTES = 255
 _WINDOW = 512
-_KNOWN = 65_536
 _PATIENCE_S = 5.0
 _BACKOFF_S = 0.05
 _BACKLOG = 65_536
@@ -33,29 +33,14 @@ def check(routing_key: str, payload: bytes) -> None:
         raise BadRequest("a subject has 1 to 255 bytes", subject=routing_key[:64])
 
 
-class Letter:
-    """A message on its way to the server."""
+class _Posted(Letter):
+    """A letter as RabbitMQ takes it; its subject is its routing key."""
 
-    __slots__ = ("done", "exchange", "key", "mandatory", "payload", "properties", "sent")
+    __slots__ = ("exchange", "mandatory", "payload", "properties")
 
     def __init__(self, exchange: str, key: str, payload: bytes, properties: Basic.Properties, *, mandatory: bool = True) -> None:
-        self.exchange, self.key, self.payload, self.properties, self.mandatory = exchange, key, payload, properties, mandatory
-        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.sent = False
-
-    def expired(self) -> Unavailable:
-        """What became of it when its time is over: it may be kept, or it is not."""
-        return TimedOut(subject=self.key) if self.sent else Unavailable(subject=self.key)
-
-    def settle(self, error: TradepitError | None = None) -> None:
-        """It is kept, or it failed."""
-        if self.done.done():
-            return
-        if error is None:
-            self.done.set_result(None)
-        else:
-            self.done.set_exception(error)
-            self.done.exception()  # nobody may be waiting any more
+        super().__init__(key)
+        self.exchange, self.payload, self.properties, self.mandatory = exchange, payload, properties, mandatory
 
     async def send(self, channel: AmqpChannel) -> None:
         """Publish once. Raises Unavailable, TimedOut (no confirmation in time), or the client's PublishError: no queue took it."""
@@ -65,16 +50,16 @@ class Letter:
                 await channel.basic_publish(
                     self.payload,
                     exchange=self.exchange,
-                    routing_key=self.key,
+                    routing_key=self.subject,
                     properties=self.properties,
                     mandatory=self.mandatory,
                     timeout=_PATIENCE_S,
                     wait=False,
                 )
             except PublishError as error:
-                raise _Returned(subject=self.key) from error
+                raise _Returned(subject=self.subject) from error
             except TimeoutError as error:
-                raise TimedOut(subject=self.key) from error
+                raise TimedOut(subject=self.subject) from error
 
 
 class _Returned(Unavailable):
@@ -92,9 +77,9 @@ class ConfirmedPublisher:
     def __init__(self, link: RabbitmqLink, *, timeout_s: float) -> None:
         self._link, self._timeout_s = link, timeout_s
         self._prefix, self._count = secrets.token_hex(8), 0
-        self._waiting: deque[Letter] = deque()
-        self._under_way: OrderedDict[asyncio.Task[None], Letter] = OrderedDict()
-        self._known: OrderedDict[str, Letter] = OrderedDict()
+        self._waiting: deque[_Posted] = deque()
+        self._under_way: OrderedDict[asyncio.Task[None], _Posted] = OrderedDict()
+        self._known = LettersById()
         self._wake = asyncio.Event()
         self._broken = self._homeless = False
         self._task: asyncio.Task[None] | None = None
@@ -118,20 +103,15 @@ class ConfirmedPublisher:
         if self._task is None:
             raise Unavailable("the bus is closed")
         check(key, payload)
-        known = self._known.get(message_id) if message_id else None
-        if known is not None and not _failed(known):
-            again = asyncio.shield(known.done)
-            again.add_done_callback(lambda future: future.cancelled() or future.exception())  # nobody may be waiting any more
+        again = self._known.again(message_id)
+        if again is not None:
             return again
         self._count += 1
         identity = message_id or f"{self._prefix}-{self._count}"
         carried = dict(headers) if headers else None
         properties = Basic.Properties(message_id=identity, delivery_mode=_PERSISTENT, headers=carried)  # type: ignore[arg-type]  # a table of text
-        letter = Letter(exchange, key, payload, properties, mandatory=mandatory)
-        if message_id:
-            self._known[message_id] = letter
-            if len(self._known) > _KNOWN:
-                self._known.popitem(last=False)
+        letter = _Posted(exchange, key, payload, properties, mandatory=mandatory)
+        self._known.remember(message_id, letter)
         self._deadlines.watch(letter.done, self._timeout_s, letter.expired)
         self._waiting.append(letter)
         self._wake.set()
@@ -179,7 +159,7 @@ class ConfirmedPublisher:
             if not self._broken:
                 await self._wake.wait()
 
-    async def _send(self, letter: Letter, channel: AmqpChannel) -> None:
+    async def _send(self, letter: _Posted, channel: AmqpChannel) -> None:
         try:
             await letter.send(channel)
         except _Returned:
@@ -216,16 +196,12 @@ class ConfirmedPublisher:
         self._waiting.extendleft(reversed(left))
 
 
-def _failed(letter: Letter) -> bool:
-    return letter.done.done() and (letter.done.cancelled() or letter.done.exception() is not None)
-
-
 class Poster:
     """Sends what may be lost, in order, and never makes anybody wait: what finds no connection, or no room, is dropped."""
 
     def __init__(self, link: RabbitmqLink) -> None:
         self._link = link
-        self._waiting: deque[Letter] = deque()
+        self._waiting: deque[_Posted] = deque()
         self._wake, self._idle = asyncio.Event(), asyncio.Event()
         self._idle.set()
         self._task: asyncio.Task[None] | None = None
@@ -243,7 +219,7 @@ class Poster:
         if not self._link.is_up or len(self._waiting) >= _BACKLOG:
             self.dropped += 1
             return
-        self._waiting.append(Letter(exchange, key, payload, properties, mandatory=False))
+        self._waiting.append(_Posted(exchange, key, payload, properties, mandatory=False))
         self._idle.clear()
         self._wake.set()
 
@@ -275,7 +251,7 @@ class Poster:
                         await channel.basic_publish(
                             letter.payload,
                             exchange=letter.exchange,
-                            routing_key=letter.key,
+                            routing_key=letter.subject,
                             properties=letter.properties,
                             wait=not len(self._waiting) % 16,
                         )

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import secrets
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 
 from aiormq.abc import AbstractConnection, DeliveredMessage
@@ -14,6 +13,7 @@ from pamqp.common import FieldValue
 
 from tradepit.backends.bus.rabbitmq_consumer import Attached, RabbitmqConsumer, read_message
 from tradepit.backends.bus.rabbitmq_link import RabbitmqLink, alone, bounded, exists, open_channel, shut, translated
+from tradepit.backends.bus.seen_ids import SeenIds
 from tradepit.ports.bus import Handler, Message
 from tradepit.trading.model.errors import TradepitError, Unavailable
 
@@ -24,7 +24,6 @@ _SETTLED, _SETTLE_S = "tradepit.streams-settled", 2.0
 _SEGMENT_BYTES = 64 << 20
 _PREFETCH, _ACK_EVERY = 500, 100
 _WHOLE_CHUNK = 65_535
-_KNOWN = 65_536
 _ANSWER_S, _ACK_S = 5.0, 1.0
 
 
@@ -158,7 +157,7 @@ class StreamReader:
         self._place: tuple[int, str] | None = None
         self._checked = True
         self._current: object = None
-        self._seen: OrderedDict[str, None] = OrderedDict()
+        self._seen = SeenIds()
         self._entries: asyncio.Queue[Entry | None] = asyncio.Queue()
         self._consumer = RabbitmqConsumer(link, self._attach, name=stream, confirms=True)
         self._task: asyncio.Task[None] | None = None
@@ -240,7 +239,7 @@ class StreamReader:
             if entry.offset <= offset:
                 return
         self._place = (entry.offset, entry.identity)
-        if entry.is_first or self._was_seen(entry.identity):
+        if entry.is_first or self._seen.repeats(entry.identity):
             return
         message = entry.message()
         if self._accepts(message.subject):
@@ -248,16 +247,6 @@ class StreamReader:
                 await self._handler(message)
             except Exception as error:  # noqa: BLE001 - one bad message must not end the subscription
                 logger.opt(exception=error).error("handling {} failed", message.subject)
-
-    def _was_seen(self, identity: str) -> bool:
-        if not identity:
-            return False
-        if identity in self._seen:
-            return True
-        self._seen[identity] = None
-        if len(self._seen) > _KNOWN:
-            self._seen.popitem(last=False)
-        return False
 
 
 async def look_up_last(link: RabbitmqLink, stream: str) -> Message | None:

@@ -15,6 +15,7 @@ from tradepit.trading.model.terms import OrderType, Side
 from tradepit.wire import platform as wire
 from tradepit.wire.platform_codec import encode, read_event
 from tradepit.wire.platform_orders import OFFSET
+from tradepit.wire.tq import DETAIL_HEADER
 
 Key = tuple[str, str]
 OnRefusal = Callable[[str, str, str], None]
@@ -29,8 +30,8 @@ class IntentRefused(RequestRefused):
 
     code = "REFUSED"
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(f"the intent was refused: {reason}")
+    def __init__(self, reason: str, why: str = "") -> None:
+        super().__init__(f"the intent was refused: {reason}" + (f" ({why})" if why else ""))
         self._reason = reason
 
     @property
@@ -132,7 +133,7 @@ class IntentTaker:
             if refused is None:
                 outcome.set_result(None)
             else:
-                outcome.set_exception(IntentRefused(refused))
+                outcome.set_exception(IntentRefused(refused, message.headers.get(DETAIL_HEADER, "")))
                 outcome.exception()  # whoever waited may have gone away
         elif refused is not None and self._on_refusal is not None:
             self._on_refusal(told.account_id, event.intent_id, refused)

@@ -102,6 +102,10 @@ class BotSeat:
             await self.stop("stop-command", timeout_s)
         elif command.type == "reload":
             await self.reload(command.config)
+        elif command.type == "start":
+            if self.life is None:
+                self._override = dict(command.config) if command.config is not None else self._override
+                await self.start()
         elif self.life is not None and command.type == "pause":
             self.life.pause(command.reason or "pause-command")
         elif self.life is not None:

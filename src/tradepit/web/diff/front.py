@@ -6,7 +6,6 @@ from decimal import Decimal
 from pathlib import Path
 
 import msgspec
-from loguru import logger
 
 from tradepit.ports.bus import Bus
 from tradepit.ports.clock import Clock
@@ -24,8 +23,8 @@ from tradepit.web.diff.order_desk import OrderDesk
 from tradepit.web.diff.routes import Doors, make_app
 from tradepit.web.diff.trade_session import TradeSession
 from tradepit.web.diff.trading_desk import TradingDesk
-from tradepit.web.host_guard import LOOPBACK, HostGuard
-from tradepit.web.http_server import HttpServer
+from tradepit.web.host_guard import LOOPBACK
+from tradepit.web.http_door import HttpDoor
 from tradepit.wire.simulator import DIFF_FRONT
 
 _GROUP = "cn_day"
@@ -75,8 +74,7 @@ class DiffFront:
             holidays=self._holidays,
             mains=self._market.service.mains,
         )
-        self._guard = HostGuard(make_app(doors), settings.host)
-        self._server = HttpServer(self._guard, settings.host, settings.port, websockets=True)
+        self._door = HttpDoor(instance, make_app(doors), settings.host, settings.port, websockets=True)
         self._started = False
 
     @property
@@ -90,7 +88,7 @@ class DiffFront:
     @property
     def url(self) -> str:
         """Where it answers, empty before it was started."""
-        return self._server.url
+        return self._door.url
 
     async def start(self) -> None:
         """Listen to the house, then open the door. Raises Unavailable when the port is taken."""
@@ -100,13 +98,12 @@ class DiffFront:
         await self._market.start()
         await self._desk.start()
         self._orders.start()
-        await self._server.start()
-        logger.info("{}: {}", self._instance, self.url)
+        await self._door.start()
 
     async def stop(self) -> None:
         """Close the door (clients are told to come again), then stop listening. Idempotent."""
         self._started = False
-        await self._server.stop()
+        await self._door.stop()
         await self._orders.stop()
         await self._desk.stop()
         await self._market.stop()
@@ -115,8 +112,7 @@ class DiffFront:
         """Ready once the exchange has told its contracts."""
         feed = self._desk.feed
         figures: dict[str, str | int | float | bool] = {
-            "url": self.url,
-            "port": self._server.port,
+            **self._door.figures,
             "sessions": self._sessions,
             "users": self._desk.users,
             "ticks": self._market.ticks,
@@ -125,11 +121,10 @@ class DiffFront:
             "orders": self._orders.sent,
             "orders_refused": self._orders.refused,
             "orders_repeated": self._orders.repeated,
-            "hosts_refused": self._guard.refused,
         }
         if not self._started:
             return Health(status="STANDBY", ready=False, reason="not started", figures=figures)
-        if not self._server.serving:
+        if not self._door.serving:
             return Health(status="UNHEALTHY", ready=False, reason="the HTTP server has ended", figures=figures)
         reason = "" if self._market.ready else "the exchange has not told its contracts"
         return Health(ready=self._market.ready, reason=reason, figures=figures)

@@ -14,7 +14,7 @@ from tradepit.ports.clock import Clock
 from tradepit.runtime.exchange_desk import ExchangeDesk
 from tradepit.runtime.tasks import TaskGroup
 from tradepit.trading.calendar.catalog import Catalog
-from tradepit.trading.model.errors import Unavailable
+from tradepit.trading.model.errors import TradepitError, Unavailable
 from tradepit.trading.model.instrument import Instrument
 from tradepit.web.diff.chart_store import ChartStore
 from tradepit.web.diff.contract_info import future_info
@@ -155,9 +155,11 @@ class Market:
             pause_s = _REFRESH_S
             try:
                 await self._refresh()
-            except Unavailable as error:
+            except TradepitError as error:
                 logger.debug("the exchange cannot be asked for its contracts: {}", error)
                 pause_s = _RETRY_S
+            except Exception as error:  # noqa: BLE001 - without this task no new contract and no new day would ever be known
+                logger.opt(exception=error).error("the exchange's contracts cannot be used")
             await self._clock.sleep(pause_s)
 
     async def _refresh(self) -> None:

@@ -30,9 +30,18 @@ class _Login(msgspec.Struct, frozen=True):
     password: str = ""
 
 
+class _Probe(msgspec.Struct, frozen=True):
+    order_id: str
+    exchange_id: str = ""
+    instrument_id: str = ""
+    direction: str = ""
+    volume: int = 1
+
+
 _LOGIN = msgspec.json.Decoder(_Login)
 _INSERT = msgspec.json.Decoder(InsertOrder)
 _CANCEL = msgspec.json.Decoder(CancelOrder)
+_PROBE = msgspec.json.Decoder(_Probe)
 
 
 class TradeSession:
@@ -51,7 +60,7 @@ class TradeSession:
         self.outlet = Outlet()
 
     async def hear(self, aid: str, payload: bytes) -> None:
-        """req_login, insert_order, cancel_order; anything else is logged, and needs no answer."""
+        """req_login, insert_order, cancel_order, pre_insert_order; anything else is logged, and needs no answer."""
         if aid == "insert_order":
             self._insert(_INSERT.decode(payload))
         elif aid == "cancel_order":
@@ -60,6 +69,8 @@ class TradeSession:
             await self._login(_LOGIN.decode(payload))
         elif aid == "peek_message":
             self._peeked.set()
+        elif aid == "pre_insert_order":
+            self._tell_margin(_PROBE.decode(payload))
         elif aid != "confirm_settlement":
             logger.debug("a packet {} of the trading socket has no answer", aid[:64])
 
@@ -110,6 +121,21 @@ class TradeSession:
             self._orders.insert(self._user, request, self.outlet)
         elif len(self._early) < _MAX_EARLY:
             self._early[request.order_id] = request
+
+    def _tell_margin(self, probe: _Probe) -> None:
+        """What an order would freeze (TqScenario asks); asked for no contract, the former answer is forgotten."""
+        if self._user is None:
+            return
+        margin = self._desk.margin_of_lot(f"{probe.exchange_id}.{probe.instrument_id}")
+        told = None
+        if margin is not None:
+            told = {
+                "exchange_id": probe.exchange_id,
+                "instrument_id": probe.instrument_id,
+                "direction": probe.direction,
+                "pre_margin": margin * probe.volume,
+            }
+        self.outlet.add({"trade": {self._user.user_name: {"pre_insert_orders": {probe.order_id: told}}}})
 
     def _cancel(self, request: CancelOrder) -> None:
         if self._user is not None:

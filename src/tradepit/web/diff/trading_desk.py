@@ -79,6 +79,14 @@ class TradingDesk:
         positions, money = await asyncio.gather(self._house.positions(user.account), self._house.account(user.account))
         user.value(positions, money)
 
+    def margin_of_lot(self, name: str) -> float | None:
+        """What one lot of the contract that is called ``name`` outside freezes by yesterday's price; None for one that is not listed."""
+        instrument = self._market.named(name)
+        if instrument is None:
+            return None
+        product = instrument.product
+        return float(self._market.reference(instrument.symbol) * product.multiplier * product.margin_ratio)
+
     async def _load(self, user_name: str) -> TradingUser:
         if not self._market.ready:
             raise Unavailable("the exchange has not told its contracts yet")
@@ -147,7 +155,11 @@ class TradingDesk:
             except TradepitError as error:
                 logger.debug("positions of {} cannot be had now: {}", user.account, error)
                 self._tasks.spawn(self._remind(user), "remind")
-            patch = user.take_changes()
+            try:
+                patch = user.take_changes()
+            except Exception as error:  # noqa: BLE001 - a record that cannot be told must not make the user's clients deaf
+                logger.opt(exception=error).error("news of {} cannot be told", user.account)
+                continue
             if patch is not None:
                 user.tell(patch)
 

@@ -156,8 +156,9 @@ def _trade(told: _Trade) -> ToldTrade:
     )
 
 
-def _levels(told: list[list[Amount]] | None) -> Levels:
-    levels = told or []
+def _levels(levels: list[list[Amount]] | None) -> Levels | None:
+    if levels is None:
+        return None
     if len(levels) > _MOST_LEVELS or any(len(level) != 2 for level in levels):
         raise BadRequest("a book is a list of price and volume")
     return tuple((price_of(price), lots_of(lots)) for price, lots in levels)

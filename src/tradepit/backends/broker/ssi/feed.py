@@ -145,6 +145,10 @@ class SsiFeed:
             self._told_ns = self._clock.monotonic_ns()
             if self._take(news) and isinstance(news, ToldLimits):
                 self._link.listed.learn_limits(news)
+            if self._quotes.too_short():
+                self._figures["asked_again"] += 1
+                logger.warning("ssi: books are told as changes: asking for them whole")
+                await stream.ask()
 
     def _take(self, news: News) -> bool:
         """Whether it could be so; whoever listens is told what has become of it."""

@@ -27,12 +27,15 @@ class ToldTrade(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ToldQuote(msgspec.Struct, frozen=True, kw_only=True):
-    """The book: (price, lots), the best first. Orders that name no price, in auctions, are left out."""
+    """The book: (price, lots), the best first. Orders that name no price, in auctions, are left out.
+
+    A side of which nothing is told (None) is as it was. A price of 0 lots is gone, and says that books are told as changes.
+    """
 
     symbol: str
     time: str
-    bids: Levels
-    asks: Levels
+    bids: Levels | None
+    asks: Levels | None
 
 
 class ToldLimits(msgspec.Struct, frozen=True, kw_only=True):

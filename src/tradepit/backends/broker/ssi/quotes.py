@@ -5,17 +5,16 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 import msgspec
 
+from tradepit.backends.broker.ssi.depth import MOST_LOTS, names_gone, side_of, standing
 from tradepit.backends.broker.ssi.moments import moment_of
-from tradepit.backends.broker.ssi.news import Levels, News, ToldLimits, ToldQuote, ToldSession, ToldTrade
+from tradepit.backends.broker.ssi.news import News, ToldLimits, ToldQuote, ToldSession, ToldTrade
 from tradepit.backends.broker.ssi.phases import ToldPhases
 from tradepit.ports.clock import Clock
 from tradepit.trading.model.errors import BadRequest
 from tradepit.trading.model.instrument import MAX_TICKS, Instrument
-from tradepit.trading.model.terms import Exchange
-from tradepit.trading.model.tick import Level, Tick
+from tradepit.trading.model.terms import Exchange, SessionPhase
+from tradepit.trading.model.tick import Tick
 
-_MOST_LEVELS = 10
-_MOST_LOTS = 2**53
 _MOST_MONEY = Decimal(10) ** 24
 _NONE = Decimal(0)
 
@@ -28,6 +27,9 @@ class SsiQuotes:
         self._instruments: dict[str, list[Instrument]] = {}
         self._ticks: dict[str, Tick] = {}
         self._heard: set[str] = set()
+        # Contracts whose books are told as changes: they stay so until the stream begins anew.
+        self._in_changes: set[str] = set()
+        self._too_short = False
         self._day = 0
 
     def begin(self, trading_day: int, contracts: Iterable[tuple[Instrument, str]]) -> None:
@@ -45,11 +47,17 @@ class SsiQuotes:
     def lose(self) -> None:
         """The stream is lost: its books are old from now on, and its sessions nobody's word. What was traded stays true."""
         self._phases.forget()
+        self._in_changes.clear()
         self._ticks = {symbol: msgspec.structs.replace(tick, bids=(), asks=()) for symbol, tick in self._ticks.items()}
 
     def all(self) -> list[Tick]:
         """The markets that were heard of today, as they are now."""
         return [self._shown(tick) for symbol, tick in self._ticks.items() if symbol in self._heard]
+
+    def too_short(self) -> bool:
+        """Whether a book has turned out, since this was asked last, to be told as changes: what it told before was taken for the whole."""
+        found, self._too_short = self._too_short, False
+        return found
 
     def take(self, news: News) -> list[Tick]:
         """What has become of it: the markets that are new. Raises BadRequest for what cannot be, and changes nothing then."""
@@ -66,13 +74,27 @@ class SsiQuotes:
             told_ns = moment.nearest(now_ns) if moment is not None else now_ns
             if self._phases.day_of(told_ns) != self._day:
                 return []
-            changed = _traded(tick, news, instrument) if isinstance(news, ToldTrade) else _quoted(tick, news, instrument)
+            changed = _traded(tick, news, instrument) if isinstance(news, ToldTrade) else self._quoted(tick, news, instrument)
         first = not isinstance(news, ToldLimits) and instrument.symbol not in self._heard
         if changed == tick and not first:
             return []
         if first:
             self._heard.add(instrument.symbol)
         return self._keep(changed, told_ns)
+
+    def _quoted(self, tick: Tick, told: ToldQuote, instrument: Instrument) -> Tick:
+        changes = instrument.symbol in self._in_changes or names_gone(told.bids) or names_gone(told.asks)
+        bids = side_of(told.bids, tick.bids, instrument, rising=False, in_changes=changes)
+        asks = side_of(told.asks, tick.asks, instrument, rising=True, in_changes=changes)
+        if self._phases.phase_of(tick.symbol) is SessionPhase.CONTINUOUS:
+            bids, asks = (
+                standing(bids, told.bids, told.asks, instrument, rising=False),
+                standing(asks, told.asks, told.bids, instrument, rising=True),
+            )
+        if changes and instrument.symbol not in self._in_changes:
+            self._in_changes.add(instrument.symbol)
+            self._too_short = True
+        return msgspec.structs.replace(tick, bids=bids, asks=asks)
 
     def _take_session(self, told: ToldSession) -> list[Tick]:
         now_ns = self._clock.now_ns()
@@ -135,7 +157,7 @@ def _limited(tick: Tick, told: ToldLimits, instrument: Instrument) -> Tick:
 
 def _traded(tick: Tick, told: ToldTrade, instrument: Instrument) -> Tick:
     """The tick after a trade. One that was overtaken, as the day's volume shows, moves nothing back."""
-    if not 0 <= told.volume <= _MOST_LOTS:
+    if not 0 <= told.volume <= MOST_LOTS:
         raise BadRequest("volume out of range", symbol=instrument.symbol)
     if told.volume < tick.volume_lots:
         return tick
@@ -150,20 +172,6 @@ def _traded(tick: Tick, told: ToldTrade, instrument: Instrument) -> Tick:
         high_ticks=max(high, tick.high_ticks, last),
         low_ticks=min(price for price in (low, tick.low_ticks, last) if price) if low or tick.low_ticks or last else 0,
     )
-
-
-def _quoted(tick: Tick, told: ToldQuote, instrument: Instrument) -> Tick:
-    bids, asks = _levels(told.bids, instrument), _levels(told.asks, instrument)
-    bid_ticks, ask_ticks = [level.price_ticks for level in bids], [level.price_ticks for level in asks]
-    if bid_ticks != sorted(set(bid_ticks), reverse=True) or ask_ticks != sorted(set(ask_ticks)):
-        raise BadRequest("a book whose levels are out of order", symbol=instrument.symbol)
-    return msgspec.structs.replace(tick, bids=bids, asks=asks)
-
-
-def _levels(told: Levels, instrument: Instrument) -> tuple[Level, ...]:
-    if any(lots > _MOST_LOTS for _, lots in told):
-        raise BadRequest("lots out of range", symbol=instrument.symbol)
-    return tuple(Level(_ticks(price, instrument), lots) for price, lots in told if price > 0 and lots > 0)[:_MOST_LEVELS]
 
 
 def _ticks(price: Decimal, instrument: Instrument) -> int:

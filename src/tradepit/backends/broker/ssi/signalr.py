@@ -10,13 +10,14 @@ import httpx
 import msgspec
 from loguru import logger
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import InvalidHandshake, InvalidURI, WebSocketException
+from websockets.exceptions import InvalidHandshake, InvalidStatus, InvalidURI, WebSocketException
 
 from tradepit.backends.broker.ssi.signalr_frames import (
     Answer,
     Heard,
     HubCall,
     Negotiated,
+    Refusal,
     Started,
     connection_data,
     read_frame,
@@ -37,7 +38,7 @@ _GONE = (OSError, TimeoutError, WebSocketException, InvalidHandshake, InvalidURI
 
 
 class SignalrUnauthorized(Unavailable):
-    """The server does not accept who wants to join."""
+    """The server does not accept who wants to join, and says so by HTTP or, as SSI's older doors do, in an answer that is else a good one."""
 
 
 class SignalrHub:
@@ -150,6 +151,8 @@ class SignalrHub:
                 ping_timeout=_PING_S,
                 proxy=None,
             )
+        except InvalidStatus as error:
+            raise self._refused(action, _status(error.response.status_code, error.response.body or b"")) from None
         except _GONE as error:
             # The address holds the connection's token, and some errors quote it.
             raise Unavailable("the hub cannot be joined", hub=self._hub, cause=type(error).__name__) from None
@@ -175,11 +178,14 @@ class SignalrHub:
             response = await self._http.get(f"{self._url}/{action}?{self._query(protocol)}")
         except httpx.HTTPError as error:
             raise Unavailable("the hub cannot be reached", hub=self._hub, cause=type(error).__name__) from None
-        if response.status_code == _UNAUTHORIZED:
-            raise SignalrUnauthorized("the hub refused the login", hub=self._hub)
-        if response.status_code != _OK:
-            raise Unavailable(f"the hub refused to {action}", hub=self._hub, status=response.status_code)
+        if (status := _status(response.status_code, response.content)) != _OK:
+            raise self._refused(action, status)
         return response
+
+    def _refused(self, action: str, status: int) -> Unavailable:
+        if status == _UNAUTHORIZED:
+            return SignalrUnauthorized("the hub refused the login", hub=self._hub, status=status)
+        return Unavailable(f"the hub refused to {action}", hub=self._hub, status=status)
 
     def _query(self, protocol: str, **more: str) -> str:
         words = {"clientProtocol": protocol, "connectionData": connection_data(self._hub)}
@@ -255,3 +261,11 @@ class SignalrHub:
             await self._drop()
         finally:
             await self._http.aclose()
+
+
+def _status(status: int, body: bytes | bytearray) -> int:
+    """The status that counts: HTTP's, or where that is good the one that the answer tells instead."""
+    if status == _OK:
+        with contextlib.suppress(msgspec.MsgspecError, UnicodeDecodeError):
+            return msgspec.json.decode(body, type=Refusal).number or _OK
+    return status

@@ -15,6 +15,17 @@ class Negotiated(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     try_web_sockets: bool = True
 
 
+class Refusal(msgspec.Struct, frozen=True):
+    """What SSI's doors say instead of an answer, with HTTP 200 around it: HTTP's number as ``status``."""
+
+    status: int | str = 0
+
+    @property
+    def number(self) -> int:
+        """The number; 0 where it says none."""
+        return int(self.status) if str(self.status).isdecimal() else 0
+
+
 class Started(msgspec.Struct, frozen=True, rename="pascal"):
     """The answer to ``start``: ``started``."""
 

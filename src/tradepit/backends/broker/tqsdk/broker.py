@@ -170,7 +170,8 @@ class TqsdkBroker:
     async def positions(self, account: str) -> list[Position]:
         self._check_account(account)
         answer = await self._question(lambda n: Ask(number=n, what="positions", account=account))
-        return [position_of(account, position) for position in answer.positions]
+        found = [position_of(account, position) for position in answer.positions]
+        return [position for position in found if position is not None]
 
     async def close(self) -> None:
         if self._joined:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO
 
 import msgspec
+from loguru import logger
 
 from tradepit.backends.broker.tqsdk.frames import HEAD_BYTES, FromProcess, Login, ToProcess, length_of, pack
 from tradepit.trading.model.errors import Unavailable
@@ -109,11 +110,19 @@ class TqsdkChild:
         return True
 
     async def listen(self, reader: asyncio.StreamReader) -> None:
-        """Hear until the process has ended or says what nobody understands."""
-        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError, ValueError, msgspec.MsgspecError):
-            while True:
-                body = await reader.readexactly(length_of(await reader.readexactly(HEAD_BYTES)))
-                await self._hear(_DECODER.decode(body))
+        """Hear until the process has ended or says what nobody understands. Raises what ``hear`` raises."""
+        while (frame := await self._read(reader)) is not None:
+            await self._hear(frame)
+
+    @staticmethod
+    async def _read(reader: asyncio.StreamReader) -> FromProcess | None:
+        try:
+            return _DECODER.decode(await reader.readexactly(length_of(await reader.readexactly(HEAD_BYTES))))
+        except (asyncio.IncompleteReadError, ConnectionError):
+            return None
+        except (ValueError, msgspec.MsgspecError) as error:
+            logger.error("tqsdk: the process says what nobody understands: {}", error)
+            return None
 
     def kill(self) -> None:
         """End the process at once; ``listen`` then ends too."""

@@ -173,7 +173,7 @@ class ToldTick(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ToldAccount(msgspec.Struct, frozen=True, kw_only=True):
-    """An account's money."""
+    """An account's money. ``balance`` and ``available`` are the broker's own sums, 0 where it tells none."""
 
     currency: str
     pre_balance: float
@@ -186,6 +186,8 @@ class ToldAccount(msgspec.Struct, frozen=True, kw_only=True):
     margin: float
     frozen_margin: float
     frozen_commission: float
+    balance: float = 0.0
+    available: float = 0.0
 
 
 class ToldPosition(msgspec.Struct, frozen=True, kw_only=True):

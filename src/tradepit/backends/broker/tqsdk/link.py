@@ -148,6 +148,7 @@ class TqsdkLink:
             await self._tasks.stop()
             self._keeper = None
             await self._reports.close()
+            logger.info("tqsdk: the connection is closed")
 
     async def open_session(self, epoch: int) -> None:
         """Fence: from here on lower epochs are refused, and a process of theirs is ended. Raises StaleEpoch."""
@@ -251,6 +252,8 @@ class TqsdkLink:
                 await self._live()
             except (TradepitError, OSError) as error:
                 logger.warning("tqsdk: {}", error)
+            except Exception as error:  # noqa: BLE001 - whatever it was, without a process everybody would be deaf for good
+                logger.opt(exception=error).error("tqsdk: what the process told could not be taken")
             if self._was_ready and self._clock.monotonic_ns() - began_ns > _HELD_NS:
                 pause_s = self.timing.back_off_s
             await asyncio.sleep(pause_s)
@@ -268,6 +271,7 @@ class TqsdkLink:
             symbols = list(dict.fromkeys([*login.symbols, *sorted(self._found)]))
             wire_log = str((self._folder / "tqsdk.wire").absolute())
             login = msgspec.structs.replace(login, symbols=symbols, wire_log=wire_log)
+            logger.info("tqsdk: logging in, {}", "real" if login.run_mode == "real" else f"sandbox {login.sandbox}")
             reader = await child.start(login, self._environment)
             watch = asyncio.get_running_loop().create_task(self._watch(child))
             await child.listen(reader)

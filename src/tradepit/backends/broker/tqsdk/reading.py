@@ -156,6 +156,8 @@ def read_account(account: Any) -> ToldAccount:  # noqa: ANN401 - TqSDK's own typ
         margin=number(account.margin),
         frozen_margin=number(account.frozen_margin),
         frozen_commission=number(account.frozen_commission),
+        balance=number(account.balance),
+        available=number(account.available),
     )
 
 

@@ -21,7 +21,8 @@ OFFSETS = frozenset({Offset.OPEN, Offset.CLOSE, Offset.CLOSETODAY})
 # Exchanges that take orders without a price; TqSDK refuses them elsewhere, and FOK on CZCE.
 _MARKET = frozenset({Exchange.DCE, Exchange.CZCE, Exchange.GFEX})
 _NO_FOK = frozenset({Exchange.CZCE})
-_CENT = Decimal("0.000001")
+_FINEST = Decimal("0.000001")
+_ROUNDING = Decimal("0.01")
 _REASONS = (
     ("涨停", "PRICE_OVER_LIMIT"),
     ("跌停", "PRICE_OVER_LIMIT"),
@@ -59,7 +60,7 @@ def ticks_of(price: float, tick: float) -> int:
 
 def amount(value: float) -> Decimal:
     """A quoted figure as the decimal it was meant to be."""
-    return Decimal(repr(value)).quantize(_CENT).normalize() + 0
+    return Decimal(repr(value)).quantize(_FINEST).normalize() + 0
 
 
 def status_of(told: ToldOrder) -> OrderStatus:
@@ -132,8 +133,10 @@ def trade_of(told: ToldTrade, trade_id: str, order_id: str, trading_day: int) ->
 
 
 def account_of(name: str, told: ToldAccount) -> Account:
-    """An account's money."""
-    return Account(
+    """An account's money. What the broker counts and the house has no name for (premiums, credit) is in its balance all the same:
+    as a result of the day, and what it withholds besides as frozen.
+    """
+    named = Account(
         account=name,
         currency=told.currency,
         pre_balance=amount(told.pre_balance),
@@ -147,14 +150,28 @@ def account_of(name: str, told: ToldAccount) -> Account:
         frozen_margin=amount(told.frozen_margin),
         frozen_fee=amount(told.frozen_commission),
     )
+    if not told.balance:
+        return named
+    whole = msgspec.structs.replace(named, close_profit=named.close_profit + _unnamed(amount(told.balance) - named.balance))
+    held = _unnamed(whole.available - amount(told.available))
+    return msgspec.structs.replace(whole, frozen_margin=whole.frozen_margin + held)
 
 
-def position_of(account: str, told: ToldPosition) -> Position:
-    """One side of a position."""
+def _unnamed(difference: Decimal) -> Decimal:
+    """An amount that is missing; less than a cent is rounding."""
+    return difference if abs(difference) >= _ROUNDING else Decimal(0)
+
+
+def position_of(account: str, told: ToldPosition) -> Position | None:
+    """One side of a position; None on an exchange that has no place here."""
+    try:
+        exchange = Exchange(told.exchange_id)
+    except ValueError:
+        return None
     return Position(
         account=account,
         symbol=told.instrument_id,
-        exchange=Exchange(told.exchange_id),
+        exchange=exchange,
         side=Side(told.direction),
         today_lots=told.today,
         yesterday_lots=told.history,

@@ -60,7 +60,7 @@ TRADE = {
         ),
         (
             data("quote.X", {"t": 1736132400250, "s": "X", "bids": [["ATO", 7], [1340.1, "3.0"]], "asks": None}),
-            ToldQuote(symbol="X", time="1736132400250", bids=((Decimal(0), 7), (Decimal("1340.1"), 3)), asks=()),
+            ToldQuote(symbol="X", time="1736132400250", bids=((Decimal(0), 7), (Decimal("1340.1"), 3)), asks=None),
         ),
         (
             data("market.X", {"s": "X", "b": "DER", "t": "", "ce": 1433.8, "fl": 1246.2, "ref": 1340}),

@@ -32,7 +32,7 @@ TRADE = ToldTrade(
 QUOTE = ToldQuote(
     symbol=WIRE,
     time="10:00:00",
-    bids=((Decimal(0), 9), (Decimal("1340.4"), 3), (Decimal("1340.3"), 0), (Decimal(1340), 5)),
+    bids=((Decimal(0), 9), (Decimal("1340.4"), 3), (Decimal(0), 0), (Decimal(1340), 5)),
     asks=((Decimal("1340.6"), 2),),
 )
 
@@ -114,6 +114,49 @@ def test_a_lost_stream_takes_the_book_and_the_session_and_leaves_what_was_traded
     assert (tick.bids, tick.asks, tick.last_ticks, tick.phase) == ((), (), 13_405, SessionPhase.CONTINUOUS)
     world.begin()
     assert world.take(QUOTE).last_ticks == 13_405
+
+
+def book(tick: Tick) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    return [(each.price_ticks, each.lots) for each in tick.bids], [(each.price_ticks, each.lots) for each in tick.asks]
+
+
+def side(*levels: tuple[str, int]) -> tuple[tuple[Decimal, int], ...]:
+    return tuple((Decimal(price), lots) for price, lots in levels)
+
+
+def test_a_side_of_which_nothing_is_told_is_as_it_was_and_one_told_empty_is_empty() -> None:
+    world = World()
+    world.take(QUOTE)
+    assert book(world.take(QUOTE, bids=None, asks=side(("1340.7", 4)))) == ([(13_404, 3), (13_400, 5)], [(13_407, 4)])
+    assert book(world.take(QUOTE, bids=(), asks=None)) == ([], [(13_407, 4)])
+    assert world.quotes.take(msgspec.structs.replace(QUOTE, bids=None, asks=None)) == []
+
+
+def test_what_was_kept_and_would_have_traded_is_gone_while_the_market_trades() -> None:
+    world = World()
+    world.take(QUOTE)
+    assert book(world.take(QUOTE, bids=side(("1340.6", 1)), asks=None)) == ([(13_406, 1)], [])
+    world.take(QUOTE)
+    assert book(world.take(QUOTE, bids=None, asks=side(("1340", 1)))) == ([], [(13_400, 1)])
+    world.take(QUOTE)
+    world.take(ToldSession(word="ATC", time="10:00:00"))
+    assert book(world.take(QUOTE, bids=side(("1341", 1)), asks=None)) == ([(13_410, 1)], [(13_406, 2)])
+
+
+def test_a_book_told_as_changes_is_merged_until_the_stream_begins_anew() -> None:
+    world = World()
+    world.take(QUOTE, bids=side(("1340.4", 3), ("1340.3", 7), ("1340", 5)))
+    asks = [(13_406, 2)]
+    tick = world.take(QUOTE, bids=side(("1340.4", 0), ("1340.2", 8)), asks=None)
+    assert book(tick) == ([(13_403, 7), (13_402, 8), (13_400, 5)], asks)
+    assert book(world.take(QUOTE, bids=side(("1340.3", 9)), asks=None))[0] == [(13_403, 9), (13_402, 8), (13_400, 5)]
+    tick = world.take(QUOTE, bids=side(("1340.5", 1)), asks=side(("1340.5", 0), ("1340.9", 6)))
+    assert book(tick) == ([(13_405, 1), (13_403, 9), (13_402, 8), (13_400, 5)], [(13_406, 2), (13_409, 6)])
+    whole = side(*((str(1330 - each), 1) for each in range(10)))
+    assert book(world.take(QUOTE, bids=whole, asks=None))[0] == [(13_300 - 10 * each, 1) for each in range(10)]
+    world.quotes.lose()
+    assert book(world.take(QUOTE, bids=side(("1340.4", 3)), asks=())) == ([(13_404, 3)], [])
+    assert book(world.take(QUOTE, bids=side(("1340.2", 3)))) == ([(13_402, 3)], asks)
 
 
 def test_a_new_day_begins_with_nothing_and_yesterday_is_not_heard() -> None:

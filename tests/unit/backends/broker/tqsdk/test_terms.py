@@ -149,23 +149,49 @@ def test_the_identities_of_an_account_hold() -> None:
     assert account.available == Decimal("960396.75")
 
 
-def test_a_position_keeps_its_buckets() -> None:
-    position = position_of(
-        "A",
-        ToldPosition(
-            exchange_id="SHFE",
-            instrument_id="rb2505",
-            direction="SELL",
-            today=3,
-            history=4,
-            frozen_today=1,
-            frozen_history=2,
-            open_cost=231_000.0,
-            margin=20_000.0,
-            float_profit=1.0,
-            position_profit=-1.0,
-        ),
+def test_the_brokers_own_sums_count_where_it_has_items_of_its_own() -> None:
+    told = ToldAccount(
+        currency="CNY",
+        pre_balance=1_000_000.0,
+        deposit=0.0,
+        withdraw=0.0,
+        close_profit=100.0,
+        position_profit=0.0,
+        float_profit=0.0,
+        commission=1.25,
+        margin=30_000.0,
+        frozen_margin=0.0,
+        frozen_commission=0.0,
+        # A premium of 2,000 was received, and 500 are withheld for one that may have to be paid.
+        balance=1_002_098.75,
+        available=971_598.75,
     )
+    account = account_of("A", told)
+    assert (account.balance, account.available) == (Decimal("1002098.75"), Decimal("971598.75"))
+    assert (account.margin, account.frozen_margin) == (Decimal(30_000), Decimal(500))
+    # What is told in floats differs in digits that nobody meant.
+    same = account_of("A", msgspec.structs.replace(told, balance=1_000_098.7500004, available=970_098.7499996))
+    assert (same.balance, same.close_profit, same.frozen_margin) == (Decimal("1000098.75"), Decimal(100), Decimal(0))
+
+
+def test_a_position_keeps_its_buckets() -> None:
+    told = ToldPosition(
+        exchange_id="SHFE",
+        instrument_id="rb2505",
+        direction="SELL",
+        today=3,
+        history=4,
+        frozen_today=1,
+        frozen_history=2,
+        open_cost=231_000.0,
+        margin=20_000.0,
+        float_profit=1.0,
+        position_profit=-1.0,
+    )
+    position = position_of("A", told)
+    assert position is not None
+    # One on an exchange that has no place here is left out.
+    assert position_of("A", msgspec.structs.replace(told, exchange_id="SSE")) is None
     assert (position.side, position.lots, position.frozen_lots) == (Side.SELL, 7, 3)
     assert (position.today_lots, position.yesterday_lots, position.open_cost) == (3, 4, Decimal(231_000))
 

@@ -39,7 +39,7 @@ class SsiV2DataStream:
         try:
             await self._hub.__aenter__()
         except Unavailable:
-            # SSI's older doors refuse a token with a word in an answer that is else a good one: whatever it was, the next one is new.
+            # This token does not say when it ends, and a login costs nothing: whatever was wrong, the next one is new.
             self._data.forget_token(token)
             raise
         try:
