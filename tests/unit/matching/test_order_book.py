@@ -107,9 +107,9 @@ def test_a_long_day_leaves_no_trace(book: OrderBook) -> None:
     assert not book._asks.levels
 
 
-def test_lots_of_several_orders_are_those_that_still_wait(book: OrderBook) -> None:
-    for order_id, lots in ((1, 5), (2, 7), (3, 9)):
-        book.rest(order_id, SELL, 26000, lots)
-    assert book.lots_of([1, 2, 3]) == 21
-    book.match(BUY, 26000, 6)
-    assert (book.lots_of([1]), book.lots_of([1, 2]), book.lots_of([3, 99]), book.lots_of([])) == (0, 6, 9, 0)
+def test_orders_that_enter_in_turn_trade_by_their_ids_among_those_that_wait(book: OrderBook) -> None:
+    book.rest(2, SELL, 26000, 7)
+    book.rest_in_turn(SELL, 26000, {1: 5, 3: 9})
+    book.rest_in_turn(SELL, 26001, {4: 1})
+    assert book.match(BUY, 26001, 21) == [(1, 26000, 5), (2, 26000, 7), (3, 26000, 9)]
+    assert book.peek(SELL) == 4

@@ -127,5 +127,6 @@ def test_a_level_that_is_traded_with_again_and_again_leaves_nothing_behind(pit: 
         assert market.state("ann", f"a{number}")[0] == market.state("ann", f"c{number}")[0] == "FILLED"
         market.show({18_999: 2}, {19_000: 3})
         assert market.book() == ({18_999: 2}, {19_000: 3})
-    quotes = market.venue._floor.markets["IF2501"].quotes
-    assert max(len(numbers) for side in Side for numbers in quotes[side].values()) < 12
+    kept = market.venue._floor.markets["IF2501"]
+    assert max(len(queue) for side in Side for queue in kept.quotes(side).queues.values()) < 3
+    assert not len(kept.book)

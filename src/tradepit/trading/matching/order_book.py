@@ -117,6 +117,18 @@ class OrderBook:
         place[0].put(place[1], order_id, lots)
         self._place_of[order_id] = place
 
+    def rest_in_turn(self, side: Side, price_ticks: int, orders: dict[int, int]) -> None:
+        """Let orders (lots by id) wait at a price among those that wait there already, all in the order of their ids.
+
+        Raises as ``rest``.
+        """
+        ladder, key = (self._bids, price_ticks) if side is _BUY else (self._asks, -price_ticks)
+        meets_others = key in ladder.levels
+        for order_id, lots in orders.items():
+            self.rest(order_id, side, price_ticks, lots)
+        if meets_others:
+            ladder.levels[key] = dict(sorted(ladder.levels[key].items()))
+
     def cancel(self, order_id: int) -> int:
         """Take an order out; returns its lots, 0 when it does not wait (any more)."""
         place = self._place_of.pop(order_id, None)
@@ -149,15 +161,6 @@ class OrderBook:
         """Lots of a waiting order, 0 when it does not wait (any more)."""
         place = self._place_of.get(order_id)
         return place[0].levels[place[1]][order_id] if place is not None else 0
-
-    def lots_of(self, order_ids: list[int]) -> int:
-        """Lots of several orders together; those that do not wait (any more) have none."""
-        place_of, found = self._place_of, 0
-        for order_id in order_ids:
-            place = place_of.get(order_id)
-            if place is not None:
-                found += place[0].levels[place[1]][order_id]
-        return found
 
     def price_of(self, order_id: int) -> int:
         """Price of a waiting order in ticks, 0 when it does not wait (any more)."""

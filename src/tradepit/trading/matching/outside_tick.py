@@ -18,6 +18,35 @@ def check_outside_tick(market: Market, tick: Tick, trading_day: int, max_levels:
     another contract, and trading on it would break the limits. Zero means that the tick does not tell. Only a tick that will be
     ``quoting`` must have its best bid below its best ask: snapshots of auctions may be crossed.
     """
+    former = market.outside_tick
+    if former is None or not _repeats(tick, former):
+        _check_terms(market, tick, trading_day)
+    elif tick.last_ticks and not market.low <= tick.last_ticks <= market.high:
+        raise _unfit("last_ticks", tick.last_ticks)
+    _check_figures(market.statistics, tick)
+    bids, asks = tick.bids, tick.asks
+    _check_levels(market, bids, "bids", max_levels, falling=True)
+    _check_levels(market, asks, "asks", max_levels, falling=False)
+    if quoting and bids and asks and bids[0].price_ticks >= asks[0].price_ticks:
+        raise _unfit("asks", asks[0].price_ticks)
+
+
+def _repeats(tick: Tick, former: Tick) -> bool:
+    """True when a tick says of its day what the one before it said, which was taken on the same day: most do."""
+    return (
+        tick.exchange is former.exchange
+        and tick.trading_day == former.trading_day
+        and tick.upper_limit_ticks == former.upper_limit_ticks
+        and tick.lower_limit_ticks == former.lower_limit_ticks
+        and tick.pre_settlement == former.pre_settlement
+        and tick.open_ticks == former.open_ticks
+        and tick.high_ticks == former.high_ticks
+        and tick.low_ticks == former.low_ticks
+    )
+
+
+def _check_terms(market: Market, tick: Tick, trading_day: int) -> None:
+    """The day the tick tells of, and its prices."""
     if tick.exchange is not market.product.exchange:
         raise _unfit("exchange", tick.exchange)
     if tick.trading_day != trading_day:
@@ -28,20 +57,9 @@ def check_outside_tick(market: Market, tick: Tick, trading_day: int, max_levels:
         raise _unfit("lower_limit_ticks", tick.lower_limit_ticks)
     if tick.pre_settlement and tick.pre_settlement != market.reference:
         raise _unfit("pre_settlement", tick.pre_settlement)
-    _check_prices(market, tick)
-    _check_figures(market.statistics, tick)
-    bids, asks = tick.bids, tick.asks
-    _check_levels(market, bids, "bids", max_levels, falling=True)
-    _check_levels(market, asks, "asks", max_levels, falling=False)
-    if quoting and bids and asks and bids[0].price_ticks >= asks[0].price_ticks:
-        raise _unfit("asks", asks[0].price_ticks)
-
-
-def _check_prices(market: Market, tick: Tick) -> None:
-    low, high = market.low, market.high
     prices = (tick.last_ticks, tick.open_ticks, tick.high_ticks, tick.low_ticks)
     for price in prices:
-        if price and not low <= price <= high:
+        if price and not market.low <= price <= market.high:
             raise _unfit(_PRICES[prices.index(price)], price)
 
 

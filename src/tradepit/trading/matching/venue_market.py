@@ -8,11 +8,12 @@ from tradepit.trading.ledger.settlement_price import SettlementTape
 from tradepit.trading.ledger.trading_hours import hours_of
 from tradepit.trading.matching.order_book import OrderBook
 from tradepit.trading.matching.outside_holding import OutsideHolding
+from tradepit.trading.matching.outside_quotes import OutsideQuotes
 from tradepit.trading.matching.venue_statistics import MarketStatistics
 from tradepit.trading.model.instrument import Instrument
 from tradepit.trading.model.order import Order
 from tradepit.trading.model.terms import OrderType, SessionPhase, Side
-from tradepit.trading.model.tick import Level
+from tradepit.trading.model.tick import Level, Tick
 
 NEVER_NS = 2**63 - 1
 AT_AUCTION = frozenset({OrderType.ATO, OrderType.ATC})
@@ -42,7 +43,8 @@ class Market:
     """Mutable. ``low`` and ``high`` are the day's limit ticks.
 
     ``working`` are the accounts' orders in the book by book number, in the order they came; ``working_of`` counts them.
-    ``quotes`` are the outside's orders by side and price: book numbers, oldest first, those already traded away included.
+    ``bids`` and ``asks`` are the outside's orders, which are in the book only while an order is matched that reaches them;
+    ``outside_tick`` is the day's last tick that showed them, None as long as the venue saw none.
     """
 
     def __init__(self, instrument: Instrument, reference: Decimal, phases: Iterable[PhaseWindow]) -> None:
@@ -58,7 +60,7 @@ class Market:
         self.snapshot_due_ns = NEVER_NS
         self.working: dict[int, OrderEntry] = {}
         self.working_of: dict[str, int] = {}
-        self.quotes: dict[Side, dict[int, list[int]]] = {Side.BUY: {}, Side.SELL: {}}
+        self.bids, self.asks = OutsideQuotes(Side.BUY), OutsideQuotes(Side.SELL)
         self._begin(reference, phases)
 
     def _begin(self, reference: Decimal, phases: Iterable[PhaseWindow]) -> None:
@@ -68,6 +70,7 @@ class Market:
         at_market = not self.product.order_types.isdisjoint(AT_AUCTION)
         self.book = OrderBook(max(1, self.low - 1), self.high + 1) if at_market else OrderBook(self.low, self.high)
         self.book_numbers = self.order_numbers = self.trade_numbers = 0
+        self.outside_tick: Tick | None = None
         sessions = tuple((window.start_ns, window.end_ns) for window in phases if window.phase is SessionPhase.CONTINUOUS)
         self.keep_tapes(SettlementTape.of_day(sessions), SettlementTape.of_day(sessions))
 
@@ -127,8 +130,17 @@ class Market:
         return self.book.peek(side.opposite)
 
     def resting(self, side: Side) -> Iterable[tuple[int, int, int]]:
-        """Everything in the book on ``side``, best price first and oldest first: (book number, price, lots)."""
-        return self.book.orders(side)
+        """All orders of ``side``, accounts' and outside's, best price first and oldest first: (book number, price, lots)."""
+        queues = self.quotes(side).queues
+        if not queues:
+            return self.book.orders(side)
+        quoted = ((number, price, lots) for price, queue in queues.items() for number, lots in queue.items())
+        sign = -1 if side is Side.BUY else 1
+        return sorted((*self.book.orders(side), *quoted), key=lambda order: (sign * order[1], order[0]))
+
+    def quotes(self, side: Side) -> OutsideQuotes:
+        """What the outside shows on ``side``."""
+        return self.bids if side is Side.BUY else self.asks
 
     def mark(self) -> Decimal:
         """The last price, before the day's first trade the previous settlement (quoted units)."""
@@ -139,7 +151,11 @@ class Market:
         """Bids and asks, best first; none while an auction gathers orders, for a crossed book is no market yet."""
         if self.phase.gathers:
             return (), ()
-        return (
-            tuple(Level(price, lots) for price, lots in self.book.depth(Side.BUY, levels)),
-            tuple(Level(price, lots) for price, lots in self.book.depth(Side.SELL, levels)),
-        )
+        return self._depth(self.bids, levels), self._depth(self.asks, levels)
+
+    def _depth(self, quotes: OutsideQuotes, levels: int) -> tuple[Level, ...]:
+        lots_at = dict(self.book.depth(quotes.side, levels))
+        for price, queue in quotes.queues.items():
+            lots_at[price] = lots_at.get(price, 0) + sum(queue.values())
+        best = sorted(lots_at.items(), reverse=quotes.side is Side.BUY)[:levels]
+        return tuple(Level(price, lots) for price, lots in best)

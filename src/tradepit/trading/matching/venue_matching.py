@@ -75,10 +75,10 @@ def _mtl_limit(floor: Floor, market: Market, intent: OrderIntent) -> int:
 
     Own orders that would be withdrawn or lessened rather than traded with do not count.
     """
-    best, account = market.book.best(intent.side.opposite), intent.account
-    if account in market.working_of and floor.settings.self_trade_of(account) in _CLEARS:
-        others = (price for number, price, _ in market.resting(intent.side.opposite) if not _is_of(market, number, account))
-        best = next(others, 0)
+    account = intent.account
+    spares_own = account in market.working_of and floor.settings.self_trade_of(account) in _CLEARS
+    others = market.resting(intent.side.opposite)
+    best = next((price for number, price, _ in others if not spares_own or not _is_of(market, number, account)), 0)
     if not best:
         return 0
     step = floor.settings.mtl_rest_ticks
@@ -92,6 +92,15 @@ def _is_of(market: Market, book_id: int, account: str) -> bool:
 
 def _trade(floor: Floor, market: Market, entry: OrderEntry, limit: int) -> str:
     """Match in continuous trading; returns why the rest must be cancelled, empty when it may do as its type says."""
+    quotes = market.asks if entry.order.intent.side is _BUY else market.bids
+    quotes.enter(market.book, limit)
+    reason = _trade_in_book(floor, market, entry, limit)
+    quotes.leave(market.book)
+    return reason
+
+
+def _trade_in_book(floor: Floor, market: Market, entry: OrderEntry, limit: int) -> str:
+    """The same once all that the order may meet is in the book."""
     intent = entry.order.intent
     policy = floor.settings.self_trade_of(intent.account)
     guarded = policy is not _ALLOW and intent.account in market.working_of

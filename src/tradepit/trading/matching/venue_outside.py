@@ -1,7 +1,7 @@
-"""The outside market at the venue: its ticks become quotes in the same book, which trade with the accounts' orders."""
+"""The outside market at the venue: its ticks become quotes beside the book, which trade with the accounts' orders."""
 
 from tradepit.trading.matching.commands import ApplyTick
-from tradepit.trading.matching.order_book import OrderBook
+from tradepit.trading.matching.outside_quotes import OutsideQuotes, take_youngest
 from tradepit.trading.matching.outside_tick import check_outside_tick
 from tradepit.trading.matching.venue_floor import Floor
 from tradepit.trading.matching.venue_market import Market
@@ -12,8 +12,7 @@ from tradepit.trading.model.terms import SessionPhase, Side
 from tradepit.trading.model.tick import Level, Tick
 
 _CONTINUOUS = SessionPhase.CONTINUOUS  # named for each order: see ``at_hand``
-_BUY, _SELL = Side.BUY, Side.SELL
-_MANY = 8  # orders at a price, from which on those that have traded away are looked for and forgotten
+_BUY = Side.BUY
 
 
 def apply_tick(floor: Floor, command: ApplyTick) -> None:
@@ -28,21 +27,18 @@ def apply_tick(floor: Floor, command: ApplyTick) -> None:
         raise InstrumentNotFound(symbol=tick.symbol)
     quoting = market.phase is _CONTINUOUS and tick.phase is _CONTINUOUS
     check_outside_tick(market, tick, floor.trading_day, floor.settings.max_outside_levels, quoting=quoting)
+    market.outside_tick = tick
     changed = _take_figures(floor, market, tick)
     bids, asks = (tick.bids, tick.asks) if quoting else ((), ())
-    changed |= _lower_quotes(market, _BUY, bids) | _lower_quotes(market, _SELL, asks)
-    for level in bids:
-        changed |= _raise_quote(floor, market, _BUY, level)
-    for level in asks:
-        changed |= _raise_quote(floor, market, _SELL, level)
+    changed |= _show(floor, market, market.bids, bids)
+    changed |= _show(floor, market, market.asks, asks)
     if changed and floor.settings.snapshot_ns:
         touch(floor, market)
 
 
 def withdraw_quotes(market: Market) -> None:
-    """Take every quote of the outside out of the book."""
-    for side in Side:
-        _lower_quotes(market, side, ())
+    """Take every quote of the outside away."""
+    market.bids.queues, market.asks.queues = {}, {}
 
 
 def _take_figures(floor: Floor, market: Market, tick: Tick) -> bool:
@@ -58,59 +54,41 @@ def _take_figures(floor: Floor, market: Market, tick: Tick) -> bool:
     return changed
 
 
-def _lower_quotes(market: Market, side: Side, levels: tuple[Level, ...]) -> bool:
-    """Take away what the outside no longer shows, youngest lots first: who waited behind them moves up, the rest stays."""
-    book, prices = market.book, market.quotes[side]
-    if not prices:
-        return False
-    changed = False
-    shown = {level.price_ticks: level.lots for level in levels}
-    for price, numbers in tuple(prices.items()):
-        most = shown.get(price, 0)
-        if not most:
-            for number in numbers:
-                changed |= book.cancel(number) > 0
-            del prices[price]
-            continue
-        there = book.lots_of(numbers)
-        if there > most:
-            changed = True
-            _take_youngest(book, numbers, there - most)
-        elif len(numbers) > _MANY:
-            numbers[:] = [number for number in numbers if number in book]
-    return changed
-
-
-def _take_youngest(book: OrderBook, numbers: list[int], excess: int) -> None:
-    """Take lots of the outside's orders at a price away; there are more than that."""
-    while excess:
-        lots = book.remaining(numbers[-1])
-        if lots > excess:
-            book.reduce(numbers[-1], excess)
-            return
-        book.cancel(numbers.pop())
-        excess -= lots
-
-
-def _raise_quote(floor: Floor, market: Market, side: Side, level: Level) -> bool:
-    """Show what the outside added at a price: it trades with accounts' orders it crosses, and what is left joins behind."""
-    book, prices, price = market.book, market.quotes[side], level.price_ticks
-    numbers = prices.get(price)
-    added = level.lots
-    if numbers:
-        added -= book.lots_of(numbers)
-        if added <= 0:
-            return False
-    if market.working:
-        # The outside's own sides never meet: it can only cross orders of accounts.
-        for match in book.match(side, price, added):
-            added -= match[2]
-            book_match(floor, market, side, price, None, match)
-    if added:
-        market.book_numbers = number = market.book_numbers + 1
-        book.rest(number, side, price, added)
-        if numbers:
-            numbers.append(number)
+def _show(floor: Floor, market: Market, quotes: OutsideQuotes, levels: tuple[Level, ...]) -> bool:
+    """One side is now this. What is no longer shown is taken from the youngest lots first: who waited behind them moves up. What was
+    added trades with accounts' orders it crosses, and what is left joins behind. True when anything changed.
+    """
+    former = quotes.queues
+    # Built anew, for its order is that of the levels.
+    queues = quotes.queues = {}
+    changed, kept = False, 0
+    for level in levels:
+        price, lots = level.price_ticks, level.lots
+        queue = former.get(price)
+        if queue is None:
+            queue, there = {}, 0
         else:
-            prices[price] = [number]
-    return True
+            kept += 1
+            there = sum(queue.values())
+        if lots < there:
+            changed = True
+            take_youngest(queue, there - lots)
+        elif lots > there:
+            added = lots - there
+            if market.working:
+                added = _cross(floor, market, quotes.side, price, added)
+            if added:
+                changed = True
+                market.book_numbers = number = market.book_numbers + 1
+                queue[number] = added
+        if queue:
+            queues[price] = queue
+    return changed or kept < len(former)
+
+
+def _cross(floor: Floor, market: Market, side: Side, price: int, lots: int) -> int:
+    """Let new lots of the outside trade with the accounts' orders they cross, of which alone the book consists; the lots left."""
+    for match in market.book.match(side, price, lots):
+        lots -= match[2]
+        book_match(floor, market, side, price, None, match)
+    return lots

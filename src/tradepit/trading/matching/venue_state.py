@@ -176,9 +176,10 @@ def _restore_market(state: MarketState, floor: Floor) -> Market:
     working = {entry.book_id: entry for entry in today if entry.order.intent.symbol == market.symbol}
     # The book's own order is by price and then age: within a side, adding in that order restores every queue.
     for item in state.resting:
-        market.book.rest(item.book_id, item.side, item.price_ticks, item.lots)
-        if item.book_id not in working:
-            market.quotes[item.side].setdefault(item.price_ticks, []).append(item.book_id)
+        if item.book_id in working:
+            market.book.rest(item.book_id, item.side, item.price_ticks, item.lots)
+        else:
+            market.quotes(item.side).restore(item.book_id, item.price_ticks, item.lots)
     for _, entry in sorted(working.items()):
         market.note_working(entry)
     return market

@@ -17,7 +17,10 @@ def book_match(
     """
     maker_id, maker_ticks, lots = match
     price = trade_price(floor.settings.price_rule, side, limit_ticks, maker_ticks, market.statistics.last_ticks)
-    book_trade(floor, market, price, lots, (side, taker), (side.opposite, market.working.get(maker_id)))
+    maker = market.working.get(maker_id)
+    if maker is None:
+        market.quotes(side.opposite).traded(maker_id, maker_ticks, lots)
+    book_trade(floor, market, price, lots, (side, taker), (side.opposite, maker))
 
 
 def book_trade(
