@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 
 import msgspec
 from tests.bot_stage import tick
-from tests.step_clock import StepClock, settle
+from tests.step_clock import StepClock
 from tests.unit.conftest import StubExchange
+from tests.waiting import settle
 
 from tradepit.backends.bus.memory import MemoryBus
 from tradepit.backends.cache.memory import MemoryCache, MemoryCacheStore
@@ -290,20 +291,13 @@ class BotHouse:
             await settle()
 
     async def until(self, holds: Callable[[], bool], rounds: int = 400) -> None:
-        """Wait for what must come, moving the clock along; fails when it never does."""
+        """Wait for what must come, moving the clock along; fails when so much time has passed in vain."""
         for _ in range(rounds):
             if holds():
                 return
             await settle()
             await self.clock.advance(0.05)
         raise AssertionError("it never came true")
-
-    async def really(self, holds: Callable[[], bool]) -> None:
-        """Wait for what another thread must do; the driven clock moves along."""
-        async with asyncio.timeout(60):
-            while not holds():
-                await asyncio.sleep(0.001)
-                await self.clock.advance(0.05)
 
     async def command(self, bot_id: str, **told: Any) -> None:
         await self.bus.publish(command_topic(bot_id), msgspec.json.encode(told))

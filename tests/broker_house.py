@@ -6,7 +6,8 @@ from contextlib import asynccontextmanager
 from decimal import Decimal
 
 import msgspec
-from tests.order_path import DAY, START_NS, FakeBroker, Venue, an_intent, until
+from tests.order_path import DAY, START_NS, FakeBroker, Venue, an_intent
+from tests.waiting import until
 
 from tradepit.backends.bus.memory import MemoryBus, MemoryHub
 from tradepit.ports.bus import Channel, Message, Outgoing

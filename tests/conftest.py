@@ -1,6 +1,11 @@
-"""The order of a run on several workers: files that take longest begin first, so that no worker is left alone with one at the end."""
+"""What holds for every test: its loop, Hypothesis without a clock, and files that take longest begun first."""
+
+import asyncio
+from collections.abc import Callable, Mapping
 
 import pytest
+from hypothesis import HealthCheck, settings
+from tests.waiting import WatchfulLoop
 
 LONGEST = (
     "test_process_kills.py",
@@ -31,3 +36,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the longest (``pytest --no-loadscope-reorder``, else the workers order files by their number of tests)."""
     places = {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(item.path.name, len(places)))
+
+
+def pytest_asyncio_loop_factories(
+    config: pytest.Config, item: pytest.Item
+) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """One loop for all, which knows what it has handed to threads."""
+    return {"watchful": WatchfulLoop}
+
+
+# How long an example takes is up to the machine, and says nothing of the code.
+settings.register_profile("tradepit", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tradepit")

@@ -10,8 +10,9 @@ from typing import Any
 
 import msgspec
 from tests.bot_stage import SECOND, START_NS, tick
-from tests.step_clock import StepClock, settle
+from tests.step_clock import StepClock
 from tests.unit.conftest import StubExchange
+from tests.waiting import settle
 
 from tradepit.backends.bus.memory import MemoryBus, MemoryHub
 from tradepit.backends.cache.memory import MemoryCache, MemoryCacheStore
@@ -191,7 +192,7 @@ class MarketWorld:
 def ask(url: str, headers: Mapping[str, str]) -> tuple[int, Any, Headers]:
     """One HTTP request; refusals are answers too. Blocking."""
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, headers=dict(headers)), timeout=10) as reply:
+        with urllib.request.urlopen(urllib.request.Request(url, headers=dict(headers)), timeout=60) as reply:
             return reply.status, _body(reply.read()), reply.headers
     except urllib.error.HTTPError as error:
         with error:

@@ -348,18 +348,3 @@ class Office:
     @staticmethod
     def write(fact: facts.Fact) -> bytes:
         return msgspec.json.encode(fact)
-
-
-async def turns(count: int = 50) -> None:
-    """Let everything that can run do so."""
-    for _ in range(count):
-        await asyncio.sleep(0)
-
-
-async def until(condition: Callable[[], bool], rounds: int = 20_000) -> None:
-    """Turn the loop until something is true; fails when it never is."""
-    for _ in range(rounds):
-        if condition():
-            return
-        await asyncio.sleep(0)
-    raise AssertionError("it never came true")

@@ -1,7 +1,6 @@
 """Records in memory, which are away when a test says so: for the tests of those who write them."""
 
-import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from tradepit.ports.market_records import KeptTicks, MarketTable, StreamPlace
 from tradepit.ports.trading_records import KeptFold, Told
@@ -135,10 +134,3 @@ class FakeMarketRecords(_Away):
 
     def volumes(self, symbol: str) -> list[int | None]:
         return [tick.day_volume for (owner, _), tick in sorted(self.rows.items()) if owner == symbol]
-
-
-async def until(holds: Callable[[], bool], seconds: float = 10.0) -> None:
-    """Wait for what must come; fails when it never does."""
-    async with asyncio.timeout(seconds):
-        while not holds():  # noqa: ASYNC110 - what is waited for has no event of its own
-            await asyncio.sleep(0.001)

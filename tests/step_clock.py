@@ -4,11 +4,14 @@ import asyncio
 import heapq
 import itertools
 
-_TURNS = 30
+from tests.waiting import settle
 
 
 class StepClock:
-    """Sleepers wake in the order of their instants while ``advance`` moves the time."""
+    """Sleepers wake in the order of their instants while ``advance`` moves the time.
+
+    It stands still while a thread works on what the loop has handed to it: else a slow machine would run a deadline out.
+    """
 
     def __init__(self, now_ns: int = 0) -> None:
         self._origin_ns = now_ns
@@ -68,9 +71,3 @@ class PausableClock:
     def resume(self) -> None:
         """SIGCONT."""
         self._running.set()
-
-
-async def settle() -> None:
-    """Let everything that can run do so."""
-    for _ in range(_TURNS):
-        await asyncio.sleep(0)

@@ -1,6 +1,5 @@
 """What followers and recorders are tested with: an exchange that answers questions, a bus, recorded rows."""
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -8,6 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.waiting import settle
 
 from tradepit.backends.bus.memory import MemoryBus, MemoryHub
 from tradepit.ports.bus import Message
@@ -139,15 +139,10 @@ async def exchange(bus: MemoryBus) -> StubExchange:
     return made
 
 
-async def settle_loop(rounds: int = 50) -> None:
-    for _ in range(rounds):
-        await asyncio.sleep(0)
-
-
 @pytest.fixture
 def turns() -> Callable[[], Awaitable[None]]:
     """Let every task that can run do so."""
-    return settle_loop
+    return settle
 
 
 Row = dict[str, Any]

@@ -23,7 +23,7 @@ def test_even_slices_with_whole_lots(make_params: Callable[..., AlgoParams]) -> 
     assert targets(make_params(total_lots=2), 4) == [1, 1, 2, 2]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(total=st.integers(1, 5000), slices=st.integers(1, 200), share=st.integers(0, 10_000), seed=st.integers(0, 9))
 def test_targets_never_fall_and_the_last_is_exact(
     make_params: Callable[..., AlgoParams], total: int, slices: int, share: int, seed: int

@@ -33,7 +33,7 @@ def test_one_of_both_is_needed(make_params: Callable[..., AlgoParams]) -> None:
         Vwap().check(make_params())
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     total=st.integers(1, 5000),
     slices=st.integers(1, 100),

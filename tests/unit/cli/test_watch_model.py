@@ -4,8 +4,8 @@ import json
 from typing import Any
 
 import pytest
-from tests.order_path import turns
 from tests.step_clock import StepClock
+from tests.waiting import settle
 
 from tradepit.backends.bus.memory import MemoryBus, MemoryHub
 from tradepit.cli.watch_model import WatchModel
@@ -43,7 +43,7 @@ class Screen:
     async def tell(self, subject: str, body: Any) -> None:
         payload = body if isinstance(body, bytes) else json.dumps(body).encode()
         await self.bus.publish(subject, payload)
-        await turns(10)
+        await settle(10)
 
 
 @pytest.fixture
@@ -140,7 +140,7 @@ async def test_nothing_grows_without_bound(screen: Screen) -> None:
         await screen.bus.publish(f"algo.progress.t{number}", b"{}")
         await screen.bus.publish("internal.heartbeat.x", json.dumps(beat(f"x-{number}")).encode())
         await screen.bus.publish("trades.executed", json.dumps(TRADE).encode())
-    await turns(3_000)
+    await settle(3_000)
     model = screen.model
     assert (len(model.markets), len(model.algos), len(model.instances), len(model.trades)) == (64, 64, 256, 12)
     assert ("S399" in model.markets, "t399" in model.algos, "x-399" in model.instances) == (True, True, True)

@@ -4,7 +4,8 @@ import asyncio
 import json
 from typing import Any
 
-from tests.step_clock import StepClock, settle
+from tests.step_clock import StepClock
+from tests.waiting import settle
 
 from tradepit.backends.bus.memory import MemoryBus, MemoryHub
 from tradepit.backends.cache.memory import MemoryCache, MemoryCacheStore

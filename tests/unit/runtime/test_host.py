@@ -5,7 +5,7 @@ import os
 import signal
 
 import pytest
-from tests.order_path import turns, until
+from tests.waiting import PATIENCE_S, settle, until
 
 from tradepit.backends.bus.memory import MemoryBus, MemoryHub
 from tradepit.backends.cache.memory import MemoryCache, MemoryCacheStore
@@ -55,7 +55,7 @@ class Inn:
     async def until_started(self) -> "asyncio.Task[int]":
         running = asyncio.ensure_future(self.host.run())
         await until(lambda: "start c" in self.diary)
-        await turns()
+        await settle()
         return running
 
 
@@ -161,6 +161,6 @@ async def test_told_to_stop_while_a_bus_is_waited_for_it_starts_nothing() -> Non
     running = asyncio.ensure_future(inn.host.run())
     await waits.wait()
     os.kill(os.getpid(), signal.SIGTERM)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         assert await running == 0
     assert inn.diary == []

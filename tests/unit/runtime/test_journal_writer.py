@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Sequence
 
 import pytest
-from tests.order_path import turns, until
+from tests.waiting import settle, until
 
 from tradepit.backends.journal.memory import MemoryJournal, MemoryJournalStore
 from tradepit.runtime.journal_writer import JournalWriter, durable
@@ -73,7 +73,7 @@ async def bench(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Bench]:
 async def test_what_waits_is_written_as_one_entry_in_order(bench: Bench) -> None:
     bench.journal.hold = asyncio.Event()
     first = bench.writer.put([b"1"])
-    await turns()
+    await settle()
     others = [bench.writer.put([b"2", b"3"]), bench.writer.put([b"4"])]
     assert bench.writer.backlog == 3
     bench.journal.hold.set()
@@ -100,7 +100,7 @@ async def test_a_journal_that_need_not_wait_has_written_when_put_returns(bench: 
 async def test_waiters_that_go_away_change_nothing(bench: Bench) -> None:
     bench.journal.hold = asyncio.Event()
     waiting = asyncio.ensure_future(durable(bench.writer.put([b"1"])))
-    await turns()
+    await settle()
     waiting.cancel()
     gone = bench.writer.put([b"2"])
     gone.cancel()
@@ -129,7 +129,7 @@ async def test_a_conflict_of_the_same_epoch_fences_too(bench: Bench) -> None:
 async def test_everything_waiting_is_told_of_the_fence(bench: Bench) -> None:
     bench.journal.hold = asyncio.Event()
     puts = [bench.writer.put([b"x"]) for _ in range(5)]
-    await turns()
+    await settle()
     await bench.interfere(3, b"other")
     bench.journal.hold.set()
     outcomes = await asyncio.gather(*puts, return_exceptions=True)
@@ -207,7 +207,7 @@ async def test_stopping_writes_what_waits_and_refuses_what_comes_later(bench: Be
     bench.journal.hold = asyncio.Event()
     puts = [bench.writer.put([b"x"]) for _ in range(3)]
     stopping = asyncio.ensure_future(bench.writer.stop())
-    await turns()
+    await settle()
     bench.journal.hold.set()
     await stopping
     assert [await put for put in puts] == [1, 2, 2]
@@ -268,7 +268,7 @@ async def test_what_comes_in_one_turn_shares_an_entry(gathering: Bench) -> None:
 
 async def test_lazy_records_wait_for_company_and_keep_their_place(gathering: Bench) -> None:
     lazy = gathering.writer.put([b"1"], lazy=True)
-    await turns()
+    await settle()
     assert not lazy.done()
     assert await gathering.writer.put([b"2"]) == 1
     assert lazy.result() == 1
@@ -294,7 +294,7 @@ async def test_what_comes_while_a_group_is_on_its_way_shares_the_next_entry(
     monkeypatch.setattr("tradepit.runtime.journal_writer._HOLD_S", 60.0)
     gathering.writer.hold()
     first = gathering.writer.put([b"1"])
-    await turns()
+    await settle()
     second = gathering.writer.put([b"2"])
     assert not first.done()
     gathering.writer.release()

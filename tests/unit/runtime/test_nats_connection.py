@@ -2,19 +2,19 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.waiting import PATIENCE_S, until
 
 from tradepit.cli.loop import run
 from tradepit.runtime.nats_connection import NatsConnection, NatsMessage
 from tradepit.trading.model.errors import BadRequest, PayloadTooLarge, TimedOut, Unavailable
 
 INFO = b'INFO {"server_id":"S","max_payload":64,"headers":true}\r\n'
-PATIENCE_S = 5.0
 
 
 class Script:
@@ -41,11 +41,6 @@ class Script:
     async def say(self, data: bytes) -> None:
         self.writer.write(data)
         await self.writer.drain()
-
-    async def until(self, holds: Callable[[], bool]) -> None:
-        async with asyncio.timeout(PATIENCE_S):
-            while not holds():  # noqa: ASYNC110 - what is waited for happens in the code under test
-                await asyncio.sleep(0.001)
 
 
 @asynccontextmanager
@@ -166,7 +161,7 @@ async def test_a_callback_that_fails_costs_nobody_else_their_message() -> None:
         connection.subscribe("b", lambda message: heard.append(message.data))
         await connection.flush(PATIENCE_S)
         await script.say(b"MSG a 1 1\r\nx\r\nMSG b 2 1\r\ny\r\n")
-        await script.until(lambda: heard == [b"y"])
+        await until(lambda: heard == [b"y"])
 
 
 async def test_what_came_before_the_end_of_a_subscription_is_handed_over_and_nothing_after() -> None:
@@ -187,7 +182,7 @@ async def test_a_server_that_talks_nonsense_or_says_goodbye_is_left(nonsense: by
     script = Script()
     async with connected(script) as (connection, ends):
         await script.say(nonsense)
-        await script.until(lambda: connection.closed)
+        await until(lambda: connection.closed)
         assert ends == ["closed"]
         with pytest.raises(Unavailable):
             connection.publish("a", b"")
@@ -240,7 +235,7 @@ def test_it_runs_on_uvloop_too() -> None:
             connection.subscribe("a", lambda message: heard.append(message.data))
             await connection.flush(PATIENCE_S)
             await script.say(b"MSG a 1 1\r\nx\r\n")
-            await script.until(lambda: heard == [b"x"])
+            await until(lambda: heard == [b"x"])
             connection.publish("a", b"y")
             await connection.close(PATIENCE_S)
             assert b"PUB a 1\r\ny\r\n" in script.received
@@ -262,7 +257,7 @@ async def test_a_flood_on_one_connection_leaves_the_event_loop_to_others() -> No
                 asyncio.get_running_loop().call_soon(look)
 
         look()
-        await script.until(lambda: len(heard) == 1000)
+        await until(lambda: len(heard) == 1000)
         assert heard == list(range(1000))
         assert 0 < turns[0] < 100
         assert len(turns) > 10

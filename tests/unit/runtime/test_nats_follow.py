@@ -6,13 +6,13 @@ from typing import Any, cast
 
 import msgspec
 import pytest
+from tests.waiting import PATIENCE_S
 
 from tradepit.runtime.nats_connection import NatsMessage
 from tradepit.runtime.nats_follow import StreamFollower
 from tradepit.runtime.nats_link import NatsLink
 from tradepit.trading.model.errors import Unavailable
 
-DEADLINE_S = 10.0
 Receive = Callable[[NatsMessage], None]
 
 
@@ -98,7 +98,7 @@ async def follower(server: Server) -> AsyncIterator[StreamFollower]:
 
 async def take(follower: StreamFollower, count: int) -> list[int]:
     taken = []
-    async with asyncio.timeout(DEADLINE_S):
+    async with asyncio.timeout(PATIENCE_S):
         for _ in range(count):
             item = await follower.next()
             assert item is not None

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import cast
 
 import pytest
+from tests.waiting import PATIENCE_S
 
 from tradepit.runtime.nats_connection import NatsMessage
 from tradepit.runtime.nats_link import NatsLink
@@ -12,7 +13,6 @@ from tradepit.runtime.nats_publisher import OrderedPublisher
 from tradepit.trading.model.errors import PayloadTooLarge, TimedOut, Unavailable
 
 KEPT = b'{"stream":"S","seq":1}'
-DEADLINE_S = 10.0
 
 
 class Server:
@@ -76,16 +76,16 @@ def server() -> Server:
 
 @pytest.fixture
 async def publisher(server: Server) -> AsyncIterator[OrderedPublisher]:
-    made = OrderedPublisher(cast("NatsLink", server), timeout_s=2.0)
+    made = OrderedPublisher(cast("NatsLink", server), timeout_s=PATIENCE_S)
     made.start()
     yield made
-    async with asyncio.timeout(DEADLINE_S):
+    async with asyncio.timeout(PATIENCE_S):
         await made.stop()
 
 
 async def publish(publisher: OrderedPublisher, count: int) -> list[bytes]:
     payloads = [b"%d" % number for number in range(count)]
-    async with asyncio.timeout(DEADLINE_S):
+    async with asyncio.timeout(PATIENCE_S):
         await asyncio.gather(*(publisher.publish("s", payload, message_id="", headers=None) for payload in payloads))
     return payloads
 
@@ -109,7 +109,7 @@ async def test_a_refused_batch_is_repeated_one_by_one(server: Server, publisher:
     await publisher.publish("s", b"known", message_id="id-5", headers=None)
     payloads = [b"%d" % number for number in range(100)]
     publishing = (publisher.publish("s", each, message_id=f"id-{each.decode()}", headers=None) for each in payloads)
-    async with asyncio.timeout(DEADLINE_S):
+    async with asyncio.timeout(PATIENCE_S):
         await asyncio.gather(*publishing)
     assert server.kept == [b"known", *(each for each in payloads if each != b"5")]
 

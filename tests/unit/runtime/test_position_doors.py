@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 async def ask(bus: MemoryBus, subject: str, body: bytes = b"") -> dict[str, Any]:
-    reply: dict[str, Any] = msgspec.json.decode(await bus.request(subject, body, timeout_s=1))
+    reply: dict[str, Any] = msgspec.json.decode(await bus.request(subject, body, timeout_s=60))
     return reply
 
 

@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from tests.order_path import turns
+from tests.waiting import settle
 
 from tradepit.runtime.shared_work import SharedWork
 
@@ -21,12 +21,12 @@ class Work:
 async def test_who_asks_meanwhile_shares_the_result_and_who_asks_later_begins_anew() -> None:
     shared, work = SharedWork[str, int](), Work()
     asked = [asyncio.ensure_future(shared.share("a", work)) for _ in range(3)]
-    await turns()
+    await settle()
     assert ("a" in shared, "b" in shared) == (True, False)
     asked[0].cancel()
     work.go.set()
     assert [await asked[1], await asked[2]] == [1, 1]
-    await turns()
+    await settle()
     assert "a" not in shared
     assert await shared.share("a", work) == 2
 
@@ -44,14 +44,14 @@ async def test_failures_are_shared_and_nobody_need_read_them() -> None:
     unread = asyncio.ensure_future(shared.share("b", fail))
     await asyncio.sleep(0)
     unread.cancel()
-    await turns()
+    await settle()
     assert "b" not in shared
 
 
 async def test_stopping_ends_what_is_under_way() -> None:
     shared, work = SharedWork[str, int](), Work()
     asked = asyncio.ensure_future(shared.share("a", work))
-    await turns()
+    await settle()
     assert "a" in shared
     await shared.stop()
     with pytest.raises(asyncio.CancelledError):

@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
-from tests.step_clock import PausableClock, StepClock, settle
+from tests.step_clock import PausableClock, StepClock
+from tests.waiting import settle
 
 from tradepit.backends.lease.memory import MemoryLease, MemoryLeaseStore
 from tradepit.ports.lease import Grant

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from tests.order_path import turns
+from tests.waiting import settle
 
 from tradepit.runtime.tasks import TaskGroup
 
@@ -16,7 +16,7 @@ async def test_a_failure_is_handed_on_and_the_others_go_on() -> None:
     group = TaskGroup("test", failures.append)
     going = group.spawn(asyncio.Event().wait(), "going")
     group.spawn(_fail(), "failing")
-    await turns()
+    await settle()
     assert [str(failure) for failure in failures] == ["no"]
     assert not going.done()
     await group.stop()
@@ -27,7 +27,7 @@ async def test_a_failure_is_handed_on_and_the_others_go_on() -> None:
 async def test_without_anybody_to_tell_a_failure_is_still_no_silence() -> None:
     group = TaskGroup("test")
     failed = group.spawn(_fail(), "failing")
-    await turns()
+    await settle()
     assert isinstance(failed.exception(), ValueError)
     await group.stop()
 

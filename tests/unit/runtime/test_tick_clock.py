@@ -1,6 +1,6 @@
 """The exchange's time as ticks tell it."""
 
-from tests.order_path import turns
+from tests.waiting import settle
 
 from tradepit.backends.bus.memory import MemoryBus, MemoryHub
 from tradepit.runtime.tick_clock import TickClock
@@ -22,6 +22,6 @@ async def test_the_newest_tick_is_now_and_garbage_has_no_time() -> None:
     ]
     for payload in told:
         await bus.publish("market.tick.IF2501", payload)
-    await turns()
+    await settle()
     assert clock.now_ns() == 1_736_128_801_000_000_000
     await bus.close()

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.waiting import PATIENCE_S, until
 
 from tradepit.backends.broker.simulated import SimulatedBroker
 from tradepit.backends.bus.memory import MemoryBus, MemoryHub
@@ -89,13 +90,13 @@ class House:
         for file in self.folder.glob(f"{journal}*"):
             file.unlink()
 
-    async def ask(self, method: str, body: object = None, timeout_s: float = 5.0) -> dict[str, Any]:
+    async def ask(self, method: str, body: object = None, timeout_s: float = PATIENCE_S) -> dict[str, Any]:
         payload = body if isinstance(body, bytes) else wire.encode(body or {})
         answer = await self.bus.request(f"rpc.trading-gateway.{method}", payload, timeout_s=timeout_s)
         decoded: dict[str, Any] = json.loads(answer)
         return decoded
 
-    async def send(self, intent: OrderIntent, timeout_s: float = 5.0) -> dict[str, Any]:
+    async def send(self, intent: OrderIntent, timeout_s: float = PATIENCE_S) -> dict[str, Any]:
         return await self.ask("send_order", self.body(intent), timeout_s)
 
     async def digest(self) -> str:
@@ -123,23 +124,21 @@ class House:
                 await self.ask("cancel_order", self.cancel(f"b{number}"))
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(10):
-            while not condition():  # noqa: ASYNC110 - what is waited for has no event of its own
-                await asyncio.sleep(0)
+        await until(condition)
 
     async def settled(self, gateway: TradingGateway) -> None:
         await self.until(lambda: gateway._outbox.lag == 0)
 
     async def collect(self, count: int, after: int = 0) -> list[Report]:
         reports: list[Report] = []
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             async for report in self.broker().reports(after):
                 reports.append(report)
                 if len(reports) == count:
                     break
         return reports
 
-    def broker(self, timeout_s: float = 2.0) -> SimulatedBroker:
+    def broker(self, timeout_s: float = PATIENCE_S) -> SimulatedBroker:
         return SimulatedBroker(self.bus, "oms", timeout_s=timeout_s, check_s=0.02)
 
     @staticmethod

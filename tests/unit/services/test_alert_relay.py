@@ -1,11 +1,11 @@
 """Alerts of the risk monitors on the platform's topics: each once, in its words, none lost while that bus is away."""
 
-import asyncio
 import json
 from collections.abc import Mapping
 from decimal import Decimal
 
 import pytest
+from tests.waiting import until
 
 from tradepit.backends.bus.memory import MemoryBus, MemoryHub
 from tradepit.ports.bus import Message
@@ -68,9 +68,7 @@ class World:
         await self.house.publish("risk.alerts.A1", json.dumps(told, default=str).encode())
 
     async def until(self, count: int) -> None:
-        async with asyncio.timeout(10):
-            while len(self.heard) < count:  # noqa: ASYNC110 - it tries again by the clock
-                await asyncio.sleep(0.001)
+        await until(lambda: len(self.heard) >= count)
 
 
 def test_an_alert_in_the_platforms_words() -> None:

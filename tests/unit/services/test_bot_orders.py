@@ -5,8 +5,9 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from tests.order_path import Office, lost, turns, until
+from tests.order_path import Office, lost
 from tests.unit.services.test_order_rpc import Front
+from tests.waiting import settle, until
 
 from tradepit.services.bot_orders import MOST_TOGETHER
 from tradepit.trading.orders import events as facts
@@ -57,7 +58,7 @@ async def test_all_are_journaled_in_their_order_and_the_exchange_is_not_waited_f
 async def test_an_account_that_is_not_known_yet_turns_no_order_round(front: Front) -> None:
     front.office.broker.hold["account"] = asyncio.Event()
     asked = asyncio.create_task(told(front, many(4)))
-    await turns()
+    await settle()
     assert not asked.done()
     front.office.broker.hold["account"].set()
     assert [name for name, _ in await asked] == ["c1", "c2", "c3", "c4"]
@@ -76,7 +77,7 @@ async def test_each_refusal_is_its_own_and_twice_is_once(front: Front) -> None:
         ("c5", "ACCOUNT_NOT_FOUND"), ("c6", "OPEN"),
     ]  # fmt: skip
     await told(front, orders)
-    await turns()
+    await settle()
     for _ in range(2):
         assert await told(front, orders) == wanted
     assert sorted(front.office.venue.arrivals.values()) == [1, 1]
@@ -89,7 +90,7 @@ async def test_what_is_in_doubt_is_told_as_such(front: Front) -> None:
     front.office.broker.late["submit"] = lost()
     front.office.broker.hold["reports"] = front.office.broker.hold["resolve"] = asyncio.Event()
     await told(front, many(1))
-    await turns()
+    await settle()
     assert await told(front, many(1)) == [("c1", "OUTCOME_UNKNOWN")]
 
 
@@ -98,7 +99,7 @@ async def test_an_account_that_is_not_answered_waits_by_itself(front: Front) -> 
         await front.acting.admit(account)
     front.office.broker.hold["submit"] = asyncio.Event()
     stuck = asyncio.create_task(told(front, many(40)))
-    await turns(200)
+    await settle(200)
     assert not stuck.done()
     accepted = [fact.intent.sequence for fact in front.office.journaled() if isinstance(fact, facts.OrderAccepted)]
     assert accepted == list(range(1, 17))
@@ -106,7 +107,7 @@ async def test_an_account_that_is_not_answered_waits_by_itself(front: Front) -> 
     assert [status for _, status in await told(front, others)] == ["SENDING"] * 10
     # Asked again meanwhile it is the same request.
     again = asyncio.create_task(told(front, many(40)))
-    await turns(50)
+    await settle()
     front.office.broker.hold["submit"].set()
     for asked in (stuck, again):
         assert [name for name, _ in await asked] == [f"c{number}" for number in range(1, 41)]
@@ -124,7 +125,7 @@ async def test_a_leader_that_is_none_any_more_takes_no_further_order(front: Fron
     await front.acting.admit("A1")
     front.office.broker.hold["submit"] = asyncio.Event()
     asked = asyncio.create_task(front.ask("place_all", {"orders": many(40)}))
-    await turns(200)
+    await settle(200)
     front.active = False
     front.office.broker.hold["submit"].set()
     assert (await asked)["error"] == "NOT_ACTIVE"
@@ -138,7 +139,7 @@ async def test_all_together_wait_before_they_are_too_many(front: Front) -> None:
     front.office.broker.accounts |= {f"B{number}" for number in range(10)}
     front.office.broker.hold["submit"] = asyncio.Event()
     asked = [asyncio.create_task(told(front, [each | {"account": f"B{number}"} for each in many(20)])) for number in range(10)]
-    await turns(500)
+    await settle(500)
     accepted = [fact for fact in front.office.journaled() if isinstance(fact, facts.OrderAccepted)]
     assert len(accepted) <= 106
     assert not front.acting.busy

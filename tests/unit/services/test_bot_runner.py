@@ -8,6 +8,7 @@ import pytest
 from loguru import logger
 from tests.bot_house import BUYER, BotHouse
 from tests.unit.conftest import StubExchange
+from tests.waiting import until
 
 from tradepit.backends.bus.memory import MemoryBus
 from tradepit.bots.host_settings import HostSettings
@@ -27,6 +28,7 @@ class Stuck(BotBase):
         self.ctx.buy("IF2501", 1, 4400.0)
 
     def on_tick(self, market):
+        self.config["in_call"].set()
         self.config["gate"].wait(60)
         return {"symbol": "IF2501", "side": "buy", "qty": 1, "price": 4400.0}
 '''
@@ -156,24 +158,33 @@ async def test_heartbeats_tell_how_a_bot_fares(house: BotHouse) -> None:
 
 async def test_a_bot_that_does_not_return_is_seen_and_holds_up_nobody(house: BotHouse) -> None:
     house.desk.fills = False
-    gate = threading.Event()
-    rows = (house.bot(STUCK, name="stuck", params={"gate": gate}), house.bot(name="good", account="A2"))
+    gate, in_call = threading.Event(), threading.Event()
+    rows = (house.bot(STUCK, name="stuck", params={"gate": gate, "in_call": in_call}), house.bot(name="good", account="A2"))
     runner = house.runner(*rows, room=BotThread, stuck_s=2.0)
     await house.cache.connect()
     await runner.start()
     stuck, good = runner.seats["stuck"], runner.seats["good"]
-    await house.really(lambda: stuck.figures.starts == good.figures.starts == 1)
+    await house.clock.advance(1)  # it begins at 0, since when nobody is busy
+    # Time stands still while the threads do what they can.
+    await until(lambda: stuck.figures.starts == good.figures.starts == 1)
     await house.show()
-    await house.really(lambda: stuck.stuck)
+    await until(lambda: good.figures.ticks == 1 and in_call.is_set())
+    await house.until(lambda: stuck.stuck)
     health = runner.health()
     assert health.status == "UNHEALTHY"
     assert "stuck: a call has not returned" in health.reason
     assert (stuck.heartbeat().ok, stuck.figures.stuck_calls) == (False, 1)
     await house.show()
-    await house.really(lambda: good.heartbeat().ok and good.figures.ticks == 2 and good.look.working == 1)
+    await until(lambda: good.figures.ticks == 2)
+
+    async def good_told() -> bool:
+        await house.clock.advance(0.05)  # it is asked now and then, and answers when its thread comes to it
+        return good.heartbeat().ok and good.look.working == 1
+
+    await until(good_told)
     # It cannot be stopped but by force: its orders are called back, and what it wants later goes nowhere.
     await house.command("stuck", type="STOP", timeout_ms=1000)
-    await house.really(lambda: stuck.look.reason == "forced-stop")
+    await house.until(lambda: stuck.look.reason == "forced-stop")
     assert len(house.desk.cancelled) == 1
     gate.set()
     await house.show()

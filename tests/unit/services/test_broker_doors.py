@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 from tests.broker_house import BrokerHouse
-from tests.order_path import away, until
+from tests.order_path import away
+from tests.waiting import until
 
 from tradepit.services.broker_doors import NOT_HERE
 from tradepit.wire.simulator import rpc_subject
@@ -13,7 +14,7 @@ from tradepit.wire.simulator import rpc_subject
 
 async def ask(house: BrokerHouse, method: str, body: object = None) -> dict[str, Any]:
     payload = body if isinstance(body, bytes) else json.dumps(body or {}).encode()
-    reply: dict[str, Any] = json.loads(await house.bus.request(rpc_subject("trading-gateway", method), payload, timeout_s=5))
+    reply: dict[str, Any] = json.loads(await house.bus.request(rpc_subject("trading-gateway", method), payload, timeout_s=60))
     return reply
 
 

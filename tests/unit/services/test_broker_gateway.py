@@ -2,7 +2,8 @@
 
 import pytest
 from tests.broker_house import BrokerHouse, a_tick
-from tests.order_path import away, turns, until
+from tests.order_path import away
+from tests.waiting import settle, until
 
 from tradepit.runtime.exchange_desk import ExchangeDesk
 from tradepit.trading.model.errors import InternalError
@@ -49,7 +50,7 @@ async def test_a_new_gateway_goes_on_where_the_old_one_ended_and_tells_nothing_t
     house.heard["broker.reports"].clear()
     second = await house.start()
     await until(lambda: len(house.heard["trades.executed"]) == 2)
-    await turns(200)
+    await settle(200)
     assert [row["seq"] for row in house.told(TRADES_EXECUTED)] == [2, 5]
     # Reports are announced again, under their old numbers: who has them knows them by these.
     assert [report["sequence"] for report in house.told(BROKER_REPORTS)] == [1, 2, 3, 4, 5, 6]
@@ -100,7 +101,7 @@ async def test_phases_are_told_once_and_when_they_change() -> None:
     await house.listen(MARKET_PHASE)
     gateway = await house.start()
     await until(lambda: bool(house.heard["market.phase"]))
-    await turns()
+    await settle()
     told = house.broker.listings[0].instrument
     house.broker.listings = [house.broker.listing(told, SessionPhase.BREAK)]
     await until(lambda: len(house.heard["market.phase"]) == 2)

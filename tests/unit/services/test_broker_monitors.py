@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from typing import Any, cast
 
 import pytest
-from tests.order_path import until
+from tests.waiting import until
 
 from tradepit.ports.broker import Broker
 from tradepit.ports.bus import Bus

@@ -2,7 +2,7 @@
 
 import msgspec
 from tests.broker_house import BrokerHouse, a_tick
-from tests.order_path import until
+from tests.waiting import until
 
 from tradepit.runtime.tick_sequence import RUN_HEADER, SEQUENCE_HEADER
 from tradepit.trading.model.tick import Level

@@ -2,7 +2,8 @@
 
 import msgspec
 from tests.broker_house import BrokerHouse
-from tests.order_path import an_intent, away, until
+from tests.order_path import an_intent, away
+from tests.waiting import until
 
 from tradepit.wire.simulator import ORDERS_CANCELLED, ORDERS_FILLED, ORDERS_NEW, TRADES_EXECUTED
 

@@ -475,7 +475,7 @@ class House:
                 return
 
     async def ask(self, **body: object) -> dict[str, Any]:
-        asked = asyncio.ensure_future(self.bus.request("rpc.order-management.algo_order", encode(body), timeout_s=5))
+        asked = asyncio.ensure_future(self.bus.request("rpc.order-management.algo_order", encode(body), timeout_s=60))
         while not asked.done():
             await self.clock.run(0.01)
         reply: dict[str, Any] = json.loads(asked.result())

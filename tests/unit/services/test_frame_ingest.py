@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from tests.waiting import PATIENCE_S
 
 from tradepit.backends.bus.memory import MemoryBus, MemoryHub
 from tradepit.backends.cache.memory_timeline import MemoryTimeline, MemoryTimelineStore
@@ -118,7 +119,7 @@ async def test_a_thousand_bad_messages_are_buried_with_their_reasons_and_the_goo
     await worker.start()
     for payload in (*bad[:500], good[0], *bad[500:999], good[1], bad[999]):
         await bus.publish("ssi_ps", payload)
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         await heard.wait()
     await worker.stop()
     assert [payload for payload, _ in letters] == bad

@@ -1,10 +1,13 @@
 """Every kind of fault can be seen from outside, and none loses or doubles an order."""
 
 import asyncio
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.waiting import PATIENCE_S, settle
 
+from tradepit.services import trading_gateway
 from tradepit.services.gateway_faults import FaultSeam
 from tradepit.trading.matching.faults import Fault, FaultPlan
 from tradepit.trading.model.errors import OutcomeUnknown, Unavailable
@@ -18,10 +21,9 @@ if TYPE_CHECKING:
 async def test_a_lost_ack_is_resolved_by_asking(house: "House") -> None:
     await house.start()
     await house.ask("faults", {"plan": {"lose_ack": {"count": 1}}})
-    client = house.broker(timeout_s=0.05)
     with pytest.raises(OutcomeUnknown):
-        await client.submit(house.approved(house.order(1)), epoch=1)
-    assert (await client.resolve(house.order(1), epoch=1)).status is OrderStatus.OPEN
+        await house.broker(timeout_s=0.05).submit(house.approved(house.order(1)), epoch=1)
+    assert (await house.broker().resolve(house.order(1), epoch=1)).status is OrderStatus.OPEN
     assert (await house.ask("faults"))["injected"] == {"lose_ack": 1}
 
 
@@ -66,16 +68,23 @@ async def test_duplicated_and_reordered_reports_come_out_once_and_in_order(house
     assert set(numbers) == set(range(1, last + 1))
 
 
-async def test_a_cut_line_is_unreachable_and_then_mended(house: "House") -> None:
-    gateway = await house.start(faults=FaultPlan(disconnect=Fault(count=1), disconnect_ms=100))
+async def test_a_cut_line_is_unreachable_and_then_mended(house: "House", monkeypatch: pytest.MonkeyPatch) -> None:
+    mended = asyncio.Event()
+
+    async def stay_away(seconds: float) -> None:
+        await (mended.wait() if seconds == 600 else asyncio.sleep(seconds))
+
+    monkeypatch.setattr(trading_gateway, "asyncio", SimpleNamespace(**vars(asyncio) | {"sleep": stay_away}))
+    gateway = await house.start(faults=FaultPlan(disconnect=Fault(count=1), disconnect_ms=600_000))
     heard = await house.listen(BROKER_REPORTS)
-    client = house.broker(timeout_s=1.0)
+    client = house.broker()
     with pytest.raises(OutcomeUnknown):
         await client.submit(house.approved(house.order(1)), epoch=1)
     with pytest.raises(Unavailable):
         await client.query("A", "c1")
     assert not gateway.health().ready
     assert (await house.ask("status"))["instance"] == "gw-1"
+    mended.set()
     await house.until(lambda: gateway.health().ready)
     found = await client.query("A", "c1")
     assert found is not None
@@ -85,7 +94,7 @@ async def test_a_cut_line_is_unreachable_and_then_mended(house: "House") -> None
 
 async def test_orders_sent_together_are_limited_one_by_one_and_lose_their_answer_together(house: "House") -> None:
     await house.start(faults=FaultPlan(rate_limit=Fault(count=1)))
-    client = house.broker(timeout_s=0.05)
+    client, impatient = house.broker(), house.broker(timeout_s=0.05)
     sent = [house.approved(house.order(number)) for number in (1, 2, 3)]
     orders = await asyncio.gather(*(client.submit(each, epoch=1) for each in sent))
     assert [(order.status, order.reason) for order in orders] == [
@@ -95,7 +104,7 @@ async def test_orders_sent_together_are_limited_one_by_one_and_lose_their_answer
     ]
     await house.ask("faults", {"plan": {"lose_ack": {"count": 1}}})
     sent = [house.approved(house.order(number)) for number in (4, 5)]
-    outcomes = await asyncio.gather(*(client.submit(each, epoch=1) for each in sent), return_exceptions=True)
+    outcomes = await asyncio.gather(*(impatient.submit(each, epoch=1) for each in sent), return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [OutcomeUnknown, OutcomeUnknown]
     for each in sent:
         assert (await client.resolve(each.intent, epoch=1)).status is OrderStatus.OPEN
@@ -109,12 +118,11 @@ async def test_an_answer_that_gets_lost_on_a_cut_line_holds_up_nobody() -> None:
         return b"done"
 
     seam.release()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         assert b"OUTCOME_UNKNOWN" in await seam.pass_on(seam.draw(), outcome())
     seam.mend()
     withheld = asyncio.create_task(seam.pass_on(seam.draw(), outcome()))
-    for _ in range(5):
-        await asyncio.sleep(0)
+    await settle()
     assert not withheld.done()
     seam.close()
     assert b"OUTCOME_UNKNOWN" in await withheld

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from tests.tq_house import PORTFOLIO, eventually
+from tests.waiting import settle
 
 from tradepit.backends.bus.memory import MemoryBus, MemoryHub
 from tradepit.ports.bus import Message
@@ -88,7 +89,7 @@ class Desk:
         """The first message is in hand, and not done, while the others come."""
         self.work.open_door.clear()
         await self.send(*bodies)
-        await asyncio.sleep(0.01)
+        await settle()
         self.work.open_door.set()
 
     async def bury(self, message: Message) -> None:
@@ -212,8 +213,8 @@ async def test_a_lane_that_must_wait_holds_up_no_other_and_nothing_overtakes_in_
         for number in range(10):
             await desk.send(f"a1-{number}", f"a2-{number}", f"a3-{number}")
         await eventually(lambda: len(work.by_lane["a2"]) == len(work.by_lane["a3"]) == 10)
+        await eventually(lambda: not desk.worker.health().ready)
         assert not work.by_lane["a1"]
-        assert not desk.worker.health().ready
         work.stuck = ""
         await eventually(lambda: len(work.by_lane["a1"]) == 10)
         assert work.by_lane["a1"] == [f"a1-{number}" for number in range(10)]

@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from tests.order_path import Office, an_intent, turns, until
+from tests.order_path import Office, an_intent
 from tests.unit.runtime.test_halt_box import wish
+from tests.waiting import settle, until
 
 from tradepit.runtime.clock import SystemClock
 from tradepit.runtime.halt_box import HaltBox
@@ -55,9 +56,7 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
 
 
 async def answered(desk: Desk, key: str) -> None:
-    async with asyncio.timeout(5):
-        while desk.box.answered(key) is None:  # noqa: ASYNC110 - a folder has no event
-            await asyncio.sleep(0.005)
+    await until(lambda: desk.box.answered(key) is not None, f"{key} answered")
 
 
 async def test_a_halt_is_journaled_carried_out_and_answered(desk: Desk) -> None:
@@ -147,5 +146,5 @@ async def test_a_box_that_cannot_be_read_keeps_anybody_from_leading(desk: Desk, 
         await desk.watch.fence(leader)
     with contextlib.suppress(NotActive):
         await leader.stop()
-    await turns()
+    await settle()
     await until(lambda: desk.watch.carried_out == 0)

@@ -1,7 +1,8 @@
 """Lots from before the house's first login: what the TqSDK book makes of them, the risk review lets be closed and trackers know."""
 
 import pytest
-from tests.order_path import DAY, PRICE, Office, an_intent, instrument, until
+from tests.order_path import DAY, PRICE, Office, an_intent, instrument
+from tests.waiting import until
 
 from tradepit.backends.broker.tqsdk.book import TqsdkBook
 from tradepit.backends.broker.tqsdk.frames import ToldHeld

@@ -67,8 +67,9 @@ async def test_a_halt_cancels_what_works_and_refuses_what_comes(house: TqHouse) 
     assert flat is not None
     assert flat.checklist.flatten_refused == ["global: what is held is not known here"]
 
+    patient = RiskClient(MemoryBus(MemoryHub()), box, SystemClock())
     for scope in ("global", "symbol:rb2505"):
-        assert (await client.resume(scope, who="me", reason="over"))["state"] == "ACTIVE"
+        assert (await patient.resume(scope, who="me", reason="over"))["state"] == "ACTIVE"
     await house.submit("o4", limit_price=3400.0)
     await eventually(lambda: house.rows.kinds("o4"), "o4 is known")
     assert not refused(house, "o4")

@@ -1,6 +1,5 @@
 """Market data: published first, then told to the exchange, in order; nothing is lost when the exchange is away."""
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from datetime import date
 from decimal import Decimal
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
+from tests.waiting import settle, until
 
 from tradepit.backends.bus.memory import MemoryBus, MemoryHub
 from tradepit.ports.bus import Message
@@ -91,11 +91,8 @@ class Market:
     async def run(self, feed: Feed, settings: MarketDataSettings | None = None) -> MarketDataService:
         service = MarketDataService(self.bus, ManualClock(), feed, settings or MarketDataSettings(), "md-1", "run")
         await service.start()
-        async with asyncio.timeout(10):
-            while not service.finished and service.health().status == "ACTIVE":  # noqa: ASYNC110 - no event of its own
-                await asyncio.sleep(0)
-        for _ in range(20):
-            await asyncio.sleep(0)
+        await until(lambda: service.finished or service.health().status != "ACTIVE")
+        await settle()
         await service.stop()
         return service
 

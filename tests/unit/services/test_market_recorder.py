@@ -1,6 +1,5 @@
 """The recorder writes what was published, exactly, says what it missed, and survives its own death with little lost."""
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import msgspec
 import polars as pl
 import pytest
+from tests.waiting import PATIENCE_S, settle, until
 
 from tradepit.backends.bus.memory import MemoryBus, MemoryHub
 from tradepit.ports.bus import Message
@@ -57,9 +57,8 @@ class Station:
         await self.bus.publish(f"market.tick.{symbol}", payload(number, symbol), headers=number_headers(run, number))
 
     async def sync(self) -> dict[str, Any]:
-        for _ in range(5):
-            await asyncio.sleep(0)
-        reply: dict[str, Any] = msgspec.json.decode(await self.bus.request(SYNC, b"", timeout_s=10))
+        await settle()
+        reply: dict[str, Any] = msgspec.json.decode(await self.bus.request(SYNC, b"", timeout_s=PATIENCE_S))
         return reply
 
     def frame(self) -> pl.DataFrame:
@@ -115,8 +114,7 @@ async def test_a_killed_recorder_loses_what_was_not_flushed_and_its_next_life_sa
     await station.sync()
     for number in range(11, 15):
         await station.publish(number)
-    for _ in range(5):
-        await asyncio.sleep(0)
+    await settle()
     # What SIGKILL leaves: nothing is flushed.
     await killed._tasks.stop()
     for subscription in killed._subscriptions:
@@ -145,9 +143,7 @@ async def test_many_rows_are_flushed_before_their_time(station: Station) -> None
     recorder = await station.record(flush_rows=10)
     for number in range(1, 26):
         await station.publish(number)
-    async with asyncio.timeout(10):
-        while recorder.health().figures["rows_written"] != 25:  # noqa: ASYNC110 - no event of its own
-            await asyncio.sleep(0)
+    await until(lambda: recorder.health().figures["rows_written"] == 25)
 
 
 async def test_silence_is_not_healthy(tmp_path: Path) -> None:
@@ -173,9 +169,7 @@ async def replay(station: Station, source: Path, is_done: Callable[[MarketDataSe
 
 
 async def finished(service: MarketDataService) -> None:
-    async with asyncio.timeout(60):
-        while not service.finished:  # noqa: ASYNC110 - no event of its own
-            await asyncio.sleep(0.001)
+    await until(lambda: service.finished)
 
 
 @pytest.mark.skipif(not REAL.exists(), reason="the recorded days of IF2101 are not on this machine")

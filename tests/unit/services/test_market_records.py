@@ -6,7 +6,8 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.record_fakes import FakeMarketRecords, until
+from tests.record_fakes import FakeMarketRecords
+from tests.waiting import until
 
 from tradepit.backends.bus.memory import MemoryBus, MemoryHub
 from tradepit.runtime.clock import SystemClock

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.waiting import settle
 
 from tradepit.backends.bus.memory import MemoryBus, MemoryHub
 from tradepit.backends.bus.seen_ids import SeenIds
@@ -95,12 +96,12 @@ class Office:
     async def ask(self, **fields: object) -> dict[str, Any]:
         request = msgspec.convert({"symbol": "IF2501", "volume": 10, "algo_id": "a1"} | fields, AlgoOrder)
         reply: dict[str, Any] = json.loads(encode(await self.desk.handle(request)))
-        await calm()
+        await settle()
         return reply
 
     async def control(self, action: str, **fields: object) -> dict[str, Any]:
         reply: dict[str, Any] = json.loads(encode(await self.desk.handle(order(action, **fields))))
-        await calm()
+        await settle()
         return reply
 
     async def tell(self, *, filled: int, status: AlgoStatus = AlgoStatus.FINISHED, epoch: int = 1) -> None:
@@ -128,7 +129,7 @@ class Office:
             datetime="",
         )
         await self.bus.publish(progress_topic("a1"), encode(told))
-        await calm()
+        await settle()
 
     def child(self, number: int, lots: int, traded: int = 0, status: OrderStatus = OrderStatus.OPEN) -> None:
         """A child that went through: accepted, and told of by the exchange."""
@@ -167,11 +168,6 @@ def order(action: str, **fields: object) -> AlgoOrder:
     return msgspec.convert({"algo_id": "a1", "action": action} | fields, AlgoOrder)
 
 
-async def calm() -> None:
-    for _ in range(12):
-        await asyncio.sleep(0)
-
-
 @pytest.fixture
 async def office() -> AsyncIterator[Office]:
     office = Office()
@@ -190,7 +186,7 @@ async def refused(office: Office, request: AlgoOrder) -> str:
 async def test_an_order_is_durable_before_any_worker_hears_of_it(office: Office) -> None:
     office.leader.hold = True
     asked = asyncio.ensure_future(office.ask())
-    await calm()
+    await settle()
     assert [type(fact) for fact in office.leader.facts] == [facts.AlgoAccepted]
     assert not asked.done()
     assert office.tasks == []
@@ -206,7 +202,7 @@ async def test_an_order_is_durable_before_any_worker_hears_of_it(office: Office)
 async def test_what_never_became_durable_is_not_handed_out(office: Office) -> None:
     office.leader.hold = True
     asked = asyncio.ensure_future(office.ask())
-    await calm()
+    await settle()
     office.leader.waiting[0].set_exception(StaleEpoch())
     with pytest.raises(NotActive):
         await asked
@@ -263,7 +259,7 @@ async def test_without_an_id_one_is_made(office: Office) -> None:
 async def test_bad_orders_are_refused_with_their_code(office: Office, fields: dict[str, object], code: str) -> None:
     request = msgspec.convert({"symbol": "IF2501", "volume": 10, "algo_id": "a1"} | fields, AlgoOrder)
     assert await refused(office, request) == code
-    await calm()
+    await settle()
     assert office.leader.facts == []
     assert office.tasks == []
 
@@ -354,7 +350,7 @@ async def test_a_former_worker_is_not_believed(office: Office) -> None:
     standing = await office.control("status")
     assert (standing["status"], standing["ended"]) == ("RUNNING", False)
     await office.bus.publish(progress_topic("a1"), b"\xff{")
-    await calm()
+    await settle()
     assert (await office.control("status"))["progress"]["epoch"] == 3
 
 
@@ -367,7 +363,7 @@ async def test_a_new_leader_hands_out_again_what_has_not_ended(office: Office) -
     office.desk = AlgoDesk(office.leader, office.bus, office.clock)
     office.tasks.clear()
     await office.desk.take_over()
-    await calm()
+    await settle()
     assert [json.loads(payload)["algo_id"] for payload in office.tasks] == ["a2"]
 
 

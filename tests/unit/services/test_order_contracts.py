@@ -1,7 +1,8 @@
 """Contracts are looked for when an order names them: known ones at once, unknown ones not again and again, none is guessed."""
 
 import pytest
-from tests.order_path import Office, away, until
+from tests.order_path import Office, away
+from tests.waiting import until
 
 from tradepit.trading.model.errors import InstrumentNotFound, Unavailable
 

@@ -5,8 +5,9 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from tests.order_path import Office, an_intent, turns, until
+from tests.order_path import Office, an_intent
 from tests.unit.services.test_order_rpc import BUY, Front
+from tests.waiting import settle, until
 
 from tradepit.trading.model.errors import RiskRefused
 from tradepit.trading.model.terms import Offset, OrderStatus, SessionPhase, Side, TradingState
@@ -110,7 +111,7 @@ async def long_and_working(front: Front) -> None:
     await front.acting.submit(an_intent(1, lots=7))
     front.office.venue.fill(("A1", "c1"), 7)
     await front.acting.submit(an_intent(2, lots=3))
-    await turns(50)
+    await settle()
     holding = front.acting.desk.exposure.holding("A1", "IF2501")
     assert holding is not None
     assert (holding.long.lots, holding.long.opening) == (7, 3)
@@ -136,7 +137,7 @@ async def test_halting_flattens_on_demand_and_tells_what_is_left(front: Front) -
     assert (again["orders_found"], again["cancelled"], again["closing_orders"]) == (1, 1, 1)
     [key] = front.acting.desk.register.working
     front.office.venue.fill(key, 7)
-    await turns(50)
+    await settle()
     done = (await front.ask("set_state", kill | {"flatten": False}))["checklist"]
     assert (done["positions_left"], done["orders_found"]) == ([], 0)
 
@@ -190,7 +191,7 @@ async def test_a_warning_is_journaled_once_a_day_before_it_comes_to_a_stop() -> 
     assert refused.value.reason_code == "CANCEL_COUNT"
     await leader.stop()
     successor = await office.leader()
-    await turns(50)
+    await settle()
     warned = [fact for fact in office.journaled() if isinstance(fact, facts.RiskWarned)]
     assert [(fact.account, fact.symbol, fact.what, fact.value, fact.limit) for fact in warned] == [
         ("A1", "IF2501", "cancels", 4, 5),

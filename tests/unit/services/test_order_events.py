@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import pytest
-from tests.order_path import Office, an_intent, turns, until
+from tests.order_path import Office, an_intent
+from tests.waiting import settle, until
 
 from tradepit.backends.bus.memory import MemoryBus, MemoryHub
 from tradepit.backends.journal.memory import MemoryJournal
@@ -122,7 +123,7 @@ async def test_a_refusal_stands_behind_what_was_told_before_it_and_goes_back_whe
     refused = wire.OrderRejection(intent_id="i1", reason="INVALID_REQUEST")
     await events.refuse("A1", "b1", refused, "no such thing\n")
     await events.refuse("A1", "b1", wire.OrderRejection(intent_id="i0", reason="INVALID_REQUEST"))
-    await turns()
+    await settle()
     last, _ = room.heard[-2:]
     assert last["rejection"]["reason"] == "INVALID_REQUEST"
     assert last["headers"][DETAIL_HEADER].strip() == "no such thing"
@@ -136,7 +137,7 @@ async def test_a_refusal_stands_behind_what_was_told_before_it_and_goes_back_whe
     await room.stop()
     heard = len(room.heard)
     await room.events()
-    await turns(300)
+    await settle(300)
     assert len(room.heard) == heard
 
 
@@ -145,7 +146,7 @@ async def test_too_much_untold_makes_the_journal_wait(room: Room, monkeypatch: p
     await trade(room, 20)
     room.bus.fails = 10_000
     events = await room.events()
-    await turns(300)
+    await settle(300)
     assert events.outcomes.submitted < 10
     room.bus.fails = 0
     await until(lambda: len(room.places()) == 20)

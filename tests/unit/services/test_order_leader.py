@@ -5,7 +5,8 @@ from collections import deque
 from collections.abc import AsyncIterator
 
 import pytest
-from tests.order_path import PRICE, Office, an_intent, away, instrument, lost, turns, until
+from tests.order_path import PRICE, Office, an_intent, away, instrument, lost
+from tests.waiting import settle, until
 
 from tradepit.services.order_leader import OrderLeader
 from tradepit.trading.model.errors import (
@@ -89,7 +90,7 @@ async def test_a_retry_while_the_order_is_on_its_way_shares_the_answer(office: O
     answers = [asyncio.ensure_future(leader.submit(an_intent())) for _ in range(3)]
     await until(lambda: office.broker.count("submit") == 1)
     late = asyncio.ensure_future(leader.submit(an_intent(created_ns=7)))
-    await turns()
+    await settle()
     office.broker.hold["submit"].set()
     assert {(await answer).order_id for answer in [*answers, late]} == {"V1"}
     assert office.broker.count("submit") == 1
@@ -237,7 +238,7 @@ async def test_a_cancel_is_journaled_then_sent_and_twice_is_once(office: Office,
     answers = [asyncio.ensure_future(leader.cancel(*C1)) for _ in range(3)]
     await until(lambda: office.broker.count("cancel") == 1)
     assert "CancelRequested" in office.kinds()
-    await turns()
+    await settle()
     office.broker.hold["cancel"].set()
     assert {(await answer).status for answer in answers} == {OrderStatus.CANCELLED}
     assert (await leader.cancel(*C1)).status is OrderStatus.CANCELLED
@@ -254,7 +255,7 @@ async def test_a_cancel_waits_for_the_order_being_sent(office: Office, leader: O
     answer = asyncio.ensure_future(leader.submit(an_intent()))
     await until(lambda: office.broker.count("submit") == 1)
     cancelled = asyncio.ensure_future(leader.cancel(*C1))
-    await turns(200)
+    await settle(200)
     assert office.broker.count("cancel") == 0
     office.broker.hold["submit"].set()
     assert (await cancelled).status is OrderStatus.CANCELLED
@@ -295,7 +296,7 @@ async def test_a_cancel_refused_in_a_break_is_repeated_gently(office: Office, le
     assert 2 <= office.broker.count("cancel") <= 5
     office.broker.mishaps["cancel"].clear()
     await until(lambda: status(leader) is OrderStatus.CANCELLED)
-    await turns(200)
+    await settle(200)
     assert leader._cancels._again_ns == {}
 
 
@@ -353,7 +354,7 @@ async def test_a_successor_fences_what_is_being_journaled(office: Office) -> Non
         with pytest.raises(NotActive):
             await refused
     # What only the fenced desk holds was never journaled: it is not resolved, not cancelled, not known to the successor.
-    await turns(300)
+    await settle(300)
     assert office.broker.count("resolve") == 0
     assert second.desk.register.orders == {}
     await first.stop()
@@ -385,7 +386,7 @@ async def test_a_successor_waits_for_the_broker_and_for_its_reports(office: Offi
     office.broker.hold["reports"] = asyncio.Event()
     second = await office.leader(start=False)
     starting = asyncio.ensure_future(second.start())
-    await turns(200)
+    await settle(200)
     assert not starting.done()
     office.broker.hold["reports"].set()
     await starting
@@ -408,7 +409,7 @@ async def test_stopping_gives_what_is_under_way_a_moment(office: Office) -> None
     answer = asyncio.ensure_future(leader.submit(an_intent()))
     await until(lambda: office.broker.count("submit") == 1)
     stopping = asyncio.ensure_future(leader.stop())
-    await turns()
+    await settle()
     office.broker.hold["submit"].set()
     await stopping
     assert (await answer).order_id == "V1"

@@ -8,8 +8,9 @@ from decimal import Decimal
 from typing import Any, cast
 
 import pytest
-from tests.order_path import DAY, START_NS, FakeBroker, Office, Venue, an_intent, instrument, until
-from tests.step_clock import StepClock, settle
+from tests.order_path import DAY, START_NS, FakeBroker, Office, Venue, an_intent, instrument
+from tests.step_clock import StepClock
+from tests.waiting import settle, until
 
 from tradepit.backends.bus.memory import MemoryBus, MemoryHub
 from tradepit.backends.journal.memory import MemoryJournal, MemoryJournalStore
@@ -121,7 +122,7 @@ class Floor:
 
     async def ask(self, method: str, body: object = None, subject: str = "") -> dict[str, Any]:
         asked = asyncio.ensure_future(
-            self.client.request(subject or f"rpc.order-management.{method}", json.dumps(body or {}).encode(), timeout_s=10)
+            self.client.request(subject or f"rpc.order-management.{method}", json.dumps(body or {}).encode(), timeout_s=60)
         )
         await settle()
         if not asked.done():
@@ -263,7 +264,7 @@ async def test_a_former_writer_that_appends_during_the_takeover_is_read_to_its_e
 
 async def until_kept(floor: Floor, sequence: int = 1) -> int:
     """Wait for a snapshot of that entry or a later one, which is packed in a thread; the entry it stands at."""
-    await until(lambda: floor.store.snapshot is not None and floor.store.snapshot.sequence >= sequence, rounds=5_000_000)
+    await until(lambda: floor.store.snapshot is not None and floor.store.snapshot.sequence >= sequence)
     assert floor.store.snapshot is not None
     return floor.store.snapshot.sequence
 
@@ -290,7 +291,7 @@ async def test_a_standby_keeps_snapshots_and_one_that_starts_begins_with_the_new
 
     monkeypatch.setattr(third.service, "_fold", listen)
     await third.service.start()
-    await until(lambda: third.service._applied == len(floor.store.entries), rounds=5_000_000)
+    await until(lambda: third.service._applied == len(floor.store.entries))
     assert third.service.health().figures["snapshot_entry"] == third.service._snapshots.kept >= at
     assert all(sequence > at for sequence in read)
     assert third.service._desk.register.orders == whole.replay().register.orders
@@ -298,11 +299,12 @@ async def test_a_standby_keeps_snapshots_and_one_that_starts_begins_with_the_new
 
 
 async def until_active(floor: Floor, *instances: Instance) -> None:
-    """Loading a snapshot takes a real thread's time, and what follows may wait for the clock: neither comes first for certain."""
-    async with asyncio.timeout(60):
-        while not any(instance.active for instance in instances):
-            await asyncio.sleep(0)
-            await floor.clock.advance(0.002)
+    """Steps so small that nothing else falls due: what follows the loading of a snapshot may wait for the clock."""
+    for _ in range(2_500):
+        if any(instance.active for instance in instances):
+            return
+        await floor.clock.advance(0.002)
+    raise AssertionError("nobody leads")
 
 
 async def test_a_lone_leader_that_stops_in_order_keeps_a_snapshot_of_all_it_wrote(floor: Floor) -> None:
@@ -346,7 +348,7 @@ async def test_a_leader_that_steps_down_goes_on_from_the_snapshot(floor: Floor) 
     first.service._election.fence()
     await floor.clock.advance(1)
     await until_active(floor, first, second)
-    await until(lambda: first.service._snapshots.kept > 0, rounds=5_000_000)
+    await until(lambda: first.service._snapshots.kept > 0)
     assert first.service._desk.register.orders == second.service._desk.register.orders
     assert len(first.service._desk.register.orders) == 3
 
@@ -396,7 +398,7 @@ async def test_a_damaged_journal_is_told_and_never_led_on(floor: Floor) -> None:
     assert "entry 1" in health.reason
     assert floor.leases.grants["order-management"].holder in ("", "om-1")
     with pytest.raises(Unavailable):
-        await floor.client.request("rpc.order-management.buy", b"{}", timeout_s=1)
+        await floor.client.request("rpc.order-management.buy", b"{}", timeout_s=60)
 
 
 async def test_prices_and_phases_reach_the_desk_and_garbage_does_not(floor: Floor) -> None:

@@ -6,9 +6,10 @@ from typing import Any
 import msgspec
 import pytest
 from tests.order_path import an_intent
-from tests.record_fakes import FakeTradingRecords, until
+from tests.record_fakes import FakeTradingRecords
 from tests.record_story import Entry as Told
 from tests.record_story import Story, a_story
+from tests.waiting import until
 
 from tradepit.backends.journal.memory import MemoryJournal, MemoryJournalStore
 from tradepit.ports.journal import Entry

@@ -3,7 +3,8 @@
 import asyncio
 
 import pytest
-from tests.order_path import Office, an_intent, turns, until
+from tests.order_path import Office, an_intent
+from tests.waiting import settle, until
 
 from tradepit.trading.model.errors import OutcomeUnknown
 
@@ -52,6 +53,6 @@ async def test_after_a_stop_nothing_is_sent_and_what_was_under_way_is_unknown() 
         with pytest.raises(OutcomeUnknown):
             await asked
     office.broker.hold["submit"].set()
-    await turns()
+    await settle()
     assert (office.broker.count("submit"), sum(office.venue.arrivals.values())) == (1, 0)
     await leader.stop()

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from tests.waiting import PATIENCE_S
 
 from tradepit.backends.bus.memory import MemoryBus
 from tradepit.runtime.clock import ManualClock
@@ -24,7 +25,7 @@ Turns = Callable[[], Awaitable[None]]
 
 
 async def ask(bus: MemoryBus, subject: str) -> dict[str, Any]:
-    reply: dict[str, Any] = msgspec.json.decode(await bus.request(subject, b"", timeout_s=1))
+    reply: dict[str, Any] = msgspec.json.decode(await bus.request(subject, b"", timeout_s=60))
     return reply
 
 
@@ -64,7 +65,7 @@ async def test_stopping_while_it_waits_for_the_exchange_does_not_hang(
     tracker = PositionTracker(bus, ManualClock(1), load_catalog(), "pt-1")
     await tracker.start()
     await turns()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         await tracker.stop()
 
 

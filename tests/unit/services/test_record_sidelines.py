@@ -8,9 +8,10 @@ from pathlib import Path
 import msgspec
 import pytest
 from tests.order_path import DAY, START_NS
-from tests.record_fakes import FakeMarketRecords, FakeTradingRecords, until
+from tests.record_fakes import FakeMarketRecords, FakeTradingRecords
 from tests.record_story import a_story, batches
 from tests.tick_records import TEN_NS, a_tick
+from tests.waiting import until
 
 from tradepit.backends.bus.memory import MemoryBus, MemoryHub
 from tradepit.ports.bus import Message
@@ -57,7 +58,7 @@ async def test_statements_of_settled_days_are_asked_for_until_they_are_kept(bus:
         asked.append(body)
         return gateway.encode(gateway.StatementReply(statement=a_statement(body.account, body.trading_day)))
 
-    sideline = RecordStatements(records, ExchangeDesk(bus, 0.05), SystemClock(), look_s=0.001)  # type: ignore[arg-type]  # a fake
+    sideline = RecordStatements(records, ExchangeDesk(bus), SystemClock(), look_s=0.001)  # type: ignore[arg-type]  # a fake
     await sideline.start(lambda: fold)
     running = asyncio.create_task(sideline.run())
     await until(lambda: "SERVICE_UNAVAILABLE" in str(sideline.figures()["statements_problem"]))
@@ -153,7 +154,7 @@ async def test_recordings_are_read_once_their_recorder_has_written_them(bus: Mem
         asked.append(message.subject)
         return b"{}"
 
-    fetch = RecordingFetch(bus, tmp_path, timeout_s=0.05)
+    fetch = RecordingFetch(bus, tmp_path, timeout_s=60)
     assert await fetch("IF2501", 0, TEN_NS) == []
     await bus.serve("service.market-recorder.market-recorder-1.sync", sync)
     assert await fetch("IF2501", 0, TEN_NS) == []

@@ -3,7 +3,8 @@
 import asyncio
 
 import pytest
-from tests.order_path import Office, an_intent, lost, until
+from tests.order_path import Office, an_intent, lost
+from tests.waiting import until
 
 from tradepit.runtime.eager import Started
 from tradepit.trading.model.errors import DuplicateId, OutcomeUnknown, RiskRefused

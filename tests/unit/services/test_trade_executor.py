@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from tests.order_path import Office, an_intent, turns, until
+from tests.order_path import Office, an_intent
 from tests.unit.services.test_order_rpc import Front
+from tests.waiting import settle, until
 
 from tradepit.backends.bus.memory import MemoryBus, MemoryHub
 from tradepit.backends.journal.memory import MemoryJournal
@@ -80,9 +81,9 @@ async def test_what_is_told_twice_or_under_one_number_is_one_order(room: Room) -
     executor = await room.executor()
     for _ in range(3):
         await executor.do(message())
-    await turns(50)
+    await settle()
     await executor.do(message(intent_id="i2"))
-    await turns(50)
+    await settle()
     assert room.kinds() == ["ack i1", "rejection i2"]
     assert room.heard[-1][1]["rejection"]["reason"] == "DUPLICATE"
     assert Counter(room.office.venue.arrivals.values()) == {1: 1}
@@ -97,7 +98,7 @@ async def test_what_is_told_twice_or_under_one_number_is_one_order(room: Room) -
 async def test_no_event_is_lost_or_told_twice_over_restarts(room: Room) -> None:
     executor = await room.executor()
     await executor.do(message())
-    await turns(50)
+    await settle()
     await executor.close()
     # Meanwhile things happen: a fill, a refusal, an order.
     room.office.venue.fill(("A1", "i1"), 1)
@@ -105,11 +106,11 @@ async def test_no_event_is_lost_or_told_twice_over_restarts(room: Room) -> None:
         intent = an_intent(number, lots=lots, bot="b1", sequence=number)
         with_refusal = room.front.acting.submit(intent)
         await asyncio.gather(with_refusal, return_exceptions=True)
-    await turns(50)
+    await settle()
     for _ in range(3):
         executor = await room.executor()
         await executor.do(message(intent_id="i9", limit_price=Decimal("3900.01"), sequence=9))
-        await turns(50)
+        await settle()
         await executor.close()
     assert sorted(room.kinds()) == ["ack c3", "ack i1", "fill i1", "rejection c2", "rejection i9"]
     ids = [told["correlation_id"] for _, told in room.heard]
@@ -135,7 +136,7 @@ async def test_while_nobody_leads_nothing_is_acknowledged(room: Room) -> None:
         await executor.do(message())
     room.front.active = True
     await executor.do(message())
-    await turns(50)
+    await settle()
     assert room.kinds() == ["ack i1"]
     assert executor.problem() == ""
     await executor.close()
@@ -158,7 +159,7 @@ async def test_every_refusal_is_told_with_its_reason(changes: dict[str, Any], re
     executor = await room.executor()
     for _ in range(2):
         await executor.do(message(**changes))
-    await turns(50)
+    await settle()
     told = [told["rejection"] for _, told in room.heard if "rejection" in told]
     assert [each["reason"] for each in told] == [reason]
     assert executor.figures()[f"orders_rejected_total__{reason}"]
@@ -189,7 +190,7 @@ async def test_one_that_is_at_fault_is_found_among_others(room: Room) -> None:
     # Which one, the worker finds out one by one; the others are what they are.
     for each in several[1:]:
         await executor.do(each)
-    await turns(50)
+    await settle()
     assert room.kinds() == ["ack i1", "ack i2", "ack i3"]
     assert sorted(room.office.venue.arrivals.values()) == [1, 1, 1]
     await executor.close()
@@ -201,14 +202,14 @@ async def test_bots_are_told_by_account(room: Room) -> None:
     await executor.do(message(intent_id="i2", bot_id="b2", side=Side.SELL, limit_price=Decimal(3910)))
     room.office.venue.fill(("A1", "i1"), 2)
     room.office.venue.fill(("A1", "i2"), 1)
-    await turns(50)
-    told = json.loads(await room.bus.request("rpc.trade-executor.bots", b'{"account":"A1"}', timeout_s=1))
+    await settle()
+    told = json.loads(await room.bus.request("rpc.trade-executor.bots", b'{"account":"A1"}', timeout_s=60))
     assert [(each["bot_id"], each["positions"][0]["lots"], each["unrealized"]) for each in told["bots"]] == [
         ("b1", 2, None), ("b2", -1, None),
     ]  # fmt: skip
-    [one] = json.loads(await room.bus.request("rpc.trade-executor.bots", b'{"account":"A1","bot":"b2"}', timeout_s=1))["bots"]
+    [one] = json.loads(await room.bus.request("rpc.trade-executor.bots", b'{"account":"A1","bot":"b2"}', timeout_s=60))["bots"]
     assert one["bot_id"] == "b2"
-    bad = json.loads(await room.bus.request("rpc.trade-executor.bots", b'{"account":"a b"}', timeout_s=1))
+    bad = json.loads(await room.bus.request("rpc.trade-executor.bots", b'{"account":"a b"}', timeout_s=60))
     assert bad["error"] == "ID_NOT_VALID"
     await executor.close()
 

@@ -9,6 +9,7 @@ from email.message import Message
 from typing import Any
 
 import pytest
+from tests.waiting import PATIENCE_S, settle
 
 from tradepit.backends.bus.memory import MemoryBus, MemoryHub
 from tradepit.runtime.clock import ManualClock
@@ -50,7 +51,7 @@ def ask(url: str, *, method: str = "GET", headers: Mapping[str, str] | None = No
     """One HTTP request; refusals are answers too. Blocking."""
     request = urllib.request.Request(url, method=method, headers=dict(headers or {}))
     try:
-        with urllib.request.urlopen(request, timeout=10) as reply:
+        with urllib.request.urlopen(request, timeout=PATIENCE_S) as reply:
             return Answer(reply.status, reply.headers, reply.read())
     except urllib.error.HTTPError as error:
         with error:
@@ -75,8 +76,7 @@ class Live:
 
     async def settle(self) -> None:
         """Let what was published be heard."""
-        for _ in range(20):
-            await asyncio.sleep(0)
+        await settle()
 
     def pass_s(self, seconds: float) -> None:
         self.clock.advance_to(self.clock.now_ns() + int(seconds * 1e9))

@@ -172,7 +172,7 @@ def _bombard(port: int, rounds: int) -> dict[int, int]:
     seen: dict[int, int] = {}
     for _ in range(rounds):
         path = chance.choice(heads) + "".join(chance.choice(characters) for _ in range(chance.randrange(40)))
-        link = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        link = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         link.putrequest(chance.choice(("GET", "POST", "HEAD", "X")), path.replace(" ", "") or "*", skip_accept_encoding=True)
         link.endheaders()
         reply = link.getresponse()

@@ -43,7 +43,7 @@ class Door:
 
     def _ask(self, path: str, payload: bytes | None, headers: dict[str, str]) -> tuple[int, Any]:
         place = urlsplit(str(self.producer.health().figures["url"])).netloc
-        with closing(HTTPConnection(place, timeout=30)) as line:
+        with closing(HTTPConnection(place, timeout=60)) as line:
             # What is too large is refused before all of it was sent: the answer is there all the same.
             with suppress(BrokenPipeError, ConnectionResetError):
                 line.request("GET" if payload is None else "POST", path, payload, headers)
@@ -66,7 +66,7 @@ async def door() -> AsyncIterator[Door]:
 async def test_a_message_is_published_with_its_key_and_headers(door: Door) -> None:
     body = {"topic": INTENTS, "key": "A1", "value": '{"intent_id":"i1"}', "headers": {"source": "curl"}}
     assert await door.post(body) == (202, {"status": "queued"})
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         message = await door.heard.get()
     assert (message.subject, message.payload) == (INTENTS, b'{"intent_id":"i1"}')
     assert dict(message.headers) == {"source": "curl", "x-key": "A1"}

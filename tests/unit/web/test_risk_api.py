@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 from tests.order_path import Office
 from tests.unit.services.test_order_rpc import BUY, Front
+from tests.waiting import PATIENCE_S, until
 
 from tradepit.backends.bus.memory import MemoryBus, MemoryHub
 from tradepit.runtime.clock import SystemClock
 from tradepit.runtime.halt_box import HaltBox
-from tradepit.runtime.order_client import RetryPolicy
+from tradepit.runtime.order_client import OrderClient, RetryPolicy
 from tradepit.runtime.risk_client import RiskClient
 from tradepit.services.halt_watch import HaltWatch
 from tradepit.trading.model.errors import ConfigError
@@ -24,7 +25,9 @@ from tradepit.web.risk_api import RiskApi
 from tradepit.wire.simulator import rpc_subject
 
 CHANGE = {"limits": {"order_size": {"max_lots": 4}}, "who": "risk", "reason": "first day"}
-HALT = {"scope": "account:A1", "who": "risk", "reason": "enough", "wait_ms": 100}
+HALT = {"scope": "account:A1", "who": "risk", "reason": "enough", "wait_ms": 10_000}
+PATIENT = RetryPolicy(deadline_s=PATIENCE_S, attempt_timeout_s=PATIENCE_S)
+IN_VAIN = HALT | {"wait_ms": 100}
 
 
 class Door:
@@ -34,8 +37,13 @@ class Door:
         self.front = front
         self.bus = MemoryBus(MemoryHub())
         self.box = HaltBox(folder)
-        client = RiskClient(self.bus, self.box, SystemClock(), policy=RetryPolicy(deadline_s=0.3))
-        self.api = RiskApi(client, host="127.0.0.1", port=0, instance="risk-api-1")
+        self.client = RiskClient(self.bus, self.box, SystemClock(), policy=PATIENT)
+        self.api = RiskApi(self.client, host="127.0.0.1", port=0, instance="risk-api-1")
+
+    def leave(self) -> None:
+        """Nobody leads from here on, and nobody is waited for long."""
+        self.front.active = False
+        self.client._orders = OrderClient(self.bus, SystemClock(), policy=RetryPolicy(deadline_s=0.3))
 
     async def serve(self) -> None:
         await self.bus.connect()
@@ -51,7 +59,7 @@ class Door:
         payload = body if isinstance(body, bytes) else json.dumps(body).encode() if body is not None else None
         request = urllib.request.Request(self.api.url + path, data=payload, headers=headers, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=30) as reply:
+            with urllib.request.urlopen(request, timeout=PATIENCE_S) as reply:
                 return reply.status, json.loads(reply.read()), dict(reply.headers)
         except urllib.error.HTTPError as error:
             with error:
@@ -167,8 +175,8 @@ async def test_a_scope_is_halted_once_and_resumed(door: Door) -> None:
 
 
 async def test_a_halt_holds_while_nobody_leads_and_is_carried_out_by_the_next(door: Door) -> None:
-    door.front.active = False
-    status, told, _ = await door.ask("POST", "/risk/halt", HALT, Idempotency_Key="h1")
+    door.leave()
+    status, told, _ = await door.ask("POST", "/risk/halt", IN_VAIN, Idempotency_Key="h1")
     assert (status, told["persisted"], told["applied"]) == (202, True, False)
     assert [wish.scope for wish in door.box.pending()] == ["account:A1"]
     status, told, _ = await door.ask("GET", "/risk/halts")
@@ -177,9 +185,7 @@ async def test_a_halt_holds_while_nobody_leads_and_is_carried_out_by_the_next(do
     assert await door.code("POST", "/risk/resume", resume) == (409, "HALT_PENDING")
     assert await door.code("GET", "/risk/limits") == (503, "OUTCOME_UNKNOWN")
     door.front.active = True
-    async with asyncio.timeout(5):
-        while door.box.pending():  # noqa: ASYNC110 - a folder has no event
-            await asyncio.sleep(0.01)
+    await until(lambda: not door.box.pending())
     assert await door.front.code("buy", BUY) == "TRADING_HALTED"
     assert (await door.ask("GET", "/risk/halts"))[1] == {"waiting": []}
     status, told, _ = await door.ask("POST", "/risk/halt", HALT, Idempotency_Key="h1")
@@ -202,8 +208,8 @@ async def test_a_halt_that_nothing_keeps_is_not_said_to_be_kept(door: Door, monk
     monkeypatch.setattr(door.box, "put", full)
     status, told, _ = await door.ask("POST", "/risk/halt", HALT)
     assert (status, told["persisted"], told["applied"]) == (200, False, True)
-    door.front.active = False
-    assert await door.code("POST", "/risk/halt", HALT) == (503, "SERVICE_UNAVAILABLE")
+    door.leave()
+    assert await door.code("POST", "/risk/halt", IN_VAIN) == (503, "SERVICE_UNAVAILABLE")
 
 
 def test_it_opens_on_this_machine_alone(tmp_path: Path) -> None:

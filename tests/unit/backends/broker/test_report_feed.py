@@ -6,6 +6,7 @@ import random
 from collections.abc import AsyncIterator
 
 import pytest
+from tests.waiting import PATIENCE_S
 
 from tradepit.backends.broker.report_feed import ReportFeed
 from tradepit.backends.bus.memory import MemoryBus, MemoryHub
@@ -57,7 +58,7 @@ def follow(exchange: Exchange, after: int = 0) -> AsyncIterator[DayReport]:
 
 
 async def take(feed: AsyncIterator[DayReport], count: int) -> list[int]:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         return [(await anext(feed)).sequence for _ in range(count)]
 
 

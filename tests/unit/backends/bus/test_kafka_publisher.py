@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException
+from tests.waiting import settle
 
 from tradepit.backends.bus import kafka_publisher
 from tradepit.backends.bus.kafka_link import KafkaLink
@@ -91,33 +92,28 @@ async def desk(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Desk]:
     await made.publisher.stop()
 
 
-async def turns(count: int = 20) -> None:
-    for _ in range(count):
-        await asyncio.sleep(0)
-
-
 async def test_what_waits_for_its_topic_goes_out_in_order_once_it_is_made(desk: Desk) -> None:
     desk.link.may.clear()
     sent = [desk.publisher.begin("a", b"%d" % number) for number in range(3)]
     other = desk.publisher.begin("b", b"other")
-    await turns()
+    await settle()
     assert desk.producer.payloads == []
     assert desk.publisher.waiting == 4
     desk.link.may.set()
-    await turns()
+    await settle()
     assert desk.producer.payloads == [b"0", b"1", b"2", b"other"]
     assert desk.link.asked == ["a", "b"]
     desk.publisher.begin("a", b"3")  # known by now
     assert desk.producer.payloads[-1] == b"3"
     desk.producer.tell()
-    await turns()
+    await settle()
     assert (sent[0].done(), sent[1].done(), other.done()) == (True, False, False)
 
 
 async def test_an_id_that_is_kept_or_under_way_is_not_sent_again_one_that_failed_is(desk: Desk) -> None:
     first = desk.publisher.begin("a", b"x", message_id="m")
     again = desk.publisher.begin("a", b"x", message_id="m")
-    await turns()
+    await settle()
     assert desk.producer.payloads == [b"x"]
     desk.producer.tell(KafkaError._MSG_TIMED_OUT)
     for future in (first, again):
@@ -133,20 +129,20 @@ async def test_an_id_that_is_kept_or_under_way_is_not_sent_again_one_that_failed
 async def test_the_instants_of_publishing_rise_though_the_clock_stands_still(desk: Desk) -> None:
     for _ in range(3):
         desk.publisher.begin("a", b"x")
-    await turns()
+    await settle()
     assert [dict(headers)["tradepit-sent"] for _, _, headers, _ in desk.producer.under_way] == [b"1000", b"1001", b"1002"]
 
 
 async def test_a_producer_that_is_done_for_is_replaced_and_what_was_under_way_sent_again_in_order(desk: Desk) -> None:
     sent = [desk.publisher.begin("a", b"%d" % number) for number in range(4)]
-    await turns()
+    await settle()
     former = desk.producer
     former.tell()
     former.tell(KafkaError.UNKNOWN_PRODUCER_ID, fatal=True)
-    await turns()
+    await settle()
     assert desk.producer is not former
     assert desk.producer.payloads == [b"1", b"2", b"3"]
-    await asyncio.sleep(0.05)  # the former one is purged, which says nothing of what was sent again
+    await settle()  # the former one is purged, which says nothing of what was sent again
     assert [future.done() for future in sent] == [True, False, False, False]
     for _ in range(3):
         desk.producer.tell()
@@ -155,9 +151,9 @@ async def test_a_producer_that_is_done_for_is_replaced_and_what_was_under_way_se
 
 async def test_a_topic_that_is_gone_is_made_again(desk: Desk) -> None:
     sent = desk.publisher.begin("a", b"x")
-    await turns()
+    await settle()
     desk.producer.tell(KafkaError.UNKNOWN_TOPIC_OR_PART)
-    await turns()
+    await settle()
     assert (desk.link.asked, desk.producer.payloads, sent.done()) == (["a", "a"], [b"x"], False)
     desk.producer.tell()
     await sent
@@ -172,7 +168,7 @@ async def test_what_cannot_be_sent_is_refused_at_once_and_the_rest_goes_on(desk:
         await desk.publisher.begin("forbidden", b"x")
     desk.link.refusal = None
     kept = desk.publisher.begin("a", b"x")
-    await turns()
+    await settle()
     desk.producer.full = True
     with pytest.raises(Unavailable):
         await desk.publisher.begin("a", b"y")

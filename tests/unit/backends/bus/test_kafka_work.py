@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import pytest
 from confluent_kafka import Message as Record
+from tests.waiting import settle, until
 
 from tradepit.backends.bus import kafka_work
 from tradepit.backends.bus.kafka_link import KafkaLink
@@ -74,11 +75,6 @@ def no_kafka(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kafka_work, "_AGAIN_S", 0.001)
 
 
-async def turns(count: int = 50) -> None:
-    for _ in range(count):
-        await asyncio.sleep(0)
-
-
 def test_done_is_what_has_nothing_undone_before_it() -> None:
     lane = Lane()
     for offset in (5, 6, 9):
@@ -97,7 +93,7 @@ async def test_with_one_hand_a_partition_is_worked_on_in_order_and_stored_after_
 
     worker = await Worker(handler, 1).start()
     worker.take("t.a", 0, 1, 2)
-    await turns()
+    await settle()
     assert told == [b"0", b"1", b"2"]
     assert worker.consumer.stored == [("t.a", 0, 1), ("t.a", 0, 2), ("t.a", 0, 3)]
     await worker.member.stop()
@@ -117,13 +113,11 @@ async def test_what_fails_comes_again_marked_and_holds_up_its_own_partition_only
     worker = await Worker(handler, 1).start()
     worker.take("t.a", 0, 1)
     worker.take("t.b", 7)
-    while ("t.b", b"7", False) not in told or ("t.a", b"0", True) not in told:  # noqa: ASYNC110 - it tries again by the clock
-        await asyncio.sleep(0.001)
+    await until(lambda: ("t.b", b"7", False) in told and ("t.a", b"0", True) in told)
     assert not any(payload == b"1" for _, payload, _ in told)
     assert worker.consumer.stored == [("t.b", 0, 8)]
     mended.set()
-    while ("t.a", b"1", False) not in told:  # noqa: ASYNC110 - as above
-        await asyncio.sleep(0.001)
+    await until(lambda: ("t.a", b"1", False) in told)
     await worker.member.stop()
     assert worker.consumer.committed == [("t.a", 0, 2), ("t.b", 0, 8)]
 
@@ -135,7 +129,7 @@ async def test_told_to_stop_it_leaves_what_cannot_be_done_to_the_next_one() -> N
 
     worker = await Worker(handler, 1).start()
     worker.take("t.a", 0, 1, 2)
-    await turns()
+    await settle()
     await worker.member.stop()
     assert worker.consumer.committed == [("t.a", 0, 1)]
 
@@ -155,11 +149,11 @@ async def test_with_several_hands_messages_overlap_and_the_gap_is_not_committed(
 
     worker = await Worker(handler, 3).start()
     worker.take("t.a", *range(10))
-    await turns(200)
+    await settle(200)
     assert most == 3
     assert worker.consumer.stored == []
     slow.set()
-    await turns()
+    await settle()
     assert worker.consumer.stored[-1] == ("t.a", 0, 10)
     await worker.member.stop()
 
@@ -174,15 +168,15 @@ async def test_a_partition_that_goes_to_another_waits_for_what_is_in_hand_and_fo
 
     worker = await Worker(handler, 1).start()
     worker.take("t.a", 0, 1)
-    await turns()
+    await settle()
     leaving = asyncio.ensure_future(worker.member._hand_over([("t.a", 0)]))
-    await turns()
+    await settle()
     assert not leaving.done()
     go.set()
     await leaving
     worker.member._drop_lanes([("t.a", 0)])
     worker.take("t.a", 2)  # polled before it went
-    await turns()
+    await settle()
     assert told == [b"0"]
     assert worker.consumer.stored == [("t.a", 0, 1)]
     assert not worker.member.is_full

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from tests.waiting import PATIENCE_S
 
 from tradepit.backends.bus.memory import MemoryBus, MemoryHub
 from tradepit.ports.bus import Channel, Delivery, Message
@@ -10,7 +11,6 @@ from tradepit.trading.model.errors import ConfigError, Unavailable
 
 EVENTS = Channel(name="events", subject="events.*", durable=True)
 WORK = Channel(name="work", subject="work", delivery=Delivery.COMPETE, durable=True)
-DEADLINE_S = 10.0
 
 
 async def member(hub: MemoryHub) -> MemoryBus:
@@ -29,7 +29,7 @@ class Inbox:
         self.changed.set()
 
     async def until(self, count: int) -> list[bytes]:
-        async with asyncio.timeout(DEADLINE_S):
+        async with asyncio.timeout(PATIENCE_S):
             while len(self.messages) < count:
                 self.changed.clear()
                 await self.changed.wait()
@@ -65,7 +65,7 @@ async def test_what_an_abandoned_worker_had_in_hand_goes_to_another_at_once() ->
 
     await doomed.subscribe(WORK, forever, group="desk")
     await other.publish("work", b"slice")
-    async with asyncio.timeout(DEADLINE_S):
+    async with asyncio.timeout(PATIENCE_S):
         await begun.wait()
     await doomed.abandon()
     await other.subscribe(WORK, inbox, group="desk")

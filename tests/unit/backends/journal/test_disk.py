@@ -66,7 +66,7 @@ async def test_the_event_loop_goes_on_while_the_disk_is_slow(monkeypatch: pytest
     disk, go = Disk(), threading.Event()
     monkeypatch.setattr(os, "fdatasync", lambda _: None)
     await disk.sync(3)
-    monkeypatch.setattr(os, "fdatasync", lambda fd: go.wait(10) or fd)
+    monkeypatch.setattr(os, "fdatasync", lambda fd: go.wait(60) or fd)
     waiting = asyncio.create_task(disk.sync(3))
     await asyncio.sleep(0)
     assert not waiting.done()
@@ -82,7 +82,7 @@ async def test_a_wait_that_was_given_up_harms_nothing(monkeypatch: pytest.Monkey
     await disk.sync(3)
 
     def wait(fd: int) -> None:
-        go.wait(10)
+        go.wait(60)
         seen.append(fd)
 
     monkeypatch.setattr(os, "fdatasync", wait)

@@ -8,13 +8,13 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from tests.waiting import PATIENCE_S
 
 from tradepit.backends.journal.file import FileJournal
 from tradepit.ports.journal import Entry
 from tradepit.trading.model.errors import JournalConflict, JournalCorrupted, JournalError, StaleEpoch, Unavailable
 
 HEAD = struct.Struct("<4sIQQIIII")
-DEADLINE_S = 20.0
 
 
 @pytest.fixture
@@ -177,7 +177,7 @@ async def test_a_follower_waits_at_a_torn_tail_and_goes_on_behind_it(path: Path,
                 return
 
     following = asyncio.create_task(follow())
-    async with asyncio.timeout(DEADLINE_S):
+    async with asyncio.timeout(PATIENCE_S):
         await two.wait()
         add(path, third[50:])
         other = FileJournal(path, sync="os")

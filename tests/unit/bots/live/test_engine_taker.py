@@ -5,8 +5,9 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from tests.step_clock import StepClock, settle
+from tests.step_clock import StepClock
 from tests.tq_house import FakeRows
+from tests.waiting import settle
 
 from tradepit.backends.bus.memory import MemoryBus, MemoryHub
 from tradepit.backends.cache.memory import MemoryCache, MemoryCacheStore

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from tests.bot_house import BotHouse
-from tests.step_clock import settle
+from tests.waiting import PATIENCE_S, settle
 
 from tradepit.backends.bus.memory import MemoryBus, MemoryHub
 from tradepit.bots.live.intent_taker import IntentRefused, IntentTaker
@@ -51,7 +51,7 @@ async def executor() -> AsyncIterator[Executor]:
 
 @pytest.fixture
 async def taker(house: BotHouse, executor: Executor) -> IntentTaker:
-    return IntentTaker(executor.bus, house.desk, house.clock, timeout_s=0.2, resend_s=10)
+    return IntentTaker(executor.bus, house.desk, house.clock, timeout_s=PATIENCE_S, resend_s=10)
 
 
 def order(taker: IntentTaker, **more: Any) -> Any:
@@ -88,8 +88,10 @@ async def test_a_refusal_has_its_code(executor: Executor, taker: IntentTaker) ->
 
 async def test_without_an_answer_the_outcome_is_unknown_and_it_may_be_asked_again(executor: Executor, taker: IntentTaker) -> None:
     await taker.start(lambda *told: None)
+    taker._timeout_s = 0.01
     with pytest.raises(OutcomeUnknown):
         await order(taker)
+    taker._timeout_s = PATIENCE_S
     again = asyncio.create_task(order(taker))
     await settle()
     await executor.tell(wire.OrderIntentAck(intent_id=_ID))

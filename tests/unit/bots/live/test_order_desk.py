@@ -6,7 +6,7 @@ import pytest
 from tests.bot_house import BotHouse
 from tests.bot_stage import instrument
 from tests.order_path import an_intent
-from tests.step_clock import settle
+from tests.waiting import settle
 
 from tradepit.backends.journal.memory import MemoryJournal, MemoryJournalStore
 from tradepit.bots.live.order_desk import LiveOrderDesk

@@ -7,7 +7,8 @@ import msgspec
 import pytest
 from tests.bot_house import BotHouse
 from tests.bot_stage import START_NS, instrument, tick
-from tests.step_clock import StepClock, settle
+from tests.step_clock import StepClock
+from tests.waiting import settle
 
 from tradepit.backends.bus.memory import MemoryBus
 from tradepit.bots.live.figures import BotFigures

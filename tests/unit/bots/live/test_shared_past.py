@@ -2,10 +2,10 @@
 
 import asyncio
 import threading
-from collections.abc import Callable
 
 import pytest
 from tests.bot_stage import instrument, tick
+from tests.waiting import PATIENCE_S, until
 
 from tradepit.bots.live.data_client import DataClient
 from tradepit.bots.live.shared_past import SharedPast
@@ -30,19 +30,13 @@ class Slow(DataClient):
 
     def ticks(self, instrument: Instrument, most: int) -> list[Tick]:
         self.asked.append((instrument.symbol, most))
-        self.may.wait(10)
+        self.may.wait(PATIENCE_S)
         if self.fails:
             raise Unavailable("away")
         return [tick(22_499, 22_501, symbol=instrument.symbol, after_s=number) for number in range(most)]
 
     def snapshot(self, instrument: Instrument) -> Tick | None:
         return None
-
-
-async def until(holds: Callable[[], object]) -> None:
-    async with asyncio.timeout(10):
-        while not holds():  # noqa: ASYNC110 - a thread has no event of this loop
-            await asyncio.sleep(0.001)
 
 
 async def test_one_question_serves_all_who_ask_in_time_with_what_was_heard_since() -> None:
