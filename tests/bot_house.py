@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import msgspec
 from tests.bot_stage import tick
+from tests.patience import PATIENCE_S
 from tests.step_clock import StepClock, settle
 from tests.unit.conftest import StubExchange
 
@@ -300,7 +301,7 @@ class BotHouse:
 
     async def really(self, holds: Callable[[], bool]) -> None:
         """Wait for what another thread must do; the driven clock moves along."""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_S):
             while not holds():
                 await asyncio.sleep(0.001)
                 await self.clock.advance(0.05)

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
+from tests.patience import PATIENCE_S
 
 from tradepit.backends.broker.simulated import SimulatedBroker
 from tradepit.backends.bus.memory import MemoryBus, MemoryHub
@@ -147,7 +148,7 @@ class Exchange:
         await self.bus.close()
 
     async def ask(self, method: str, body: object) -> dict[str, Any]:
-        payload = await self.bus.request(rpc_subject(TRADING_GATEWAY, method), gateway_wire.encode(body), timeout_s=5.0)
+        payload = await self.bus.request(rpc_subject(TRADING_GATEWAY, method), gateway_wire.encode(body), timeout_s=PATIENCE_S)
         answer: dict[str, Any] = json.loads(payload)
         assert not answer.get("error"), answer
         return answer
@@ -290,7 +291,7 @@ class TqHouse:
 
     async def key(self, key: str, value: bytes) -> None:
         """Wait until a key has a value."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             while await self.cache.get(key) != value:  # noqa: ASYNC110 - a cache has no event for it
                 await asyncio.sleep(0.01)
 
@@ -302,9 +303,9 @@ class TqHouse:
 
 
 async def eventually(condition: Callable[[], object], what: str = "") -> None:
-    """Wait until something is true, for at most five seconds."""
+    """Wait until something is true."""
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             while not condition():  # noqa: ASYNC110 - conditions have no event
                 await asyncio.sleep(0.005)
     except TimeoutError:

@@ -68,7 +68,7 @@ async def test_both_recorded_days_go_through_the_house(tmp_path: Path) -> None:
             if not ticks:
                 continue
             last = json.loads(ticks[-1].data, parse_float=Decimal)
-            if not twap:
+            if twap.get("status") != "accepted":
                 body = {"algo": "TWAP", "symbol": "IF2101", "volume": 20, "duration": 3600, "interval": 60, "algo_id": "twap"}
                 twap = await outside.orders("algo_order", body, patience_s=5)
             side, price = ("buy", last["ask_price_1"]) if number % 2 else ("sell", last["bid_price_1"])

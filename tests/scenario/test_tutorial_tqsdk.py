@@ -51,7 +51,7 @@ class _Demo:
         if self.process.poll() is None:
             # As Ctrl-C does: the demo stops its house before it ends.
             self.process.send_signal(signal.SIGINT)
-        self.process.wait(60)
+        self.process.wait(_PATIENCE_S)
         self._reader.join(10)
         os.close(self._terminal)
 
