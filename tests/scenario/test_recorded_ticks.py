@@ -19,7 +19,7 @@ from tradepit.cli.parity import run_parity
 _ROOT = Path(__file__).resolve().parents[2]
 _FILE = _ROOT.parent / "shared" / "data" / "cffex_if2101_ticks_20210104_20210105.parquet"
 _TICK = Decimal("0.2")
-_PATIENCE_S = 240.0
+_PATIENCE_S = 900.0
 
 
 @asynccontextmanager

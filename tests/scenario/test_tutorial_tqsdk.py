@@ -23,7 +23,7 @@ _PAGE = _ROOT / "docs" / "tutorial" / "trade-tqsdk-offline.md"
 _PIECE = re.compile(
     r"Save this as `(?P<name>[^`]+)`:\n\n```python\n(?P<program>.*?)```|^```sh\n(?P<commands>.*?)```", re.MULTILINE | re.DOTALL
 )
-_PATIENCE_S = 300
+_PATIENCE_S = 900
 _USUAL_PORT = 7788
 
 
