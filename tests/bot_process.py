@@ -35,7 +35,7 @@ class BotProcess:
     def get(self, path: str) -> tuple[int, bytes]:
         """Status and body; 0 while nobody answers."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self._port}{path}", timeout=5) as reply:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self._port}{path}", timeout=30) as reply:
                 return reply.status, reply.read()
         except urllib.error.HTTPError as error:
             with error:

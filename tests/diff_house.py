@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from tests.house_under_test import STANDBYS, HouseUnderTest, settings_of
 from tests.node_program import NodeProgram
+from tests.patience import PATIENCE_S
 from tests.saying_program import Said, SayingProgram
 from tests.servers.ports import free_port
 from tests.tq_program import TqProgram
@@ -57,7 +58,7 @@ class DiffHouse(HouseUnderTest):
         await self.open_door()
         return self._watched(NodeProgram(self._folder / "node", self.house.settings.diff.port, name))
 
-    async def told(self, body: str, timeout_s: float = 90) -> list[Said]:
+    async def told(self, body: str, timeout_s: float = 2 * PATIENCE_S) -> list[Said]:
         """Run a program to its end; what it said."""
         return await asyncio.to_thread(self.begin(body).said, timeout_s)
 

@@ -1,4 +1,4 @@
-"""How long a test waits for what must come, on whatever machine: only one that fails waits so long."""
+"""How long a test waits for what must come from other processes, on whatever machine: only one that fails waits so long."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

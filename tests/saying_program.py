@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.patience import PATIENCE_S
+
 # Some of them silently replace what the program was told, or lead it elsewhere.
 _SCRUBBED = (
     "TQ_",
@@ -52,7 +54,7 @@ class SayingProgram:
         lines = self._path.read_text(encoding="utf-8", errors="replace").splitlines()
         return [json.loads(line.removeprefix(_MARK)) for line in lines if line.startswith(_MARK)]
 
-    def said(self, timeout_s: float = 90) -> list[Said]:
+    def said(self, timeout_s: float = PATIENCE_S) -> list[Said]:
         """All it had to say, once it has ended well."""
         try:
             code = self.process.wait(timeout_s)
@@ -70,4 +72,4 @@ class SayingProgram:
         """End it."""
         if self.process.poll() is None:
             self.process.kill()
-            self.process.wait(10)
+            self.process.wait(PATIENCE_S)

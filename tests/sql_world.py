@@ -23,7 +23,7 @@ class SqlWorld(Generic[MemberT]):
         self.members: list[Any] = []
 
     def member(self, **how: Any) -> MemberT:
-        made = self._make(self.url, **{"timeout_s": 20.0, **how})
+        made = self._make(self.url, **{"timeout_s": 120.0, **how})
         self.members.append(made)
         return made
 

@@ -2,8 +2,8 @@
 
 import contextlib
 
+from tests.patience import until
 from tests.ssi_world import SYMBOL, SsiWorld
-from tests.tqsdk_world import until
 
 from tradepit.ports.broker import Broker
 from tradepit.trading.model.errors import OutcomeUnknown, Unavailable

@@ -9,10 +9,10 @@ from typing import Literal
 import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
+from tests.patience import until
 from tests.servers.ssi_exchange import API_KEY, API_SECRET
 from tests.servers.ssi_server import SsiServer
 from tests.servers.ssi_v2_server import DATA_KEY, DATA_SECRET, PIN, SsiV2Server
-from tests.tqsdk_world import until
 
 from tradepit.backends.broker.ssi.broker import SsiBroker
 from tradepit.backends.broker.ssi.data_stream import SsiDataStream
@@ -38,6 +38,8 @@ ACCOUNTS = {"A": "0000018", "B": "0000028"}
 SYMBOL = "VN30F2501"
 DEVICE = "02:00:00:00:00:01"
 TEN = 1_736_132_400_000_000_000  # 2025-01-06 10:00 in Hanoi
+HASTE_S = 1.0
+"""How long a broker waits that is to be in doubt: long enough for its order to arrive."""
 Api = Literal["v2", "v3"]
 KEY: RSAPrivateKey = generate_private_key(65537, 2048)
 
@@ -127,7 +129,7 @@ class SsiWorld:
         prices = SsiV2Prices(SsiV2Data(server.url, lambda: data, self.clock, requests_per_s=1000.0))
         return SsiV2(rest, prices, server.stream_url, device_id=DEVICE)
 
-    async def broker(self, session: str = "oms", timeout_s: float = 5.0) -> SsiBroker:
+    async def broker(self, session: str = "oms", timeout_s: float = 30.0) -> SsiBroker:
         broker = SsiBroker(self.link, load_catalog(), self.clock, timeout_s=timeout_s)
         self._brokers.append(broker)
         await broker.connect()
@@ -190,9 +192,9 @@ class SsiWorld:
         dialect, server = self.link.dialect, self.server
         if isinstance(server, SsiServer):
             assert isinstance(dialect, SsiV3)
-            return SsiDataStream(server.stream_url, dialect.rest, names, self.clock, timeout_s=5.0)
+            return SsiDataStream(server.stream_url, dialect.rest, names, self.clock, timeout_s=30.0)
         assert isinstance(dialect, SsiV2)
-        return SsiV2DataStream(server.data_stream_url, dialect.prices.data, names, self.clock, timeout_s=5.0)
+        return SsiV2DataStream(server.data_stream_url, dialect.prices.data, names, self.clock, timeout_s=30.0)
 
     async def restart(self) -> None:
         """The house dies and comes back; nothing of it is left but the journal."""

@@ -14,13 +14,14 @@ import aiormq
 import asyncpg
 import redis
 import yaml
+from tests.patience import PATIENCE_S
 from tests.servers.postgres import PostgresServer
 from tests.servers.rabbitmq import RabbitmqServer
 from tests.servers.valkey import ValkeyServer
 
 from tradepit.web.diff.addresses import addresses
 
-PORTFOLIO, PATIENCE_S = "1234567890", 60.0
+PORTFOLIO = "1234567890"
 SYMBOL = "SHFE.rb2505"
 EIGHT = tuple(
     f"tq_{name}"
@@ -104,7 +105,7 @@ def connect_running(folder: Path, config: Mapping[str, object], roles: tuple[str
     finally:
         process.terminate()
         try:
-            code = process.wait(30)
+            code = process.wait(PATIENCE_S)
         except subprocess.TimeoutExpired:
             process.kill()
             code = process.wait()

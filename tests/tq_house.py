@@ -8,7 +8,8 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
-from tests.waiting import PATIENCE_S, until
+from tests.patience import PATIENCE_S
+from tests.waiting import until
 
 from tradepit.backends.broker.simulated import SimulatedBroker
 from tradepit.backends.bus.memory import MemoryBus, MemoryHub

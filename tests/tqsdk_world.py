@@ -1,14 +1,15 @@
 """An exchange behind its DIFF front, and a way to it through an unmodified TqSDK: what the TqSDK broker is tested with."""
 
-import asyncio
 import contextlib
 import os
 import signal
-import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Literal
+
+from tests.patience import until
+from tests.servers.ports import free_port
 
 from tradepit.backends.broker.tqsdk.broker import TqsdkBroker
 from tradepit.backends.broker.tqsdk.frames import Login, LoginAccount
@@ -24,15 +25,7 @@ from tradepit.trading.calendar.catalog import load_catalog
 from tradepit.web.diff.addresses import addresses
 
 Kind = Literal["account", "kq", "sim"]
-DEADLINE_S = 30.0
 _SERVICES = ("trading-gateway-1", "order-management-1", "diff-front-1")
-
-
-async def until(true: Callable[[], bool | Awaitable[bool]]) -> None:
-    """Wait until something is true. Raises TimeoutError."""
-    async with asyncio.timeout(DEADLINE_S):
-        while not (told if isinstance(told := true(), bool) else await told):  # noqa: ASYNC110 - what is waited for happens elsewhere
-            await asyncio.sleep(0.02)
 
 
 class TqsdkWorld:
@@ -47,9 +40,7 @@ class TqsdkWorld:
         self._folder, self.kind = folder, kind
         # TqSim lives in TqSDK's process: the exchange is no more to it than where prices come from.
         self.outlives = self.checks_limits = kind != "sim"
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self._port = int(probe.getsockname()[1])
+        self._port = free_port()
         settings = Settings(
             data_dir=str(folder / "house"),
             bus="memory://",
@@ -88,7 +79,7 @@ class TqsdkWorld:
         accounts = [LoginAccount(name="A"), LoginAccount(name="B", number=1)]
         return Login(run_mode="sandbox", sandbox=self.kind, user="house", password="pw", accounts=accounts)
 
-    async def broker(self, session: str = "oms", timeout_s: float = 5.0) -> Broker:
+    async def broker(self, session: str = "oms", timeout_s: float = 30.0) -> Broker:
         broker = TqsdkBroker(self.link, load_catalog(), self.wiring.exchange_clock(), timeout_s=timeout_s)
         self._brokers.append(broker)
         await broker.connect()

@@ -5,11 +5,11 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 from typing import TypeVar, TypeVarTuple
 
+from tests.patience import PATIENCE_S
+
 _T = TypeVar("_T")
 _Args = TypeVarTuple("_Args")
 
-PATIENCE_S = 60.0
-"""Of the real clock. Nobody waits so long for what comes; it is what a machine may need that is busy with something else."""
 _LONG = 1_000
 _TURNS = 50
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 from nats.aio.msg import Msg
 from tests.house_under_test import HouseUnderTest, settings_of
+from tests.patience import PATIENCE_S
 
 from tradepit.bots.live.settings import BotRow
 from tradepit.cli.bench.steady_bot import Steady
@@ -31,7 +32,7 @@ async def test_each_intent_of_each_bot_has_one_outcome_whatever_dies(tmp_path: P
         async def every_bot_has_asked() -> bool:
             return len({message.subject for message in intents}) == _BOTS
 
-        await house.until(every_bot_has_asked, "every bot to trade", patience_s=60)
+        await house.until(every_bot_has_asked, "every bot to trade")
         victims = sorted(house.house.members)
         chance.shuffle(victims)
         for number in range(_ROUNDS):
@@ -57,7 +58,7 @@ async def test_each_intent_of_each_bot_has_one_outcome_whatever_dies(tmp_path: P
         async def answered() -> bool:
             return not (_ids(intents) - set(_outcomes(events)))
 
-        await house.until(answered, "an outcome for each intent", patience_s=60)
+        await house.until(answered, "an outcome for each intent")
         # An intent is acknowledged or refused, once; what is told after that is told of an order.
         assert {name: outcomes for name, outcomes in _outcomes(events).items() if len(outcomes) > 1} == {}
         proof = await house.prove()
@@ -93,7 +94,7 @@ async def _stop_bots(house: HouseUnderTest) -> None:
     process = member.process
     assert process is not None
     process.terminate()
-    await asyncio.to_thread(process.wait, 30)
+    await asyncio.to_thread(process.wait, PATIENCE_S)
 
 
 def _ids(intents: Sequence[Msg]) -> set[str]:

@@ -21,6 +21,7 @@ import redis
 from tests.connect_house import SERVERS, ConnectHouse
 from tests.diff_house import TRADING, DiffHouse, diff_settings
 from tests.outside_engine import CANCELS, IF, PORTFOLIO, RB, SUBMITS, OutsideEngine
+from tests.patience import PATIENCE_S
 
 from tradepit import verify
 from tradepit.trading.model.account import Account
@@ -28,7 +29,7 @@ from tradepit.trading.model.account import Account
 SECONDS = float(os.environ.get("CONNECT_KILLS_SECONDS", "20"))
 SEEDS = [int(seed) for seed in os.environ.get("CONNECT_KILLS_SEEDS", "1").split(",")]
 LONG = "CONNECT_KILLS_SECONDS" in os.environ
-ORDERS_PER_S, PATIENCE_S = 20.0, 120.0
+ORDERS_PER_S = 20.0
 PAUSE_S, _MOST_TURNS = (0.5, 3.0), 200
 SHORT_GROUPS = (
     ("tq_order_submitter", "tq_order_canceller"),

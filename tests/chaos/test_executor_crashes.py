@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 from tests.order_path import Office
+from tests.patience import PATIENCE_S
 from tests.unit.services.test_order_rpc import Front
 from tests.unit.services.test_trade_executor import CHANNELS, INTENT
 
@@ -153,7 +154,7 @@ async def test_every_intent_has_one_outcome_in_its_accounts_order(seed: int) -> 
             await world.begin()
         elif world.chance.random() < 0.05:
             await world.depose()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         while sum(map(len, world.acked.values())) < total:  # noqa: ASYNC110 - bots have no event for it
             await asyncio.sleep(0.01)
     await asyncio.sleep(0.05)

@@ -60,7 +60,7 @@ async def _recover(house: HouseUnderTest) -> None:
         reply = await house.orders("algo_order", {"action": "status", "algo_id": "twap"})
         return bool(reply.get("ended"))
 
-    await house.until(ended, "the algorithm to end", patience_s=90)
+    await house.until(ended, "the algorithm to end")
     member = house.house.members[house.house.process_of("trading-agents-1")]
     member.expected = False
     house.kill("trading-agents-1")

@@ -11,10 +11,10 @@ from pathlib import Path
 import msgspec
 import pytest
 from loguru import logger
+from tests.patience import until
 from tests.servers.ssi_exchange import API_KEY, API_SECRET
 from tests.ssi_orders import BUY, PRICE, SELL, order, resolved, told, trades
-from tests.ssi_world import ACCOUNTS, SYMBOL, SsiWorld
-from tests.tqsdk_world import until
+from tests.ssi_world import ACCOUNTS, HASTE_S, SYMBOL, SsiWorld
 
 from tradepit.backends.broker.ssi.frames import ToldMatch
 from tradepit.backends.broker.ssi.http import SsiLogin
@@ -51,7 +51,7 @@ async def test_an_order_whose_answer_is_lost_is_not_sent_again(world: SsiWorld) 
 
 
 async def test_the_house_dies_with_an_order_on_its_way(world: SsiWorld) -> None:
-    broker = await world.broker(timeout_s=0.2)
+    broker = await world.broker(timeout_s=HASTE_S)
     async with world.losing_an_answer():
         with pytest.raises(OutcomeUnknown):
             await broker.submit(order("c1"), epoch=1)

@@ -8,11 +8,11 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from tests.patience import until
 from tests.servers.ssi_exchange import SYMBOL as WIRE
 from tests.servers.ssi_server import SsiServer
 from tests.servers.ssi_v2_server import SsiV2Server
 from tests.ssi_world import ACCOUNTS, SYMBOL, SsiWorld
-from tests.tqsdk_world import until
 
 from tradepit.backends.broker.ssi.broker import SsiBroker
 from tradepit.backends.broker.ssi.market import SsiMarket
@@ -187,7 +187,7 @@ async def test_between_two_lives_there_is_no_book_and_no_session_but_the_calenda
 
 
 async def test_a_server_that_has_forgotten_who_asked_is_asked_again(world: SsiWorld) -> None:
-    async with listening(world, silent_s=1.0) as heard:
+    async with listening(world, silent_s=3.0) as heard:
         await heard.bids_are_told()
         pinging = asyncio.ensure_future(_keep_pinging(world))
         world.server.market.forget()
@@ -201,6 +201,8 @@ async def test_a_server_that_has_forgotten_who_asked_is_asked_again(world: SsiWo
 
 
 async def test_a_stream_without_a_sign_of_life_is_given_up(world: SsiWorld) -> None:
+    if isinstance(world.server, SsiV2Server):
+        world.server.data_hub.promises_s = 1.0
     async with listening(world, silent_s=1.0) as heard:
         await heard.bids_are_told()
         world.server.market.deaf = True

@@ -10,10 +10,10 @@ from pathlib import Path
 import msgspec
 import pytest
 from loguru import logger
+from tests.patience import until
 from tests.servers.ssi_v2_server import SsiV2Server
 from tests.ssi_orders import BUY, PRICE, SELL, order, resolved, told, trades
-from tests.ssi_world import ACCOUNTS, SYMBOL, SsiWorld
-from tests.tqsdk_world import until
+from tests.ssi_world import ACCOUNTS, HASTE_S, SYMBOL, SsiWorld
 
 from tradepit.trading.model.errors import OutcomeUnknown, Unavailable, VenueRefused
 from tradepit.trading.model.order import Order
@@ -58,7 +58,7 @@ async def test_a_refusal_that_comes_as_an_event_is_the_orders_answer(world: Worl
 
 
 async def test_a_refusal_nobody_heard_is_found_in_ssis_audit(world: World) -> None:
-    broker = await world.broker(timeout_s=0.3)
+    broker = await world.broker(timeout_s=HASTE_S)
     async with world.losing_an_answer():
         with pytest.raises(OutcomeUnknown):
             await broker.submit(order("c1", price=1), epoch=1)
@@ -73,7 +73,8 @@ async def test_a_refused_change_leaves_the_order_as_it_is(world: World) -> None:
     broker = await world.broker()
     await broker.submit(order("c1", lots=3), epoch=1)
     world.server.refusal = "Invalid Order Transition Error!"
-    async with asyncio.timeout(3):
+    # Told at once: it does not wait until its patience is over.
+    async with asyncio.timeout(25):
         for change in (broker.cancel("A", "c1", epoch=1), broker.reduce("A", "c1", 1, reduce_id="r1", epoch=1)):
             with pytest.raises(VenueRefused, match="Transition"):
                 await change
@@ -225,7 +226,7 @@ async def test_noise_from_the_hub_is_survived_and_said_so(world: World) -> None:
 
 @pytest.mark.parametrize("word", ["ZZ", "RS"])
 async def test_an_order_ssi_lists_in_a_word_that_says_nothing_is_not_given_up(world: World, word: str) -> None:
-    broker = await world.broker(timeout_s=0.2)
+    broker = await world.broker(timeout_s=HASTE_S)
     async with world.losing_an_answer():
         with pytest.raises(OutcomeUnknown):
             await broker.submit(order("c1"), epoch=1)
@@ -243,7 +244,7 @@ async def test_an_order_ssi_lists_in_a_word_that_says_nothing_is_not_given_up(wo
 
 
 async def test_a_list_that_cannot_be_read_stops_trading_and_voids_nothing(world: World) -> None:
-    broker = await world.broker(timeout_s=0.2)
+    broker = await world.broker(timeout_s=HASTE_S)
     async with world.losing_an_answer():
         with pytest.raises(OutcomeUnknown):
             await broker.submit(order("c1"), epoch=1)
@@ -259,7 +260,7 @@ async def test_a_list_that_cannot_be_read_stops_trading_and_voids_nothing(world:
 
 
 async def test_an_order_of_yesterday_that_history_may_hold_without_its_name_stays_in_doubt(world: World) -> None:
-    broker = await world.broker(timeout_s=0.2)
+    broker = await world.broker(timeout_s=HASTE_S)
     async with world.losing_an_answer():
         with pytest.raises(OutcomeUnknown):
             await broker.submit(order("c1", lots=3), epoch=1)
@@ -343,7 +344,7 @@ async def test_numbers_of_events_that_begin_anew_are_followed(world: World) -> N
 
 
 async def test_who_asks_again_and_again_does_not_use_up_what_ssi_admits(world: World) -> None:
-    broker = await world.broker(timeout_s=0.2)
+    broker = await world.broker(timeout_s=HASTE_S)
     world.link.timing = msgspec.structs.replace(world.link.timing, settle_s=60, look_s=60, poll_s=60)
     await asyncio.sleep(0.2)
     world.server.holds_back = True

@@ -7,6 +7,7 @@ from random import Random
 
 import asyncpg
 from tests.order_updates import an_event, filled
+from tests.patience import at_last, until
 from tests.servers.postgres import PostgresServer
 from tests.servers.valkey import ValkeyServer
 
@@ -29,13 +30,17 @@ async def _told(work: Callable[[], Awaitable[object]]) -> None:
         return
 
 
-async def _break(server: PostgresServer | ValkeyServer, random: Random) -> None:
+async def _break(server: PostgresServer | ValkeyServer, random: Random, written: Callable[[], int]) -> None:
+    """Break it again and again, once every writer has come on; ``written`` is how far the last of them is."""
     for how in random.sample(_OUTAGES, len(_OUTAGES)):
+        before = written()
         await asyncio.sleep(random.uniform(0.1, 0.6))
+        await until(lambda before=before: written() >= before + 3)  # type: ignore[misc]  # bound early
         await asyncio.to_thread(getattr(server, how))
         await asyncio.sleep(random.uniform(0.0, 1.5))
         await asyncio.to_thread(server.resume if how == "pause" else server.start)
-    await asyncio.sleep(0.5)
+    before = written()
+    await until(lambda: written() >= before + 3)
 
 
 async def test_the_store_has_every_order_and_event_once() -> None:
@@ -45,25 +50,25 @@ async def test_the_store_has_every_order_and_event_once() -> None:
             stores = [SqlStore(url, timeout_s=_TIMEOUT_S) for _ in range(2)]
             for store in stores:
                 stack.push_async_callback(store.close)
-                await store.connect()
+                await at_last(store.connect)
             ended = asyncio.Event()
 
-            async def write(name: str, store: SqlStore) -> list[str]:
-                told: list[str] = []
+            lists: list[list[str]] = [[] for _ in range(4)]
+
+            async def write(name: str, store: SqlStore, told: list[str]) -> None:
                 while not ended.is_set():
                     order_id = f"{name}-{len(told)}"
                     updates = [filled(10, order_id=order_id), filled(len(told) % 10, order_id="shared")]
                     events = [an_event("COMPLETE_FILL", order_id=order_id)]
                     await _told(lambda updates=updates, events=events: store.keep(updates, events))  # type: ignore[misc]  # bound early
                     told.append(order_id)
-                return told
 
-            writers = [asyncio.create_task(write(name, stores[number % 2])) for number, name in enumerate("abcd")]
-            await _break(server, Random(_SEED))
+            writers = [asyncio.create_task(write(name, stores[n % 2], lists[n])) for n, name in enumerate("abcd")]
+            await _break(server, Random(_SEED), lambda: min(map(len, lists)))
             ended.set()
-            told = sorted(order_id for mine in await asyncio.gather(*writers) for order_id in mine)
-            kept = await stores[0].orders("1234567890")
-        assert len(told) > 40
+            await asyncio.gather(*writers)
+            told = sorted(order_id for mine in lists for order_id in mine)
+            kept = await at_last(lambda: stores[0].orders("1234567890"))
         assert sorted(order.order_id for order in kept) == sorted([*told, "shared"])
         assert {order.filled_lots for order in kept} == {9, 10}
         program = await asyncpg.connect(url.replace("+asyncpg", ""))
@@ -77,13 +82,14 @@ async def test_the_cache_answers_with_the_newest_value_or_says_that_it_cannot() 
             caches = [RedisCache(server.url, timeout_s=_TIMEOUT_S) for _ in range(2)]
             for cache in caches:
                 stack.push_async_callback(cache.close)
-                await cache.connect()
+                await at_last(cache.connect)
             ended = asyncio.Event()
 
-            async def write(key: str) -> int:
-                version = 0
+            written = dict.fromkeys(("k1", "k2", "k3"), 0)
+
+            async def write(key: str) -> None:
                 while not ended.is_set():
-                    version += 1
+                    version = written[key] + 1
                     one, other = caches[version % 2], caches[1 - version % 2]
                     value = str(version).encode()
                     await _told(lambda one=one, value=value, at=version: one.put_newer(key, value, version=at, ttl_s=60))  # type: ignore[misc]  # bound early
@@ -94,12 +100,11 @@ async def test_the_cache_answers_with_the_newest_value_or_says_that_it_cannot() 
 
                     await _told(look)
                     assert found[-1] == value
+                    written[key] = version
                     await asyncio.sleep(0.002)
-                return version
 
-            writers = {key: asyncio.create_task(write(key)) for key in ("k1", "k2", "k3")}
-            await _break(server, Random(_SEED))
+            writers = [asyncio.create_task(write(key)) for key in written]
+            await _break(server, Random(_SEED), lambda: min(written.values()))
             ended.set()
-            versions = {key: str(await writer).encode() for key, writer in writers.items()}
-            assert await caches[0].items("k") == versions
-            assert min(map(int, versions.values())) > 40
+            await asyncio.gather(*writers)
+            assert await at_last(lambda: caches[0].items("k")) == {key: str(last).encode() for key, last in written.items()}

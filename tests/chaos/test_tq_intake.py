@@ -6,6 +6,7 @@ from collections import Counter
 from random import Random
 
 import pytest
+from tests.patience import PATIENCE_S
 from tests.tq_house import PORTFOLIO, Flaky, TqHouse, eventually
 
 from tradepit.profiles import tq as profile
@@ -79,7 +80,7 @@ class Storm:
 async def at_the_exchange(house: TqHouse) -> dict[str, Order]:
     broker = house.brokers["tq_account_monitor-1"]
     found: dict[str, Order] = {}
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         last = await broker.last_report()
         async for report in broker.reports(0):
             order = getattr(report, "order", None)

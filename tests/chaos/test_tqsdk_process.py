@@ -7,15 +7,15 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import AsyncIterator, Iterator
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
+import msgspec
 import pytest
 from loguru import logger
-from tests.tqsdk_world import until
+from tests.patience import PATIENCE_S, until
 
 from tradepit.backends.broker.tqsdk.broker import TqsdkBroker
 from tradepit.backends.broker.tqsdk.frames import Login, LoginAccount
@@ -32,8 +32,9 @@ from tradepit.trading.risk import review
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRETS = ("auth-user-7731", "auth-word-7732", "future-user-7733", "future-word-7734")
-TIMING = TqsdkTiming(login_s=20, stuck_s=1.0, ack_s=1.0, settle_s=0.3, back_off_s=0.05, back_off_max_s=0.2)
-DEADLINE_S = 20.0
+TIMING = TqsdkTiming(login_s=90, stuck_s=30, ack_s=30, settle_s=0.3, back_off_s=0.05, back_off_max_s=0.2)
+HASTY = msgspec.structs.replace(TIMING, stuck_s=1.0, ack_s=1.0)
+"""Where it is to be found stuck, or deaf. A machine that is busy elsewhere may look so, too."""
 
 
 def login() -> Login:
@@ -57,7 +58,7 @@ class World:
         self._open: list[TqsdkBroker] = []
         self.links: list[TqsdkLink] = []
 
-    def link(self, *, carries: bool = False) -> TqsdkLink:
+    def link(self, *, carries: bool = False, timing: TqsdkTiming = TIMING) -> TqsdkLink:
         environment = {
             "PATH": os.environ["PATH"],
             "PYTHONPATH": f"{ROOT / 'tests/fakes'}:{ROOT / 'src'}",
@@ -66,13 +67,15 @@ class World:
             "SECRET": "everything",
         }
         journal = FileJournal(self.folder / "journal", sync="os")
-        link = TqsdkLink(self.folder, journal, login, SystemClock(), timing=TIMING, environment=environment, carries=carries)
+        link = TqsdkLink(self.folder, journal, login, SystemClock(), timing=timing, environment=environment, carries=carries)
         self.links.append(link)
         return link
 
-    async def broker(self, link: TqsdkLink | None = None, *, ready: bool = True) -> tuple[TqsdkBroker, TqsdkLink]:
+    async def broker(
+        self, link: TqsdkLink | None = None, *, ready: bool = True, timeout_s: float = PATIENCE_S
+    ) -> tuple[TqsdkBroker, TqsdkLink]:
         link = link or self.link()
-        broker = TqsdkBroker(link, load_catalog(), SystemClock(), timeout_s=2.0)
+        broker = TqsdkBroker(link, load_catalog(), SystemClock(), timeout_s=timeout_s)
         self._open.append(broker)
         await broker.connect()
         if ready:
@@ -123,7 +126,7 @@ def order(number: int, lots: int = 5, price: int = 3500, **changes: object) -> r
 
 
 async def resolved(broker: TqsdkBroker, number: int) -> Order:
-    async with asyncio.timeout(DEADLINE_S):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             try:
                 return await broker.resolve(order(number).intent, epoch=1)
@@ -132,7 +135,7 @@ async def resolved(broker: TqsdkBroker, number: int) -> Order:
 
 
 async def take(feed: AsyncIterator[Report], count: int) -> list[Report]:
-    async with asyncio.timeout(DEADLINE_S):
+    async with asyncio.timeout(PATIENCE_S):
         return [await anext(feed) for _ in range(count)]
 
 
@@ -225,7 +228,7 @@ async def test_money_positions_and_contracts_are_the_houses_own(world: World) ->
 
 @pytest.mark.parametrize("mode", ["die_before", "die_after", "vanish", "silent"])
 async def test_what_became_of_an_order_is_asked_and_never_sent_again(world: World, mode: str) -> None:
-    broker, link = await world.broker()
+    broker, link = await world.broker(world.link(timing=HASTY), timeout_s=2.0)
     world.mode(mode)
     with pytest.raises(OutcomeUnknown):
         await broker.submit(order(1), epoch=1)
@@ -249,7 +252,7 @@ async def test_what_became_of_an_order_is_asked_and_never_sent_again(world: Worl
 
 
 async def test_an_order_given_up_that_works_after_all_is_cancelled_at_once(world: World) -> None:
-    broker, link = await world.broker()
+    broker, link = await world.broker(world.link(timing=HASTY), timeout_s=2.0)
     world.mode("late")
     with pytest.raises(OutcomeUnknown):
         await broker.submit(order(1), epoch=1)
@@ -286,7 +289,7 @@ async def test_killed_at_any_moment_it_comes_back_and_forgets_nothing(world: Wor
 
 
 async def test_a_process_that_stands_still_is_ended(world: World) -> None:
-    broker, link = await world.broker()
+    broker, link = await world.broker(world.link(timing=HASTY), timeout_s=2.0)
     pid = link.pid
     assert pid is not None
     world.mode("stuck")
@@ -421,10 +424,8 @@ async def test_no_process_outlives_its_owner(world: World, owner: "subprocess.Po
     if frozen:
         world.mode("stuck")
         await asyncio.sleep(0.1)
-    began = time.monotonic()
     owner.kill()
     await until(lambda: not _lives(pid))
-    assert time.monotonic() - began < 10.0
     world.mode("normal")
     broker, _ = await world.broker()
     assert (await broker.submit(order(1), epoch=1)).status is OrderStatus.OPEN

@@ -9,8 +9,9 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from tests.patience import PATIENCE_S, until
 from tests.ssi_world import SsiWorld
-from tests.tqsdk_world import TqsdkWorld, until
+from tests.tqsdk_world import TqsdkWorld
 
 from tradepit.backends.broker.simulated import SimulatedBroker
 from tradepit.backends.bus.memory import MemoryBus, MemoryHub
@@ -35,7 +36,6 @@ from tradepit.wire.simulator import CHANNELS
 
 TEN = 1_736_128_800_000_000_000  # 2025-01-06 10:00 in China
 PRICE = 19_500
-DEADLINE_S = 20.0
 
 
 class World:
@@ -153,7 +153,7 @@ def order(
 
 
 async def take(feed: AsyncIterator[Report], count: int) -> list[Report]:
-    async with asyncio.timeout(DEADLINE_S):
+    async with asyncio.timeout(PATIENCE_S):
         return [await anext(feed) for _ in range(count)]
 
 

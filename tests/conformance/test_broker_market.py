@@ -11,8 +11,9 @@ from typing import Protocol
 
 import msgspec
 import pytest
+from tests.patience import until
 from tests.ssi_world import ACCOUNTS, SYMBOL, TEN, Api, SsiWorld
-from tests.tqsdk_world import TqsdkWorld, until
+from tests.tqsdk_world import TqsdkWorld
 
 from tradepit.backends.broker.tqsdk.market import TqsdkMarket
 from tradepit.ports.broker import Broker

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 
 import pytest
+from tests.patience import PATIENCE_S
 from tests.servers.kafka import KafkaServer
 from tests.servers.rabbitmq import RabbitmqServer
 
@@ -17,8 +18,6 @@ from tradepit.backends.bus.rabbitmq import RabbitmqBus
 from tradepit.ports.bus import Bus, Channel, Delivery, Message, Outgoing
 from tradepit.runtime.nats_server import NatsServer
 from tradepit.trading.model.errors import ConfigError, InternalError, TimedOut, TradepitError, Unavailable
-
-DEADLINE_S = 20.0
 
 
 class World:
@@ -98,7 +97,7 @@ class Inbox:
         return [message.payload for message in self.messages]
 
     async def until(self, count: int) -> list[bytes]:
-        async with asyncio.timeout(DEADLINE_S), self._changed:
+        async with asyncio.timeout(PATIENCE_S), self._changed:
             await self._changed.wait_for(lambda: len(self.messages) >= count)
         return self.payloads
 
@@ -236,7 +235,7 @@ async def test_each_competed_message_goes_to_one_worker(world: World, kind: str)
     for worker, inbox in zip(workers, inboxes, strict=True):
         await work(worker, inbox)
     sent = 0
-    async with asyncio.timeout(DEADLINE_S):
+    async with asyncio.timeout(PATIENCE_S):
         # Where subjects are shared a worker that came first has them all, until the others have joined.
         while sent < 90 or not all(inbox.payloads for inbox in inboxes):
             await publisher.publish(world.subject(channel, f"s{sent % 6}"), b"%d" % sent)
@@ -289,7 +288,7 @@ async def test_no_more_work_is_in_hand_than_asked_for(world: World) -> None:
     subscription = await bus.subscribe(world.work, handler, group="desk", max_in_flight=3)
     for payload in numbers(30):
         await bus.publish(world.subject(world.work), payload)
-    async with asyncio.timeout(DEADLINE_S):
+    async with asyncio.timeout(PATIENCE_S):
         await release.wait()
     await subscription.stop()
     assert most == 3
@@ -306,7 +305,7 @@ async def test_a_worker_that_stops_finishes_what_it_has_and_leaves_the_rest(worl
     subscription = await bus.subscribe(world.work, slow, group="desk")
     for payload in numbers(5):
         await bus.publish(world.subject(world.work), payload)
-    async with asyncio.timeout(DEADLINE_S):
+    async with asyncio.timeout(PATIENCE_S):
         await begun.wait()
     stopping = asyncio.create_task(subscription.stop())
     await asyncio.sleep(0)
@@ -334,8 +333,9 @@ async def test_a_new_worker_takes_its_share(world: World) -> None:
         assert sorted(await second.until(4)) == sorted(set(numbers(6)) - set(in_hand))
     await second.until(1)
     held.set()
-    while {*first.payloads, *second.payloads} != set(numbers(6)):  # noqa: ASYNC110 - either may get it
-        await asyncio.sleep(0.01)
+    async with asyncio.timeout(PATIENCE_S):
+        while {*first.payloads, *second.payloads} != set(numbers(6)):  # noqa: ASYNC110 - either may get it
+            await asyncio.sleep(0.01)
 
 
 async def test_a_request_is_answered(world: World) -> None:
@@ -345,7 +345,7 @@ async def test_a_request_is_answered(world: World) -> None:
         return message.subject.encode() + b":" + message.payload
 
     await server.serve(f"rpc.{world.key}.*", echo)
-    assert await client.request(f"rpc.{world.key}.buy", b"10", timeout_s=5) == f"rpc.{world.key}.buy:10".encode()
+    assert await client.request(f"rpc.{world.key}.buy", b"10", timeout_s=PATIENCE_S) == f"rpc.{world.key}.buy:10".encode()
 
 
 async def test_requests_are_served_at_once_and_started_in_order(world: World) -> None:
@@ -359,7 +359,7 @@ async def test_requests_are_served_at_once_and_started_in_order(world: World) ->
         return message.payload
 
     await server.serve(f"rpc.{world.key}.slow", wait_for_all)
-    asked = [client.request(f"rpc.{world.key}.slow", payload, timeout_s=DEADLINE_S) for payload in numbers(20)]
+    asked = [client.request(f"rpc.{world.key}.slow", payload, timeout_s=PATIENCE_S) for payload in numbers(20)]
     assert await asyncio.gather(*asked) == numbers(20)
     assert started == numbers(20)
 
@@ -367,7 +367,7 @@ async def test_requests_are_served_at_once_and_started_in_order(world: World) ->
 async def test_a_request_nobody_serves_is_unavailable_not_timed_out(world: World) -> None:
     client = await world.join()
     with pytest.raises(Unavailable) as caught:
-        await client.request(f"rpc.{world.key}.nobody", b"", timeout_s=DEADLINE_S)
+        await client.request(f"rpc.{world.key}.nobody", b"", timeout_s=PATIENCE_S)
     assert not isinstance(caught.value, TimedOut)
 
 
@@ -383,7 +383,7 @@ async def test_a_request_past_its_deadline_times_out_and_its_work_goes_on(world:
     with pytest.raises(TimedOut):
         await client.request(f"rpc.{world.key}.slow", b"", timeout_s=0.05)
     go.set()
-    async with asyncio.timeout(DEADLINE_S):
+    async with asyncio.timeout(PATIENCE_S):
         await finished.wait()
 
 
@@ -403,8 +403,8 @@ async def test_a_client_that_goes_away_does_not_cancel_the_work(world: World) ->
         return b""
 
     await server.serve(f"rpc.{world.key}.slow", slow)
-    asking = asyncio.create_task(client.request(f"rpc.{world.key}.slow", b"", timeout_s=DEADLINE_S))
-    async with asyncio.timeout(DEADLINE_S):
+    asking = asyncio.create_task(client.request(f"rpc.{world.key}.slow", b"", timeout_s=PATIENCE_S))
+    async with asyncio.timeout(PATIENCE_S):
         await begun.wait()
         asking.cancel()
         await asyncio.gather(asking, return_exceptions=True)
@@ -420,7 +420,7 @@ async def test_a_responder_that_fails_answers_with_an_error_of_ours(world: World
 
     await server.serve(f"rpc.{world.key}.broken", broken)
     with pytest.raises(InternalError) as caught:
-        await client.request(f"rpc.{world.key}.broken", b"", timeout_s=5)
+        await client.request(f"rpc.{world.key}.broken", b"", timeout_s=PATIENCE_S)
     assert "secret" not in str(caught.value)
 
 
@@ -437,7 +437,7 @@ async def test_a_group_of_responders_shares_the_requests(world: World) -> None:
     await responder(0)
     await responder(1)
     for _ in range(60):
-        await client.request(f"rpc.{world.key}.shared", b"", timeout_s=5)
+        await client.request(f"rpc.{world.key}.shared", b"", timeout_s=PATIENCE_S)
     assert sum(counts) == 60
     assert all(counts)
 
@@ -449,7 +449,7 @@ async def test_after_a_responder_stopped_nobody_answers(world: World) -> None:
         return message.payload
 
     serving = await server.serve(f"rpc.{world.key}.gone", echo)
-    assert await client.request(f"rpc.{world.key}.gone", b"x", timeout_s=5) == b"x"
+    assert await client.request(f"rpc.{world.key}.gone", b"x", timeout_s=PATIENCE_S) == b"x"
     await serving.stop()
     await serving.stop()
     with pytest.raises(Unavailable):
@@ -465,8 +465,8 @@ async def test_closing_finishes_what_was_received(world: World) -> None:
         return b"done"
 
     await server.serve(f"rpc.{world.key}.slow", slow)
-    asking = asyncio.create_task(client.request(f"rpc.{world.key}.slow", b"", timeout_s=DEADLINE_S))
-    async with asyncio.timeout(DEADLINE_S):
+    asking = asyncio.create_task(client.request(f"rpc.{world.key}.slow", b"", timeout_s=PATIENCE_S))
+    async with asyncio.timeout(PATIENCE_S):
         await begun.wait()
     closing = asyncio.create_task(server.close())
     await asyncio.sleep(0)

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from itertools import count
 
 import pytest
+from tests.patience import PATIENCE_S
 from tests.servers.valkey import ValkeyServer
 
 from tradepit.backends.cache.memory import MemoryCache, MemoryCacheStore
@@ -80,7 +81,7 @@ async def test_a_key_disappears_after_its_time_and_not_when_put_again(world: Wor
     async def gone() -> bool:
         return await cache.get("gone") is None
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         while not await gone():  # noqa: ASYNC110 - the server tells nobody when a key expires
             await asyncio.sleep(0.02)
     assert await cache.items("") == {"again": b"y", "stays": b"x"}
@@ -140,7 +141,7 @@ async def test_a_deleted_or_expired_key_takes_any_version(world: World) -> None:
     await cache.delete("deleted")
     assert await cache.put_newer("deleted", b"1", version=1, ttl_s=60)
     await cache.put_newer("expired", b"9", version=9, ttl_s=0.2)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         while not await cache.put_newer("expired", b"1", version=1, ttl_s=60):  # noqa: ASYNC110 - as above
             await asyncio.sleep(0.02)
     assert await cache.items("") == {"deleted": b"1", "expired": b"1"}

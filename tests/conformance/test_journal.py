@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
+from tests.patience import PATIENCE_S
 
 from tradepit.backends.journal.file import FileJournal
 from tradepit.backends.journal.jetstream import JetstreamJournal
@@ -17,8 +18,6 @@ from tradepit.runtime.nats_api import keep
 from tradepit.runtime.nats_link import NatsLink
 from tradepit.runtime.nats_server import NatsServer
 from tradepit.trading.model.errors import JournalClosed, JournalConflict, JournalCorrupted, StaleEpoch
-
-DEADLINE_S = 20.0
 
 
 class World:
@@ -57,7 +56,7 @@ async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
 
 
 async def contents(journal: Journal, after: int = 0) -> list[Entry]:
-    async with asyncio.timeout(DEADLINE_S):
+    async with asyncio.timeout(PATIENCE_S):
         return [entry async for entry in journal.read(after)]
 
 
@@ -170,7 +169,7 @@ async def test_a_follower_gets_the_past_and_all_that_comes_whoever_writes(world:
     await fill(two, 10, start=10, epoch=1)
     await fill(one, 10, start=20, epoch=1)
     await fill(two, 10, start=30, epoch=1)
-    async with asyncio.timeout(DEADLINE_S):
+    async with asyncio.timeout(PATIENCE_S):
         await following
     assert got == entries(37, start=3)
 
@@ -188,7 +187,7 @@ async def test_several_followers_keep_up_with_a_writer(world: World) -> None:
 
     following = [asyncio.create_task(follow(await world.open())) for _ in range(3)]
     await fill(writer, 300)
-    async with asyncio.timeout(DEADLINE_S):
+    async with asyncio.timeout(PATIENCE_S):
         for got in await asyncio.gather(*following):
             assert got == entries(300)
 
@@ -203,7 +202,7 @@ async def test_followers_end_when_the_journal_is_closed(world: World) -> None:
             seen.set()
 
     following = asyncio.create_task(follow())
-    async with asyncio.timeout(DEADLINE_S):
+    async with asyncio.timeout(PATIENCE_S):
         await seen.wait()
         await journal.close()
         await following
@@ -262,7 +261,7 @@ async def test_a_message_that_is_no_entry_is_named(nats_server: NatsServer) -> N
     await journal.open()
     await link.connect()
     await fill(journal, 2)
-    await keep(link, f"journal.{stream}", b"not an entry", timeout_s=5)
+    await keep(link, f"journal.{stream}", b"not an entry", timeout_s=PATIENCE_S)
     await link.close()
     for attempt in (contents(journal), journal.last()):
         with pytest.raises(JournalCorrupted) as caught:
@@ -278,7 +277,7 @@ async def test_a_damaged_snapshot_gives_way_to_the_older(nats_server: NatsServer
     await link.connect()
     for sequence in (1, 2, 3):
         await journal.save_snapshot(Snapshot(sequence=sequence, state=b"state %d" % sequence))
-    await keep(link, f"snapshot.{stream}.3.{zlib.crc32(b'state 3'):08x}.0", b"damaged", timeout_s=5)
+    await keep(link, f"snapshot.{stream}.3.{zlib.crc32(b'state 3'):08x}.0", b"damaged", timeout_s=PATIENCE_S)
     await link.close()
     assert await journal.load_snapshot() == Snapshot(sequence=2, state=b"state 2")
     await journal.close()

@@ -1,6 +1,7 @@
 """Journal files between real processes: racing, stopped and killed writers."""
 
 import asyncio
+import os
 import signal
 import subprocess
 import sys
@@ -86,6 +87,7 @@ asyncio.run(main())
     assert old.stdout is not None
     assert await asyncio.to_thread(old.stdout.readline) == "going\n"
     old.send_signal(signal.SIGSTOP)
+    await asyncio.to_thread(os.waitid, os.P_PID, old.pid, os.WSTOPPED | os.WNOWAIT)  # the signal alone returns before it stopped
     journal = FileJournal(path, sync="os")
     await journal.open()
     last, _ = await journal.last()

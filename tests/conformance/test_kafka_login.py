@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from tests.bus_outages import CHANNELS, EVENTS, WORK, Collected
+from tests.patience import PATIENCE_S
 from tests.servers.kafka import KafkaServer
 
 from tradepit.backends.bus.kafka import KafkaBus
@@ -13,8 +14,6 @@ from tradepit.config import Settings
 from tradepit.ports.bus import Message
 from tradepit.trading.model.errors import ConfigError
 
-DEADLINE_S = 30.0
-
 
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaServer]:
@@ -23,7 +22,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaServer]:
 
 
 async def test_with_the_password_everything_works_and_topics_are_made(guarded: KafkaServer) -> None:
-    bus, events, work = KafkaBus(guarded.url, name="login", channels=CHANNELS), Collected(DEADLINE_S), Collected(DEADLINE_S)
+    bus, events, work = KafkaBus(guarded.url, name="login", channels=CHANNELS), Collected(PATIENCE_S), Collected(PATIENCE_S)
     await bus.connect()
     try:
         await bus.subscribe(EVENTS, events)
@@ -37,7 +36,7 @@ async def test_with_the_password_everything_works_and_topics_are_made(guarded: K
             return message.payload
 
         await bus.serve("rpc.echo", echo)
-        assert await bus.request("rpc.echo", b"3", timeout_s=DEADLINE_S) == b"3"
+        assert await bus.request("rpc.echo", b"3", timeout_s=PATIENCE_S) == b"3"
     finally:
         await bus.close()
 

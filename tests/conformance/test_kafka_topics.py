@@ -10,14 +10,13 @@ from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 from tests.bus_outages import Collected
+from tests.patience import PATIENCE_S
 from tests.servers.kafka import KafkaServer
 
 from tradepit.backends.bus.kafka import KafkaBus
 from tradepit.backends.bus.kafka_publisher import MAX_PAYLOAD_BYTES
 from tradepit.ports.bus import Bus, Channel, Delivery, Message, Outgoing
 from tradepit.trading.model.errors import BadRequest, ConfigError, PayloadTooLarge
-
-DEADLINE_S = 30.0
 
 
 class Place:
@@ -62,7 +61,7 @@ def numbers(count: int, start: int = 0) -> list[bytes]:
 
 
 async def test_topics_that_programs_outside_make_later_are_found(place: Place) -> None:
-    bus, heard, done = await place.join(), Collected(DEADLINE_S), Collected(DEADLINE_S)
+    bus, heard, done = await place.join(), Collected(PATIENCE_S), Collected(PATIENCE_S)
     await bus.subscribe(place.events, heard)
     await bus.subscribe(place.work, done, group=f"{place.key}-desk")
     await asyncio.to_thread(place.produce, place.subject(place.events, "new"), ("k", b"1"))
@@ -86,7 +85,7 @@ async def test_of_a_topic_with_partitions_what_has_one_key_keeps_its_order(place
         await bus.publish(topic, b"%d" % number, headers={"x-key": f"k{number % 5}"})
     await asyncio.to_thread(place.produce, topic, *[(f"k{number % 5}", b"%d" % number) for number in range(60, 120)])
     await bus.subscribe(place.work, handler, group=f"{place.key}-desk")
-    async with asyncio.timeout(DEADLINE_S):
+    async with asyncio.timeout(PATIENCE_S):
         await enough.wait()
     for key in range(5):
         assert [body for name, body in told if name == f"k{key}"] == [b"%d" % number for number in range(key, 120, 5)]
@@ -97,7 +96,7 @@ async def test_a_program_outside_reads_keys_headers_and_bodies(place: Place) -> 
     await bus.publish(topic, b"{}", message_id="m1", headers={"x-key": "A1", "content-type": "application/json"})
     consumer = Consumer({"bootstrap.servers": place.server.address, "group.id": place.key, "auto.offset.reset": "earliest"})
     consumer.subscribe([topic])
-    record = await asyncio.to_thread(consumer.poll, DEADLINE_S)
+    record = await asyncio.to_thread(consumer.poll, PATIENCE_S)
     await asyncio.to_thread(consumer.close)
     assert record is not None
     headers = dict(record.headers() or [])
@@ -106,7 +105,7 @@ async def test_a_program_outside_reads_keys_headers_and_bodies(place: Place) -> 
 
 
 async def test_another_publisher_of_the_same_ids_is_heard_once(place: Place) -> None:
-    one, two, heard = await place.join(), await place.join(), Collected(DEADLINE_S)
+    one, two, heard = await place.join(), await place.join(), Collected(PATIENCE_S)
     topic = place.subject(place.events)
     many = [Outgoing(topic, payload, f"id-{payload.decode()}") for payload in numbers(20)]
     await one.publish_all(many[:15])
@@ -130,7 +129,7 @@ async def test_the_last_message_is_the_newest_of_all_topics_whatever_the_millise
 
 async def test_what_is_not_done_is_not_committed_and_what_is_done_does_not_come_again(place: Place) -> None:
     bus, topic = await place.join(), place.subject(place.work)
-    tried, done = list[bytes](), Collected(DEADLINE_S)
+    tried, done = list[bytes](), Collected(PATIENCE_S)
     at_bad = asyncio.Event()
 
     async def stubborn(message: Message) -> None:
@@ -142,7 +141,7 @@ async def test_what_is_not_done_is_not_committed_and_what_is_done_does_not_come_
     for payload in numbers(5):
         await bus.publish(topic, payload)
     subscription = await bus.subscribe(place.work, stubborn, group=f"{place.key}-desk")
-    async with asyncio.timeout(DEADLINE_S):
+    async with asyncio.timeout(PATIENCE_S):
         await at_bad.wait()
     await subscription.stop()
     assert b"3" not in tried  # nothing overtakes it

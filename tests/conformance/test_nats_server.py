@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.patience import PATIENCE_S
 
 from tradepit.runtime import nats_api
 from tradepit.runtime.nats_link import NatsLink
@@ -17,7 +18,7 @@ from tradepit.trading.model.errors import Unavailable
 
 def answers(port: int) -> bool:
     try:
-        with socket.create_connection(("127.0.0.1", port), timeout=2) as probe:
+        with socket.create_connection(("127.0.0.1", port), timeout=60) as probe:
             return probe.recv(5) == b"INFO "
     except OSError:
         return False
@@ -47,12 +48,12 @@ async def test_what_was_acknowledged_is_there_after_a_kill_on_the_same_port(own_
     await link.connect()
     await nats_api.ensure_stream(link, "KEPT", ["kept"])
     for _ in range(20):
-        await nats_api.keep(link, "kept", b"x", timeout_s=2)
+        await nats_api.keep(link, "kept", b"x", timeout_s=PATIENCE_S)
     port = own_nats_server.port
     own_nats_server.kill()
     own_nats_server.start()
     assert own_nats_server.port == port
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         while not link.reconnects:  # noqa: ASYNC110 - the link tells only those who listen
             await asyncio.sleep(0.01)
     assert (await nats_api.stream_state(link, "KEPT")).last == 20
@@ -78,7 +79,7 @@ def test_a_port_in_use_is_unavailable_and_says_why(tmp_path: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         with pytest.raises(Unavailable) as caught:
-            NatsServer(tmp_path, port=taken.getsockname()[1]).start(timeout_s=2)
+            NatsServer(tmp_path, port=taken.getsockname()[1]).start(timeout_s=PATIENCE_S)
     assert "address already in use" in str(caught.value)
 
 

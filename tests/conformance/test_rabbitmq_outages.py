@@ -11,14 +11,13 @@ import aiormq
 import pytest
 from aiormq.channel import Channel as AmqpChannel
 from tests.bus_outages import CHANNELS, EVENTS, TICKS, WORK, Collected
+from tests.patience import PATIENCE_S
 from tests.servers.rabbitmq import RabbitmqServer
 from tests.servers.relay import Relay
 
 from tradepit.backends.bus.rabbitmq import RabbitmqBus
 from tradepit.ports.bus import Message
 from tradepit.trading.model.errors import TimedOut, Unavailable
-
-DEADLINE_S = 40.0
 
 
 class House:
@@ -29,7 +28,7 @@ class House:
         self.prefix = f"t{secrets.token_hex(4)}"
         self.settle_s = 2.0  # a case that does not kill the server need not wait until it has noted its queues
 
-    async def join(self, *, publish_timeout_s: float = 20.0, url: str = "") -> RabbitmqBus:
+    async def join(self, *, publish_timeout_s: float = PATIENCE_S, url: str = "") -> RabbitmqBus:
         bus = RabbitmqBus(
             url or self.server.url,
             name="outage",
@@ -76,7 +75,7 @@ def numbers(count: int, start: int = 0) -> list[bytes]:
 
 async def test_a_broadcast_subscriber_misses_nothing_when_the_server_is_killed(house: House) -> None:
     publisher, reader = await house.join(), await house.join()
-    inbox, quiet = Collected(DEADLINE_S), Collected(DEADLINE_S)
+    inbox, quiet = Collected(PATIENCE_S), Collected(PATIENCE_S)
     await reader.subscribe(EVENTS, inbox, replay=True)
     await publisher.publish("trades.executed", b"before")
     await reader.subscribe(EVENTS, quiet)  # has heard nothing yet when the server dies
@@ -93,15 +92,15 @@ async def test_a_broadcast_subscriber_misses_nothing_when_the_server_is_killed(h
 
 async def test_publications_under_way_while_the_server_is_killed_are_kept_once_in_order(house: House) -> None:
     publisher, reader = await house.join(), await house.join()
-    inbox = Collected(DEADLINE_S)
+    inbox = Collected(PATIENCE_S)
     await reader.subscribe(EVENTS, inbox, replay=True)
     publishing = [asyncio.create_task(publisher.publish("trades.executed", payload)) for payload in numbers(5000)]
     await inbox.until(100)
     await house.restart()
-    async with asyncio.timeout(DEADLINE_S):
+    async with asyncio.timeout(PATIENCE_S):
         await asyncio.gather(*publishing)
     assert await inbox.until(5000) == numbers(5000)
-    late = Collected(DEADLINE_S)
+    late = Collected(PATIENCE_S)
     await reader.subscribe(EVENTS, late, replay=True)
     assert await late.until(5000) == numbers(5000)
 
@@ -112,9 +111,9 @@ async def test_publishing_waits_for_the_server_to_come_back(house: House) -> Non
     publishing = [asyncio.create_task(publisher.publish("trades.executed", payload)) for payload in numbers(10)]
     await publisher.publish("market.tick.IF2501", b"dropped")  # best effort: neither blocks nor raises
     await asyncio.to_thread(house.server.start)
-    async with asyncio.timeout(DEADLINE_S):
+    async with asyncio.timeout(PATIENCE_S):
         await asyncio.gather(*publishing)
-    inbox = Collected(DEADLINE_S)
+    inbox = Collected(PATIENCE_S)
     await publisher.subscribe(EVENTS, inbox, replay=True)
     assert await inbox.until(10) == numbers(10)
     assert publisher.dropped == 1
@@ -134,7 +133,7 @@ async def test_publishing_to_a_server_that_stays_away_is_unavailable(house: Hous
 
 async def test_subscribers_and_responders_hear_again_after_a_kill(house: House) -> None:
     one, two = await house.join(), await house.join()
-    inbox, work = Collected(DEADLINE_S), Collected(DEADLINE_S)
+    inbox, work = Collected(PATIENCE_S), Collected(PATIENCE_S)
     await one.subscribe(TICKS, inbox)
     for _ in range(2):
         await (await house.join()).subscribe(WORK, work, group="desk", max_in_flight=3)
@@ -156,7 +155,7 @@ async def test_subscribers_and_responders_hear_again_after_a_kill(house: House) 
             return False
         return asked == [b"10", b"10"] and bool(inbox.payloads)
 
-    async with asyncio.timeout(DEADLINE_S):
+    async with asyncio.timeout(PATIENCE_S):
         while not await heard():  # noqa: ASYNC110 - both sides must have reconnected, which nothing announces
             await asyncio.sleep(0.02)
     for payload in numbers(30, 30):
@@ -165,7 +164,7 @@ async def test_subscribers_and_responders_hear_again_after_a_kill(house: House) 
 
 
 async def test_nobody_stays_deaf_when_the_server_lost_its_store(house: House) -> None:
-    bus, events, work = await house.join(), Collected(DEADLINE_S), Collected(DEADLINE_S)
+    bus, events, work = await house.join(), Collected(PATIENCE_S), Collected(PATIENCE_S)
     await bus.subscribe(EVENTS, events, replay=True)
     await bus.subscribe(WORK, work, group="desk")
     for payload in (b"before", b"before too"):
@@ -187,7 +186,7 @@ async def test_nobody_stays_deaf_when_the_server_lost_its_store(house: House) ->
 
 async def test_a_frozen_server_is_noticed_and_nothing_is_lost(house: House) -> None:
     house.settle_s = 0
-    bus, inbox, work = await house.join(), Collected(DEADLINE_S), Collected(DEADLINE_S)
+    bus, inbox, work = await house.join(), Collected(PATIENCE_S), Collected(PATIENCE_S)
     await bus.subscribe(EVENTS, inbox)
     await bus.subscribe(WORK, work, group="desk")
     await bus.publish("trades.executed", b"0")
@@ -196,7 +195,7 @@ async def test_a_frozen_server_is_noticed_and_nothing_is_lost(house: House) -> N
     with pytest.raises(TimedOut):
         await bus.request("rpc.anybody.anything", b"", timeout_s=0.2)
     house.server.resume()
-    async with asyncio.timeout(DEADLINE_S):
+    async with asyncio.timeout(PATIENCE_S):
         await asyncio.gather(*publishing)
     assert await inbox.until(2) == [b"0", b"1"]
     assert await work.until(1) == [b"1"]
@@ -206,7 +205,7 @@ async def test_a_cut_cable_loses_nothing(house: House) -> None:
     house.settle_s = 0
     relay = await house.relay()
     bus, other = await house.join(url=house.server.url_at(relay.port)), await house.join()
-    events, work = Collected(DEADLINE_S), Collected(DEADLINE_S)
+    events, work = Collected(PATIENCE_S), Collected(PATIENCE_S)
     await bus.subscribe(EVENTS, events)
     await bus.subscribe(WORK, work, group="desk", max_in_flight=5)
     for part in range(5):
@@ -214,7 +213,7 @@ async def test_a_cut_cable_loses_nothing(house: House) -> None:
         for payload in numbers(20, 20 * part):
             await other.publish("orders.algo.twap", payload)
         relay.cut()
-        async with asyncio.timeout(DEADLINE_S):
+        async with asyncio.timeout(PATIENCE_S):
             await asyncio.gather(*publishing)
     assert await events.until(1000) == numbers(1000)
     assert set(await work.until(100)) == set(numbers(100))
@@ -226,8 +225,8 @@ async def test_a_silent_cable_is_given_up(house: House) -> None:
     bus, other, events, ticks = (
         await house.join(url=house.server.url_at(relay.port)),
         await house.join(),
-        Collected(DEADLINE_S),
-        Collected(DEADLINE_S),
+        Collected(PATIENCE_S),
+        Collected(PATIENCE_S),
     )
     await bus.subscribe(EVENTS, events)
     await bus.subscribe(TICKS, ticks)
@@ -236,7 +235,7 @@ async def test_a_silent_cable_is_given_up(house: House) -> None:
     relay.silence()
     before = relay.accepted
     publishing = asyncio.create_task(bus.publish("trades.executed", b"1"))
-    async with asyncio.timeout(DEADLINE_S):
+    async with asyncio.timeout(PATIENCE_S):
         while relay.accepted == before:  # noqa: ASYNC110 - it gives up by itself and tries a new connection
             await asyncio.sleep(0.05)
         relay.restore()
@@ -247,7 +246,7 @@ async def test_a_silent_cable_is_given_up(house: House) -> None:
 
 async def test_what_vanished_is_rebuilt(house: House) -> None:
     house.settle_s = 0
-    bus, events, work, ticks = await house.join(), Collected(DEADLINE_S), Collected(DEADLINE_S), Collected(DEADLINE_S)
+    bus, events, work, ticks = await house.join(), Collected(PATIENCE_S), Collected(PATIENCE_S), Collected(PATIENCE_S)
     await bus.subscribe(EVENTS, events)
     await bus.subscribe(WORK, work, group="desk")
     await bus.subscribe(TICKS, ticks)
@@ -282,11 +281,11 @@ async def main():
     await asyncio.Event().wait()
 asyncio.run(main())
 """
-    bus, inbox, redelivered = await house.join(), Collected(DEADLINE_S), []
+    bus, inbox, redelivered = await house.join(), Collected(PATIENCE_S), []
     await bus.publish("orders.algo.twap", b"slice")
     doomed = await asyncio.create_subprocess_exec(sys.executable, "-c", program, stdout=asyncio.subprocess.PIPE)
     assert doomed.stdout is not None
-    async with asyncio.timeout(DEADLINE_S):
+    async with asyncio.timeout(PATIENCE_S):
         assert await doomed.stdout.readline() == b"begun\n"
     doomed.send_signal(signal.SIGKILL)
     await doomed.wait()

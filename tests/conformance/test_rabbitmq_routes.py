@@ -10,6 +10,7 @@ from aiormq.abc import DeliveredMessage
 from aiormq.channel import Channel as AmqpChannel
 from pamqp.commands import Basic
 from tests.bad_messages import UNREADABLE, RawProperties
+from tests.patience import PATIENCE_S
 from tests.servers.rabbitmq import RabbitmqServer
 
 from tradepit.backends.bus.rabbitmq import RabbitmqBus
@@ -17,7 +18,6 @@ from tradepit.ports.bus import Channel, Delivery, Message
 from tradepit.ports.bus_route import Route
 from tradepit.trading.model.errors import BadRequest, ConfigError, Unavailable
 
-DEADLINE_S = 20.0
 SUBMIT = Channel(name="tq.submit", subject="tq.submit", delivery=Delivery.COMPETE, durable=True)
 UPDATES = Channel(name="tq.updates", subject="tq.updates", delivery=Delivery.COMPETE, durable=True)
 
@@ -57,7 +57,7 @@ class Contract:
         )
 
     async def receive(self, queue: str) -> DeliveredMessage:
-        async with asyncio.timeout(DEADLINE_S):
+        async with asyncio.timeout(PATIENCE_S):
             while True:
                 found = await self.engine.basic_get(queue, no_ack=True)
                 if not isinstance(found.delivery, Basic.GetEmpty):
@@ -81,7 +81,7 @@ async def test_what_the_engine_publishes_reaches_the_handler_as_the_channels_sub
     bus, got = await contract.join(), asyncio.Queue[Message]()
     await bus.subscribe(SUBMIT, got.put)
     await contract.send(b'{"symbol": "SHFE.rb2505"}')
-    async with asyncio.timeout(DEADLINE_S):
+    async with asyncio.timeout(PATIENCE_S):
         message = await got.get()
     assert (message.subject, message.payload, message.redelivered) == ("tq.submit", b'{"symbol": "SHFE.rb2505"}', False)
 
@@ -92,7 +92,7 @@ async def test_work_waits_in_the_queue_while_nobody_consumes(contract: Contract)
     await contract.send(b"early")
     bus, got = await contract.join(), asyncio.Queue[Message]()
     await bus.subscribe(SUBMIT, got.put)
-    async with asyncio.timeout(DEADLINE_S):
+    async with asyncio.timeout(PATIENCE_S):
         assert (await got.get()).payload == b"early"
 
 
@@ -116,7 +116,7 @@ async def test_queues_the_engine_declared_its_own_way_are_taken_as_they_are(cont
     bus, got = await contract.join(), asyncio.Queue[Message]()
     await bus.subscribe(SUBMIT, got.put)
     await contract.send(b"order")
-    async with asyncio.timeout(DEADLINE_S):
+    async with asyncio.timeout(PATIENCE_S):
         assert (await got.get()).payload == b"order"
 
 
@@ -131,7 +131,7 @@ async def test_a_refused_message_goes_to_the_dead_letters_with_its_reason_and_wo
     await bus.subscribe(SUBMIT, handler)
     await contract.send(b"{")
     await contract.send(b"good")
-    async with asyncio.timeout(DEADLINE_S):
+    async with asyncio.timeout(PATIENCE_S):
         assert await got.get() == b"good"
     dead = await contract.receive(contract.submit.dead_letter)
     headers = dead.header.properties.headers or {}
@@ -179,7 +179,7 @@ async def test_a_message_whose_properties_cannot_be_read_comes_without_them(cont
             mandatory=True,
         )
     await contract.send(b"last")
-    async with asyncio.timeout(DEADLINE_S):
+    async with asyncio.timeout(PATIENCE_S):
         assert [await heard.get() for _ in range(4)] == [b"", b"one", b"x" * 300_000, b"last"]
     assert bus.reconnects == 0
 
@@ -195,13 +195,13 @@ async def test_unacknowledged_work_is_bounded_and_begun_in_order_as_hands_are_fr
     for number in range(25):
         await contract.send(b"%d" % number)
     try:
-        async with asyncio.timeout(DEADLINE_S):
+        async with asyncio.timeout(PATIENCE_S):
             assert [await begun.get(), await begun.get()] == [b"0", b"1"]
         told = await contract.engine.queue_declare(contract.submit.queue, passive=True)
         assert (told.message_count, begun.empty()) == (25 - 2 - 16, True), "two in hand, sixteen ready behind them"
     finally:
         hold.set()
-    async with asyncio.timeout(DEADLINE_S):
+    async with asyncio.timeout(PATIENCE_S):
         assert [await begun.get() for _ in range(23)] == [b"%d" % number for number in range(2, 25)]
 
 

@@ -175,7 +175,7 @@ async def test_tables_that_the_program_made_before_are_taken_with_their_rows(pos
 
 
 async def test_a_database_of_orders_alone_is_migrated_with_its_rows(world: RecordWorld) -> None:
-    store = SqlStore(world.url, timeout_s=20.0)
+    store = SqlStore(world.url, timeout_s=120.0)
     await store.connect()
     await store.keep([an_update(), filled(10, order_id="o2")], [an_event(order_id="o2")])
     assert (await store.schema()).current == "0001"
@@ -189,7 +189,7 @@ async def test_a_database_of_orders_alone_is_migrated_with_its_rows(world: Recor
     await careful.connect()
     # Whoever needs the former tables alone works on as before.
     assert (await store.schema()).up_to_date
-    again = SqlStore(world.url, migrates=False, timeout_s=20.0)
+    again = SqlStore(world.url, migrates=False, timeout_s=120.0)
     await again.connect()
     assert [order.order_id for order in await again.orders("1234567890")] == ["o1", "o2"]
     assert (await again.keep([filled(10)])).changed == 1
@@ -223,7 +223,7 @@ MIGRATOR = """
 import asyncio, sys
 from tradepit.backends.store.trading import SqlTradingRecords
 async def main():
-    records = SqlTradingRecords(sys.argv[1], timeout_s=30.0)
+    records = SqlTradingRecords(sys.argv[1], timeout_s=120.0)
     await records.connect()
     print((await records.schema()).current)
     await records.close()
@@ -232,7 +232,7 @@ asyncio.run(main())
 
 
 async def test_processes_that_migrate_at_once_migrate_once(world: RecordWorld) -> None:
-    store = SqlStore(world.url, timeout_s=20.0)
+    store = SqlStore(world.url, timeout_s=120.0)
     await store.connect()
     await store.close()
     programs = [

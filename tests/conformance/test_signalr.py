@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 from aiohttp import web
+from tests.patience import PATIENCE_S, until
 from tests.servers.signalr_server import SignalrServer
-from tests.tqsdk_world import until
 
 from tradepit.backends.broker.ssi.signalr import SignalrHub, SignalrUnauthorized
 from tradepit.trading.model.errors import OutcomeUnknown, RequestRefused, Unavailable
@@ -50,7 +50,7 @@ class Place:
         assert self._runner is not None
         await self._runner.cleanup()
 
-    def hub(self, token: str = TOKEN, timeout_s: float = 5.0) -> SignalrHub:
+    def hub(self, token: str = TOKEN, timeout_s: float = PATIENCE_S) -> SignalrHub:
         headers = {"Authorization": f"Bearer {token}", "NotifyID": "7"}
         return SignalrHub(self.url, HUB, headers=headers, timeout_s=timeout_s)
 
@@ -65,7 +65,7 @@ async def place() -> AsyncIterator[Place]:
 
 async def take(hub: SignalrHub, count: int) -> list[object]:
     found: list[object] = []
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         async for call in hub.calls():
             found.append(msgspec.json.decode(call.arguments[0]))
             if len(found) == count:
@@ -96,10 +96,11 @@ async def test_an_older_server_is_spoken_to_in_its_own_protocol() -> None:
 
 
 async def test_calls_of_ours_are_answered_refused_or_unknown(place: Place) -> None:
-    async with place.hub(timeout_s=0.3) as hub:
+    async with place.hub() as hub:
         assert msgspec.json.decode(await hub.invoke("SwitchChannels", "X:ALL")) == ["X:ALL"]
         with pytest.raises(RequestRefused, match="no method Nothing"):
             await hub.invoke("Nothing")
+        hub._timeout_s = 0.3
         with pytest.raises(OutcomeUnknown):
             await hub.invoke("Wait")
     with pytest.raises(Unavailable):
@@ -124,15 +125,17 @@ async def test_a_connection_that_breaks_is_taken_up_again_without_a_gap(place: P
 
 
 async def test_a_server_that_falls_silent_is_left(place: Place) -> None:
+    place.server.promises_s = 0.4
     async with place.hub() as hub:
         place.server.silent = True
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             assert [call async for call in hub.calls()] == []
 
 
 async def test_signs_of_life_are_enough(place: Place) -> None:
+    place.server.promises_s = 2.0
     async with place.hub() as hub:
-        await asyncio.sleep(3 * (place.server.promises_s or 0))
+        await asyncio.sleep(1.5 * place.server.promises_s)
         await place.server.call("Broadcast", "still here")
         assert await take(hub, 1) == ["still here"]
 
@@ -142,7 +145,7 @@ async def test_nonsense_is_counted_and_survived(place: Place) -> None:
         await place.server.say("no JSON")
         await place.server.say('{"M":[1,{"H":"BroadcastHubV2","M":"Broadcast"}]}')
         await place.server.call("Broadcast", "after")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             heard = [await anext(hub.calls()) for _ in range(2)]
         assert [call.arguments for call in heard] == [(), (msgspec.Raw(b'"after"'),)]
         assert hub.unread == 2
@@ -173,7 +176,7 @@ async def test_whoever_may_not_join_any_more_is_told_so(place: Place, in_words: 
 async def test_a_server_that_cannot_be_joined_is_unavailable(place: Place) -> None:
     place.server.begins_never = True
     with pytest.raises(Unavailable, match="did not begin"):
-        await place.hub(timeout_s=0.3).__aenter__()
+        await place.hub(timeout_s=2.0).__aenter__()
     place.server.protocol = "2.0"
     with pytest.raises(Unavailable, match="no protocol of ours"):
         await place.hub().__aenter__()

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.patience import until
 from tests.saying_program import SayingProgram
 from tests.servers.ssi_server import SsiServer
 from tests.servers.ssi_v2_server import SsiV2Server
 from tests.ssi_data_program import v2_program, v3_program
 from tests.ssi_world import ACCOUNTS, SYMBOL, SsiWorld
-from tests.tqsdk_world import until
 
 from tradepit.trading.model.terms import Side
 from tradepit.trading.model.tick import Tick

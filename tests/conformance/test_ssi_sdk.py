@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from tests.patience import until
 from tests.servers.ssi_v2_server import SsiV2Server
 from tests.ssi_orders import PRICE, order, told, trades
 from tests.ssi_program import SsiProgram
 from tests.ssi_world import ACCOUNTS, SsiWorld
-from tests.tqsdk_world import until
 
 from tradepit.trading.model.terms import OrderStatus
 

@@ -15,7 +15,7 @@ import asyncio, sys
 from tests.order_updates import an_event, filled
 from tradepit.backends.store.sql import SqlStore
 async def main():
-    store = SqlStore(sys.argv[1], timeout_s=20.0)
+    store = SqlStore(sys.argv[1], timeout_s=120.0)
     await store.connect()
     number = 0
     while True:
@@ -40,7 +40,7 @@ async def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 async def store(url: str) -> AsyncIterator[SqlStore]:
-    made = SqlStore(url, timeout_s=20.0)
+    made = SqlStore(url, timeout_s=120.0)
     await made.connect()
     yield made
     await made.close()

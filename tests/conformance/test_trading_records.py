@@ -40,7 +40,7 @@ async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
 
 
 async def join(world: RecordWorld) -> SqlTradingRecords:
-    records = SqlTradingRecords(world.url, timeout_s=20.0)
+    records = SqlTradingRecords(world.url, timeout_s=120.0)
     world.members.append(records)
     await records.connect()
     return records

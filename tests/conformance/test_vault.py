@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from loguru import logger
+from tests.patience import PATIENCE_S
 from tests.servers.openbao import OpenbaoServer
 
 from tradepit.backends.secrets.env import EnvSecrets
@@ -57,7 +58,7 @@ def link(server: OpenbaoServer) -> Iterator[Callable[..., VaultLink]]:
     made: list[VaultLink] = []
 
     def make(environment: Mapping[str, str] | None = None, **more: Any) -> VaultLink:
-        settings = msgspec.convert({"url": server.url, "timeout_s": 2.0} | more, VaultSettings)
+        settings = msgspec.convert({"url": server.url, "timeout_s": 30.0} | more, VaultSettings)
         environment = {"VAULT_TOKEN": server.root} if environment is None else environment
         made.append(VaultLink(settings, environment, SystemClock()))
         return made[-1]
@@ -80,7 +81,7 @@ def role(server: OpenbaoServer, **more: object) -> dict[str, str]:
 
 
 def until(holds: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE_S
     while not holds():
         assert time.monotonic() < deadline, what
         time.sleep(0.02)

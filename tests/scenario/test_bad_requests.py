@@ -15,6 +15,7 @@ import pytest
 from loguru import logger
 from tests.bad_requests import nonsense
 from tests.house_under_test import SYMBOL, HouseUnderTest, settings_of
+from tests.patience import PATIENCE_S
 
 from tradepit.compose.roles import instances_of, make_service
 from tradepit.compose.wiring import Wiring
@@ -93,11 +94,11 @@ class _OneProcess:
     async def ask(self, subject: str, body: bytes) -> dict[str, Any]:
         # An answer that waits for nothing comes without a turn of the loop: leases would never be renewed.
         await asyncio.sleep(0)
-        reply: dict[str, Any] = json.loads(await self.bus.request(subject, body, timeout_s=10))
+        reply: dict[str, Any] = json.loads(await self.bus.request(subject, body, timeout_s=PATIENCE_S))
         return reply
 
     async def until(self, holds: Callable[[], bool], what: str) -> None:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + PATIENCE_S
         while not holds():
             assert time.monotonic() < deadline, f"waited in vain for {what}"
             await self.wiring.clock.sleep(0.005)
@@ -192,7 +193,7 @@ async def test_the_same_over_the_real_server(tmp_path: Path) -> None:
             body = nonsense(chance, _DOORS[method])
             if b"global" in body:
                 continue
-            reply = await house.rpc(f"rpc.order-management.{method}", body, timeout_s=10)
+            reply = await house.rpc(f"rpc.order-management.{method}", body, timeout_s=PATIENCE_S)
             if reply.get("error"):
                 assert reply["error"] in KNOWN - {"INTERNAL_ERROR", "TIMEOUT", "SERVICE_UNAVAILABLE"}, (method, body[:300], reply)
                 codes[reply["error"]] += 1

@@ -15,6 +15,7 @@ import msgspec
 import pytest
 from tests.bot_process import BotProcess
 from tests.house_under_test import HouseUnderTest, position_rows, settings_of
+from tests.patience import PATIENCE_S
 from tests.servers.ssi_exchange import SYMBOL as SYMBOL_AT_SSI
 from tests.servers.ssi_exchange import SsiExchange
 from tests.ssi_world import ACCOUNTS, SYMBOL, TEN, SsiWorld, served
@@ -109,7 +110,7 @@ async def _compare_bars(server: SsiExchange, house: HouseUnderTest) -> None:
     command += ["--config", str(house.house.settings_path)]
     for new in (2, 0):
         # Four days, of which two are no trading days, and one has no bars.
-        done = await asyncio.to_thread(subprocess.run, command, capture_output=True, timeout=60, check=False)
+        done = await asyncio.to_thread(subprocess.run, command, capture_output=True, timeout=PATIENCE_S, check=False)
         assert json.loads(done.stdout) == {SYMBOL: {"bars": 2, "new": new}}, done.stderr
     records = SqlMarketRecords(house.house.settings.store, migrates=False)
     await records.connect()

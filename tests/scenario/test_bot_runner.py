@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tests.bot_process import BotProcess
 from tests.house_under_test import STANDBYS, HouseUnderTest, settings_of
+from tests.patience import PATIENCE_S
 
 _WANTED = 12
 _ONLY = ("trading-gateway", "order-management", "market-data", "trade-executor")
@@ -79,7 +80,7 @@ async def test_killed_and_started_again_a_bot_doubles_nothing_and_knows_what_it_
             await house.until(told, "the bot to know what it holds")
             await house.client.publish("bot.commands.gatherer", json.dumps({"type": "STOP", "timeout_ms": 20_000}).encode())
             # 1 would say that it had to be forced.
-            assert await asyncio.to_thread(run.process.wait, 60) == 0
+            assert await asyncio.to_thread(run.process.wait, PATIENCE_S) == 0
             assert await lots() == _WANTED
             reply = await house.rpc("rpc.trading-gateway.orders", {"account": "A1"})
             assert [row["status"] for row in reply["orders"] if row["status"] not in ("FILLED", "CANCELLED")] == []

@@ -3,6 +3,7 @@
 import asyncio
 from pathlib import Path
 
+from nats.aio.msg import Msg
 from tests.house_under_test import STANDBYS, HouseUnderTest, load_of, position_rows, settings_of, told
 
 _ROLES = ("trading-gateway", "order-management", "market-data", "risk-monitor", "position-tracker")
@@ -35,6 +36,7 @@ async def test_every_keeper_holds_every_trade(tmp_path: Path) -> None:
 
         # Nothing was told that did not happen: the stream itself adds up to what everybody holds.
         states = [await house.ask(name, "state") for name in house.instances("risk-monitor", "position-tracker")]
+        await house.until(lambda: _are(trades, states[0]["trades"]), "every trade to be heard here, too")
         seen = told(trades)
         last = {row["seq"]: row for row in seen}
         assert len(seen) == len(last) == states[0]["trades"]
@@ -48,3 +50,7 @@ async def test_every_keeper_holds_every_trade(tmp_path: Path) -> None:
 
         proof = await house.prove()
         assert proof.clean, proof.findings
+
+
+async def _are(heard: list[Msg], count: int) -> bool:
+    return len(heard) >= count

@@ -43,7 +43,7 @@ async def test_algorithms_are_shared_out_and_survive_their_worker(tmp_path: Path
             standings = (await house.orders("algo_order", {"action": "status"})).get("algos", [])
             return len(standings) == len(_ALGOS) and all(each["ended"] for each in standings)
 
-        await house.until(ended, "every algorithm to end", patience_s=90)
+        await house.until(ended, "every algorithm to end")
         standings: list[Json] = (await house.orders("algo_order", {"action": "status"}))["algos"]
         assert {each["algo_id"]: (each["status"], each["filled"]) for each in standings} == dict.fromkeys(
             _ALGOS, ("FINISHED", _LOTS)

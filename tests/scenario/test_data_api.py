@@ -20,6 +20,7 @@ import pytest
 import redis
 from nats.aio.msg import Msg
 from tests.house_under_test import STANDBYS, HouseUnderTest, settings_of, told
+from tests.patience import PATIENCE_S
 from tests.servers.ports import free_port
 from tests.servers.valkey import ValkeyServer, find_timeseries
 
@@ -35,7 +36,7 @@ Json = dict[str, Any]
 def ask(url: str, **headers: str) -> tuple[int, Json, Message]:
     """Status, body and headers; 0 while nobody answers."""
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=30) as reply:
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=PATIENCE_S) as reply:
             return reply.status, json.loads(reply.read() or b"{}"), reply.headers
     except urllib.error.HTTPError as error:
         with error:
@@ -61,12 +62,12 @@ class Asked:
             found[:] = [body]
             return holds(status, body)
 
-        await self.house.until(seen, what, patience_s=60)
+        await self.house.until(seen, what)
         return found[0]
 
     async def text(self, path: str) -> str:
         def read() -> str:
-            with urllib.request.urlopen(self.url + path, timeout=30) as reply:
+            with urllib.request.urlopen(self.url + path, timeout=PATIENCE_S) as reply:
                 return str(reply.read().decode())
 
         return await asyncio.to_thread(read)
@@ -149,7 +150,7 @@ async def test_snapshot_ticks_and_bars_are_what_the_market_told_whoever_dies(tmp
             assert 'data_api_snapshot_age_seconds{symbol="IF2501"} ' in page
 
 
-async def check_what_was_told(asked: Asked, ticks: list[Json], *, patience_s: float = 30.0) -> None:
+async def check_what_was_told(asked: Asked, ticks: list[Json], *, patience_s: float = PATIENCE_S) -> None:
     """Ticks and bars of both lengths, against what was heard on the bus; the last tick's are written one after another."""
     deadline = time.monotonic() + patience_s
     while True:
@@ -220,7 +221,7 @@ async def test_without_the_module_it_is_the_same(tmp_path: Path, cache: str) -> 
             data = house.house.members[house.house.process_of("data-api-1")].process
             house.kill("data-api-1", signal.SIGTERM)
             assert data is not None
-            assert await asyncio.to_thread(data.wait, 60) == 0
+            assert await asyncio.to_thread(data.wait, PATIENCE_S) == 0
 
 
 async def test_with_a_store_a_writers_death_leaves_no_gap_and_no_bar_twice(tmp_path: Path) -> None:
@@ -299,10 +300,10 @@ async def test_a_bots_window_is_full_at_its_first_tick_and_goes_on_without_gap_o
             return await asyncio.to_thread((tmp_path / "window-20.json").exists)
 
         try:
-            await house.until(looked, "twenty ticks", patience_s=40)
+            await house.until(looked, "twenty ticks")
         finally:
             bot.terminate()
-            bot.wait(20)
+            bot.wait(PATIENCE_S)
         await house.client.flush()
         fed = {ms_of(tick): tick for tick in told(heard)}
     first, later = (json.loads((tmp_path / f"window-{number}.json").read_text()) for number in (1, 20))

@@ -9,12 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
-_PATIENCE_S = 60.0
+from tests.patience import PATIENCE_S
 
 
 def wait_until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + _PATIENCE_S
+    deadline = time.monotonic() + PATIENCE_S
     while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -41,7 +40,7 @@ def test_a_demo_that_is_terminated_stops_its_server_and_its_services(tmp_path: P
         wait_until(lambda: any((tmp_path / "demo").glob(f"{when}*")))
         server = int((tmp_path / "demo" / "nats" / "nats.pid").read_text())
         demo.send_signal(signal.SIGTERM)
-        assert demo.wait(_PATIENCE_S) == 130  # as Ctrl-C ends it
+        assert demo.wait(PATIENCE_S) == 130  # as Ctrl-C ends it
         wait_until(lambda: is_gone(server))
     finally:
         if demo.poll() is None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from tests.diff_house import MARKET, TRADING, DiffHouse, diff_settings
+from tests.patience import PATIENCE_S
 from tests.tq_program import Said
 
 
@@ -184,7 +185,7 @@ async def test_orders_outlive_the_front_and_the_exchange(tmp_path: Path) -> None
         house.kill("trading-gateway-1")
         await asyncio.sleep(1)
         house.house.revive()
-        said = await asyncio.to_thread(program.said, 150)
+        said = await asyncio.to_thread(program.said, 2 * PATIENCE_S)
     assert said[1] == {"left": 3, "msg": "已撤单", "pos": 2, "trades": 1, "other": "ALIVE", "refused": "CTP:平仓量超过持仓量"}
     assert said[2]["orders"] == 4
     assert said[2]["msgs"] == ["CTP:平仓量超过持仓量", "已撤单", "未成交", "未成交"]
@@ -216,7 +217,7 @@ api.close()
 async def test_quotes_charts_and_a_target_position(tmp_path: Path) -> None:
     async with DiffHouse(tmp_path, diff_settings(), MARKET) as house:
         await house.leader()
-        watched, asked, traded = await house.told(WATCH, 150)
+        watched, asked, traded = await house.told(WATCH)
     quote, bars = watched["quote"], watched["bars"]
     assert quote["datetime"].startswith("2025-01-06 09:4")
     assert (quote["price_tick"], quote["volume_multiple"], quote["upper_limit"], quote["pre_settlement"]) == (

@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 
 _TEXT = (Path(__file__).resolve().parents[2] / "docs" / "tutorial" / "first-bot.md").read_text(encoding="utf-8")
-_PATIENCE_S = 240
+_PATIENCE_S = 900
 
 
 def _blocks(language: str) -> list[str]:

@@ -2,7 +2,6 @@
 
 import json
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,20 +13,17 @@ from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from tests.house_under_test import in_calm_office
+from tests.patience import PATIENCE_S
+from tests.servers.ports import free_port
 
 from tradepit.cli.demo_settings import demo_settings
 from tradepit.cli.house import House
 from tradepit.wire import simulator as wire
 
-DEADLINE_S = 60.0
 _LEFT_OUT = frozenset(
     {wire.MARKET_DATA, wire.RISK_MONITOR, wire.POSITION_TRACKER, wire.EXECUTION_ALGO, wire.MARKET_RECORDER, wire.TRADING_AGENTS}
 )
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 class Monitor:
@@ -39,7 +35,7 @@ class Monitor:
     def get(self, path: str) -> tuple[int, bytes]:
         """Status and body; 0 while nobody answers."""
         try:
-            with urllib.request.urlopen(self._root + path, timeout=5) as reply:
+            with urllib.request.urlopen(self._root + path, timeout=30) as reply:
                 return reply.status, reply.read()
         except urllib.error.HTTPError as error:
             with error:
@@ -56,7 +52,7 @@ class Monitor:
 
     def until(self, holds: Callable[[], bool]) -> None:
         """Wait for what must come."""
-        deadline = time.monotonic() + DEADLINE_S
+        deadline = time.monotonic() + PATIENCE_S
         while not holds():
             assert time.monotonic() < deadline, self.get("/health/detailed")
             time.sleep(0.1)
@@ -73,13 +69,13 @@ class Monitor:
 
 @pytest.fixture
 def port() -> int:
-    return _free_port()
+    return free_port()
 
 
 @pytest.fixture
 def house(tmp_path: Path, port: int) -> Iterator[House]:
     """The exchange, three order managers and the monitor, each in a process of its own, on a real NATS server."""
-    made = House(demo_settings(seed=1, monitor_port=port), tmp_path, without=_LEFT_OUT)
+    made = House(in_calm_office(demo_settings(seed=1, monitor_port=port)), tmp_path, without=_LEFT_OUT)
     try:
         made.start()
         yield made
@@ -103,7 +99,7 @@ def test_the_monitor_shows_the_house_and_what_befalls_it(house: House, port: int
     monitor.until(lambda: monitor.orders()["leader"] not in (None, first["leader"]))
     second = monitor.orders()
     assert second["epoch"] > first["epoch"]
-    assert monitor.get("/readyz")[0] == 200
+    monitor.until(lambda: monitor.get("/readyz")[0] == 200)
     monitor.until(lambda: [each["instanceId"] for each in monitor.json("/api/instances/status/stale")] == [first["leader"]])
     samples = monitor.samples()
     assert samples["tradepit_leader", frozenset({wire.ORDER_MANAGEMENT, second["leader"]})] == 1
@@ -134,5 +130,5 @@ def _order(house: House) -> None:
         "--config",
         str(house.settings_path),
     ]
-    done = subprocess.run(order, capture_output=True, timeout=DEADLINE_S, check=False)
+    done = subprocess.run(order, capture_output=True, timeout=PATIENCE_S, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

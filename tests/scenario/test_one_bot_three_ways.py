@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 from tests.diff_house import MARKET, DiffHouse, diff_settings
+from tests.patience import PATIENCE_S
 from tests.servers.ports import free_port
 from tests.servers.postgres import PostgresServer
 from tests.servers.rabbitmq import RabbitmqServer
@@ -49,7 +50,7 @@ class Running:
 
         def get() -> str:
             try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/metrics", timeout=5) as reply:
+                with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/metrics", timeout=30) as reply:
                     return str(reply.read().decode())
             except OSError:
                 return ""
@@ -66,7 +67,7 @@ class Running:
     async def stop(self) -> None:
         """As an operator does."""
         self.process.send_signal(signal.SIGTERM)
-        assert await asyncio.to_thread(self.process.wait, 60) == 0, self.log.read_text()[-3000:]
+        assert await asyncio.to_thread(self.process.wait, PATIENCE_S) == 0, self.log.read_text()[-3000:]
 
     def kill(self) -> None:
         if self.process.poll() is None:
@@ -108,7 +109,7 @@ async def test_on_the_exchange_and_through_the_broker_connect(servers: Servers, 
             ]
             try:
                 for bot in bots:
-                    await house.until(lambda bot=bot: _has_traded(house, bot), f"{bot.account} to trade", patience_s=90)  # type: ignore[misc]  # bound at once
+                    await house.until(lambda bot=bot: _has_traded(house, bot), f"{bot.account} to trade")  # type: ignore[misc]  # bound at once
                 for bot in bots:
                     await house.until(lambda bot=bot: _agrees(house, bot), f"{bot.account} to know what it holds")  # type: ignore[misc]  # bound at once
                     await bot.stop()

@@ -20,6 +20,7 @@ import pytest
 import redis
 from confluent_kafka import Consumer, Producer
 from tests.house_under_test import STANDBYS, HouseUnderTest, settings_of
+from tests.patience import PATIENCE_S
 from tests.servers.kafka import KafkaServer
 from tests.servers.postgres import PostgresServer
 from tests.servers.valkey import ValkeyServer
@@ -30,7 +31,6 @@ from tradepit.wire import platform as wire
 from tradepit.wire.platform import Encoding
 from tradepit.wire.platform_codec import encode
 
-PATIENCE_S = 60.0
 _HOW_TO = (Path(__file__).parents[2] / "docs" / "how-to" / "run-the-platform-on-kafka.md").read_text(encoding="utf-8")
 _ANY = wire.OrderIntent(
     intent_id="i", bot_id="b1", account_id="A1", symbol="IF2501", side=Side.BUY, quantity=1, limit_price=Decimal(4490),
@@ -193,7 +193,8 @@ async def test_every_intent_has_one_outcome_though_kafka_is_killed(tmp_path: Pat
         await outside.until(*names)
 
         # A halt cancels what rests, and the bot hears of it.
-        halted = await house.orders("set_state", {"scope": "bot:b1", "state": "HALTED", "who": "risk", "reason": "enough"})
+        halt = {"scope": "bot:b1", "state": "HALTED", "who": "risk", "reason": "enough", "wait_ms": 10_000}
+        halted = await house.orders("set_state", halt, timeout_s=PATIENCE_S)
         assert halted["checklist"]["still_working"] == []
         acked = [name for name in names if outside.kinds(name)[0] == "ack"]
         await outside.until("resting", *acked, kinds=("cancel",))

@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import redis
+from tests.patience import PATIENCE_S
 from tests.servers.ports import free_port
 from tests.servers.valkey import ValkeyServer
 
@@ -23,14 +24,13 @@ from tradepit.wire.powerscreen_codec import from_json, to_protobuf
 from tradepit.wire.powerscreen_frames import HoseStockParser
 
 FRAMES = Path(__file__).parents[1] / "wire" / "golden" / "powerscreen_frames.txt"
-DEADLINE_S = 120.0
 SNAPSHOTS = 600
 FIRST_MS = 1_764_644_400_171
 
 
 def until(holds: Callable[[], bool]) -> None:
     """Wait for what must come."""
-    deadline = time.monotonic() + DEADLINE_S
+    deadline = time.monotonic() + PATIENCE_S
     while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -48,7 +48,7 @@ def role(name: str, folder: Path, environment: dict[str, str]) -> Iterator[subpr
         yield process
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(PATIENCE_S)
         log.close()
 
 
@@ -65,7 +65,7 @@ def post(port: int, body: dict[str, object]) -> int:
     request = urllib.request.Request(
         f"http://127.0.0.1:{port}/api/v1/messages", json.dumps(body).encode(), {"Content-Type": "application/json"}
     )
-    with urllib.request.urlopen(request, timeout=30) as reply:
+    with urllib.request.urlopen(request, timeout=PATIENCE_S) as reply:
         return int(reply.status)
 
 
@@ -91,7 +91,7 @@ async def letters(url: str) -> list[tuple[bytes, str]]:
     last = await bus.last(DEAD_LETTERS.channel)
     assert last is not None
     await bus.subscribe(DEAD_LETTERS.channel, keep, group="reader")
-    deadline = time.monotonic() + DEADLINE_S
+    deadline = time.monotonic() + PATIENCE_S
     while len(found) < last.sequence:
         assert time.monotonic() < deadline
         await asyncio.sleep(0.05)
@@ -130,7 +130,7 @@ async def test_a_recording_reaches_redis_once_whoever_dies(tmp_path: Path) -> No
                 with role("powerscreen-producer-1", tmp_path, produce | {"PRODUCER_ADDR": ":0"}):
                     bus = NatsBus(nats.url, name="watch", channels=(snapshots_channel(), DEAD_LETTERS.channel))
                     await bus.connect()
-                    deadline = time.monotonic() + DEADLINE_S
+                    deadline = time.monotonic() + PATIENCE_S
                     while (last := await bus.last(DEAD_LETTERS.channel)) is None or last.sequence < 3:
                         assert time.monotonic() < deadline
                         await asyncio.sleep(0.05)

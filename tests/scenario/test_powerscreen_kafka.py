@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import redis
 from confluent_kafka import Consumer
+from tests.patience import PATIENCE_S
 from tests.servers.kafka import KafkaServer
 from tests.servers.ports import free_port
 from tests.servers.valkey import ValkeyServer
@@ -21,7 +22,6 @@ from tradepit.wire.powerscreen_codec import from_json, from_protobuf
 from tradepit.wire.powerscreen_frames import HoseStockParser
 
 FRAMES = Path(__file__).parents[1] / "wire" / "golden" / "powerscreen_frames.txt"
-DEADLINE_S = 90.0
 SNAPSHOTS = 200
 FIRST_MS = 1_764_644_400_171
 
@@ -34,7 +34,7 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaServer]:
 
 def until(holds: Callable[[], bool]) -> None:
     """Wait for what must come."""
-    deadline = time.monotonic() + DEADLINE_S
+    deadline = time.monotonic() + PATIENCE_S
     while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -52,14 +52,14 @@ def role(name: str, folder: Path, environment: dict[str, str]) -> Iterator["subp
             yield process
         finally:
             process.terminate()
-            assert process.wait(30) in (0, -9)
+            assert process.wait(PATIENCE_S) in (0, -9)
 
 
 def post(port: int, body: dict[str, object]) -> int:
     request = urllib.request.Request(
         f"http://127.0.0.1:{port}/api/v1/messages", json.dumps(body).encode(), {"Content-Type": "application/json"}
     )
-    with urllib.request.urlopen(request, timeout=30) as reply:
+    with urllib.request.urlopen(request, timeout=PATIENCE_S) as reply:
         return int(reply.status)
 
 
@@ -101,7 +101,7 @@ def everything(server: KafkaServer, topic: str, count: int) -> list[tuple[bytes,
     consumer = Consumer({"bootstrap.servers": server.address, "group.id": f"reads-{topic}", "auto.offset.reset": "earliest"})
     consumer.subscribe([topic])
     found: list[tuple[bytes, dict[str, bytes]]] = []
-    deadline = time.monotonic() + DEADLINE_S
+    deadline = time.monotonic() + PATIENCE_S
     while len(found) < count:
         assert time.monotonic() < deadline
         record = consumer.poll(0.2)

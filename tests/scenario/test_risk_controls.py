@@ -2,14 +2,17 @@
 
 from pathlib import Path
 
-from tests.house_under_test import SYMBOL, HouseUnderTest, settings_of
+from tests.house_under_test import SYMBOL, HouseUnderTest, in_calm_office, settings_of
+from tests.patience import PATIENCE_S
 
 LIMITS = {"scope": "account:A1", "limits": {"order_size": {"max_lots": 5}}, "who": "risk", "reason": "a new account"}
-KILL = {"scope": "account:A1", "state": "HALTED", "who": "risk", "reason": "enough", "flatten": True, "wait_ms": 3_000}
+KILL = {"scope": "account:A1", "state": "HALTED", "who": "risk", "reason": "enough", "flatten": True, "wait_ms": 10_000}
 
 
 async def test_limits_and_a_kill_outlive_the_leader(tmp_path: Path) -> None:
-    async with HouseUnderTest(tmp_path, settings_of("A1", "B1"), only=("trading-gateway", "order-management")) as house:
+    async with HouseUnderTest(
+        tmp_path, in_calm_office(settings_of("A1", "B1")), only=("trading-gateway", "order-management")
+    ) as house:
         await house.ready()
         assert (await house.order("buy", 4300, 6, client_order_id="free"))["success"]
         told = (await house.orders("set_limits", LIMITS))["scopes"]
@@ -25,7 +28,7 @@ async def test_limits_and_a_kill_outlive_the_leader(tmp_path: Path) -> None:
         assert (await house.order("buy", 4490, 9, account="B1", client_order_id="bid"))["success"]
         await house.settled()
 
-        done = (await house.orders("set_state", KILL))["checklist"]
+        done = (await house.orders("set_state", KILL, timeout_s=PATIENCE_S))["checklist"]
         assert (done["state_set"], done["orders_found"], done["cancelled"], done["still_working"]) == (True, 1, 1, [])
         assert (done["closing_orders"], done["flatten_refused"]) == (1, [])
         await house.ready()

@@ -5,13 +5,14 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from tests.patience import until
 from tests.ssi_world import ACCOUNTS, SYMBOL, SsiWorld, served
-from tests.tqsdk_world import until
 
 from tradepit.compose.roles import make_service
-from tradepit.compose.wiring import Wiring
+from tradepit.compose.wiring import Wiring, starts_at_ns
 from tradepit.config import ExchangeSettings, OrderSettings, Settings
-from tradepit.runtime.clock import SystemClock
+from tradepit.ports.clock import Clock
+from tradepit.runtime.clock import ShiftedClock, SystemClock
 from tradepit.runtime.exchange_desk import ExchangeDesk
 from tradepit.runtime.order_client import OrderClient
 from tradepit.services.order_management import OrderManagementService
@@ -22,6 +23,17 @@ from tradepit.trading.risk.market import Market
 
 PRICE = Decimal("1340.5")
 TICKS = 13_405
+
+
+class HouseWiring(Wiring):
+    """Its exchange's time moves on when it is told to."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings, process="house")
+        self.time = ShiftedClock(starts_at_ns(settings.exchange.starts_at) - settings.exchange.origin_ns)
+
+    def exchange_clock(self) -> Clock:
+        return self.time
 
 
 class House:
@@ -40,7 +52,7 @@ class House:
             exchange=exchange,
             orders=OrderSettings(broker_timeout_s=5.0),
         )
-        self.wiring = Wiring(settings, process="house")
+        self.wiring = HouseWiring(settings)
         made = make_service(self.wiring, "order-management-1", _fail)
         assert isinstance(made, OrderManagementService)
         self.service = made
@@ -109,12 +121,13 @@ async def world(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pyt
 
 async def test_the_sessions_of_the_day_are_followed_without_a_feed(tmp_path: Path, world: SsiWorld) -> None:
     world.server.market.refuses = True
-    house = House(tmp_path / "house", world, starts_at="11:29:55")
+    house = House(tmp_path / "house", world, starts_at="11:20:00")
     await house.open()
     try:
         await house.buy("c1", 1)
         market = house.market
         assert market.phase is SessionPhase.CONTINUOUS
+        house.wiring.time.offset_ns += 11 * 60 * 1_000_000_000
         await until(lambda: market.phase is SessionPhase.BREAK)
         with pytest.raises(RequestRefused) as refused:
             await house.buy("c2", 1)

@@ -35,6 +35,7 @@ from tests.bad_messages import (
 )
 from tests.diff_house import RB
 from tests.house_under_test import settings_of
+from tests.patience import PATIENCE_S
 from tests.servers.postgres import PostgresServer
 from tests.servers.rabbitmq import RabbitmqServer
 from tests.servers.valkey import ValkeyServer
@@ -44,7 +45,7 @@ from tradepit.services.tq_settings import TqServiceSettings
 
 COUNT = int(os.environ.get("BAD_MESSAGES", "10000"))
 """How many for each queue. The three internal queues are the same services' in both profiles: in ``tq_flat`` they get a few."""
-PORTFOLIO, PATIENCE_S = "1234567890", 120.0
+PORTFOLIO = "1234567890"
 SUBMIT, CANCEL, FLAT = "tq_order_submit_requests", "tq_order_cancel_requests", "tq_order_requests"
 ORDERS, POSITIONS, ACCOUNTS = (f"tq_internal_{what}_updates" for what in ("order", "position", "account"))
 UPDATES = {ORDERS: (order_update(PORTFOLIO),), POSITIONS: (position_update(PORTFOLIO),), ACCOUNTS: (account_update(PORTFOLIO),)}
@@ -113,7 +114,7 @@ def running(folder: Path, settings: Settings, *names: str) -> Iterator[Running]:
     finally:
         process.terminate()
         try:
-            code = process.wait(30)
+            code = process.wait(PATIENCE_S)
         except subprocess.TimeoutExpired:
             process.kill()
             code = process.wait()

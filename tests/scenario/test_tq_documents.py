@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from tests.diff_house import TRADING, DiffHouse, diff_settings
+from tests.patience import PATIENCE_S
 from tests.servers.postgres import PostgresServer
 from tests.servers.rabbitmq import RabbitmqServer
 from tests.servers.valkey import ValkeyServer
@@ -115,7 +116,9 @@ async def test_the_documents_files_trade_unchanged(
 def run_example(folder: Path, told: dict[str, str], *words: str) -> str:
     """The engine's example, run as the guide says, with an order as it names it."""
     command = [sys.executable, str(EXAMPLE), "config.yaml", *words, "5"]
-    done = subprocess.run(command, cwd=folder, env=os.environ | told, capture_output=True, text=True, timeout=90, check=False)
+    done = subprocess.run(
+        command, cwd=folder, env=os.environ | told, capture_output=True, text=True, timeout=PATIENCE_S, check=False
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout
 
@@ -123,14 +126,18 @@ def run_example(folder: Path, told: dict[str, str], *words: str) -> str:
 def run_brake(folder: Path, told: dict[str, str]) -> None:
     """Cancel everything, as the guide does in an emergency."""
     command = [sys.executable, str(BRAKE), "config.yaml"]
-    done = subprocess.run(command, cwd=folder, env=os.environ | told, capture_output=True, text=True, timeout=90, check=False)
+    done = subprocess.run(
+        command, cwd=folder, env=os.environ | told, capture_output=True, text=True, timeout=PATIENCE_S, check=False
+    )
     assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "0 left"), done.stdout + done.stderr[-2000:]
 
 
 def run_doctor(folder: Path, told: dict[str, str]) -> dict[str, tuple[str, str]]:
     """What the doctor finds with the same file and environment."""
     command = [sys.executable, "-m", "tradepit", "doctor", "--config", "config.yaml", "--json"]
-    done = subprocess.run(command, cwd=folder, env=os.environ | told, capture_output=True, text=True, timeout=90, check=False)
+    done = subprocess.run(
+        command, cwd=folder, env=os.environ | told, capture_output=True, text=True, timeout=PATIENCE_S, check=False
+    )
     assert done.returncode == 1, done.stderr[-2000:]
     return {each["check"]: (each["outcome"], each["seen"]) for each in json.loads(done.stdout)["findings"]}
 

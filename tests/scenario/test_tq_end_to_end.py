@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 from tests.diff_house import TRADING, DiffHouse, diff_settings
+from tests.patience import PATIENCE_S
 from tests.servers.postgres import PostgresServer
 from tests.servers.rabbitmq import RabbitmqServer
 from tests.servers.valkey import ValkeyServer
@@ -107,7 +108,7 @@ async def test_a_connect_killed_in_the_middle_of_its_work_loses_and_doubles_noth
                 await until(log, f"order {number}", partial(is_row, engine, f"killed-{number}", "FINISHED", 1))
         finally:
             process.terminate()
-            process.wait(30)
+            process.wait(PATIENCE_S)
         assert await house.venue_positions("A1") == [("A1", "rb2505", "BUY", count, 0)]
         for number in range(count):
             assert (await engine.events(f"killed-{number}")).count("COMPLETE_FILL") == 1

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.tqsdk_world import TqsdkWorld, until
+from tests.patience import until
+from tests.tqsdk_world import TqsdkWorld
 
 from tradepit.compose.roles import make_service
 from tradepit.compose.wiring import Wiring

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 from nats.js import JetStreamContext
 from tests.house_under_test import HouseUnderTest, settings_of
+from tests.patience import PATIENCE_S
 
 from tradepit.trading.model.terms import Side
 from tradepit.wire import platform as wire
@@ -18,7 +19,6 @@ from tradepit.wire.platform import Encoding
 from tradepit.wire.platform_codec import encode
 
 ROLES = ("trading-gateway", "order-management", "trade-executor")
-PATIENCE_S = 60.0
 _ANY = wire.OrderIntent(
     intent_id="i", bot_id="b1", account_id="A1", symbol="IF2501", side=Side.BUY, quantity=1, limit_price=Decimal(4490),
     type=wire.IntentType.LIMIT,
@@ -156,7 +156,8 @@ async def test_every_intent_has_one_explained_outcome_whoever_is_killed(tmp_path
         await bots.until(*names)
 
         # A halt cancels what rests, and the bot hears by whom.
-        halted = await house.orders("set_state", {"scope": "bot:b1", "state": "HALTED", "who": "risk", "reason": "enough"})
+        halt = {"scope": "bot:b1", "state": "HALTED", "who": "risk", "reason": "enough", "wait_ms": 10_000}
+        halted = await house.orders("set_state", halt, timeout_s=PATIENCE_S)
         assert halted["checklist"]["still_working"] == []
         acked = [name for name in names if bots.kinds(name)[0] == "ack"]
         await bots.until("resting", *acked, kinds=("cancel", "rejection"))

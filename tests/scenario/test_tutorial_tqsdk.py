@@ -23,7 +23,7 @@ _PAGE = _ROOT / "docs" / "tutorial" / "trade-tqsdk-offline.md"
 _PIECE = re.compile(
     r"Save this as `(?P<name>[^`]+)`:\n\n```python\n(?P<program>.*?)```|^```sh\n(?P<commands>.*?)```", re.MULTILINE | re.DOTALL
 )
-_PATIENCE_S = 300
+_PATIENCE_S = 900
 _USUAL_PORT = 7788
 
 
@@ -51,7 +51,7 @@ class _Demo:
         if self.process.poll() is None:
             # As Ctrl-C does: the demo stops its house before it ends.
             self.process.send_signal(signal.SIGINT)
-        self.process.wait(60)
+        self.process.wait(_PATIENCE_S)
         self._reader.join(10)
         os.close(self._terminal)
 

@@ -15,9 +15,8 @@ from types import TracebackType
 from typing import Any, Self
 
 import hvac
+from tests.patience import PATIENCE_S
 from tests.servers.ports import free_port
-
-_START_S = 20.0
 
 
 class OpenbaoServer:
@@ -33,7 +32,7 @@ class OpenbaoServer:
 
     def client(self) -> Any:
         """A client that may do everything."""
-        return hvac.Client(url=self.url, token=self.root, timeout=10)
+        return hvac.Client(url=self.url, token=self.root, timeout=60)
 
     def start(self) -> None:
         """Start, and unseal what was there before. Idempotent."""
@@ -73,7 +72,7 @@ class OpenbaoServer:
 
     def enable_secrets(self) -> None:
         """A key-value engine of version 2 at ``secret``; it takes a moment until it can be used."""
-        client, deadline = self.client(), time.monotonic() + _START_S
+        client, deadline = self.client(), time.monotonic() + PATIENCE_S
         client.sys.enable_secrets_engine("kv", path="secret", options={"version": "2"})
         while True:
             try:
@@ -91,7 +90,7 @@ class OpenbaoServer:
 
     def unseal(self) -> None:
         """It tells again."""
-        hvac.Client(url=self.url, timeout=10).sys.submit_unseal_key(self._key)
+        hvac.Client(url=self.url, timeout=60).sys.submit_unseal_key(self._key)
         self._await(200)
 
     def kill(self) -> None:
@@ -121,7 +120,7 @@ class OpenbaoServer:
                 process.wait()
 
     def _await(self, *statuses: int) -> None:
-        deadline = time.monotonic() + _START_S
+        deadline = time.monotonic() + PATIENCE_S
         while self._health() not in statuses:
             if time.monotonic() > deadline:
                 raise TimeoutError((self._folder / "log").read_text()[-2000:])
@@ -129,7 +128,7 @@ class OpenbaoServer:
 
     def _health(self) -> int:
         try:
-            with urllib.request.urlopen(f"{self.url}/v1/sys/health", timeout=5) as reply:
+            with urllib.request.urlopen(f"{self.url}/v1/sys/health", timeout=60) as reply:
                 return int(reply.status)
         except urllib.error.HTTPError as error:
             with error:

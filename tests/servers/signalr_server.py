@@ -39,7 +39,7 @@ class SignalrServer:
     def __init__(self, hub: str, *, allows: Allows | None = None, answers: Answers | None = None, protocol: str = "1.5") -> None:
         self.hub, self._allows, self._answers, self.protocol = hub, allows, answers, protocol
         self.keep_alive_s: float | None = 0.1
-        self.promises_s: float | None = 0.4
+        self.promises_s: float | None = 30.0
         self.silent = self.forgets = self.begins_never = self.refuses_in_words = False
         self.negotiations = self.starts = self.rejoins = self.aborts = 0
         self.refuses_at = ""

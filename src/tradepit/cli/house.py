@@ -14,7 +14,7 @@ from tradepit.profiles.catalogue import roles_of
 from tradepit.runtime.host import PARENT_VARIABLE
 from tradepit.runtime.nats_server import NatsServer
 
-_STOP_S = 12.0
+_STOP_S = 30.0
 JOURNAL_FOLDER = "journals"
 SERVER_FOLDER = "nats"
 SETTINGS_FILE = "settings.yaml"

@@ -82,7 +82,7 @@ class NatsServer:
         """The server's own log."""
         return self._folder / "nats.log"
 
-    def start(self, timeout_s: float = 10.0) -> str:
+    def start(self, timeout_s: float = 60.0) -> str:
         """Start, wait until it serves, and return its URL. Idempotent. Raises Unavailable with the end of its log."""
         if self.pid is not None:
             return self.url

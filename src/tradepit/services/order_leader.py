@@ -1,6 +1,7 @@
 """What the active instance of order management does: journal, send, ask instead of sending again, apply what the broker tells."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -146,8 +147,12 @@ class OrderLeader:
             raise Unavailable("too many orders are on their way; nothing was done", in_flight=len(self.sending))
         check_child(self.desk.register, intent)
         now_ns = self._clock.now_ns()
-        if in_the_way := self.desk.in_the_way(intent, now_ns):
-            await self._cancels.clear(intent.account, in_the_way)
+        in_the_way, lacks_lots = self.desk.in_the_way(intent, now_ns), self.desk.lacks_lots(intent, now_ns)
+        if in_the_way or lacks_lots:
+            if in_the_way:
+                await self._cancels.clear(intent.account, in_the_way)
+            if lacks_lots:
+                await self._hear_all()
             known, now_ns = self.desk.known(intent), self._clock.now_ns()
             if known is not None:
                 return await self._answer_again(known)
@@ -164,6 +169,8 @@ class OrderLeader:
         One part's refusal by the review refuses all. Doing it twice is doing it once. Raises like ``submit``.
         """
         await self.admit(intents[0].account)
+        if any(self.desk.lacks_lots(intent, self._clock.now_ns()) for intent in intents):
+            await self._hear_all()
         known = [order for intent in intents if (order := self.desk.known(intent)) is not None]
         if known:
             return await _all_of(self._answer_again(order) for order in known)
@@ -310,6 +317,11 @@ class OrderLeader:
                 seen, since_ns = self._through, self._clock.monotonic_ns()
             elif self._clock.monotonic_ns() - since_ns > _STALLED_S * 1e9:
                 raise Unavailable("the broker's reports stopped coming", read=self._through, last=target)
+
+    async def _hear_all(self) -> None:
+        """Read what the exchange has told so far. It tells everybody at once: who asks may go by a cancel or a fill that is not here yet."""
+        with contextlib.suppress(Unavailable, OutcomeUnknown):
+            await self._catch_up()
 
     async def _meet_market(self) -> None:
         """Know what can be traded. A broker that is away ends the take-over: another instance may reach it."""

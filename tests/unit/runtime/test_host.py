@@ -5,7 +5,8 @@ import os
 import signal
 
 import pytest
-from tests.waiting import PATIENCE_S, settle, until
+from tests.patience import PATIENCE_S
+from tests.waiting import settle, until
 
 from tradepit.backends.bus.memory import MemoryBus, MemoryHub
 from tradepit.backends.cache.memory import MemoryCache, MemoryCacheStore

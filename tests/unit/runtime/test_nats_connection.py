@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.waiting import PATIENCE_S, until
+from tests.patience import PATIENCE_S
+from tests.waiting import until
 
 from tradepit.cli.loop import run
 from tradepit.runtime.nats_connection import NatsConnection, NatsMessage

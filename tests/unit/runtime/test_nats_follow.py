@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import msgspec
 import pytest
-from tests.waiting import PATIENCE_S
+from tests.patience import PATIENCE_S
 
 from tradepit.runtime.nats_connection import NatsMessage
 from tradepit.runtime.nats_follow import StreamFollower

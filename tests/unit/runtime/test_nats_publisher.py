@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import cast
 
 import pytest
-from tests.waiting import PATIENCE_S
+from tests.patience import PATIENCE_S
 
 from tradepit.runtime.nats_connection import NatsMessage
 from tradepit.runtime.nats_link import NatsLink

@@ -10,7 +10,8 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.waiting import PATIENCE_S, until
+from tests.patience import PATIENCE_S
+from tests.waiting import until
 
 from tradepit.backends.broker.simulated import SimulatedBroker
 from tradepit.backends.bus.memory import MemoryBus, MemoryHub

@@ -5,7 +5,8 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.waiting import PATIENCE_S, settle
+from tests.patience import PATIENCE_S
+from tests.waiting import settle
 
 from tradepit.services import trading_gateway
 from tradepit.services.gateway_faults import FaultSeam

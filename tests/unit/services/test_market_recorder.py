@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 import polars as pl
 import pytest
-from tests.waiting import PATIENCE_S, settle, until
+from tests.patience import PATIENCE_S
+from tests.waiting import settle, until
 
 from tradepit.backends.bus.memory import MemoryBus, MemoryHub
 from tradepit.ports.bus import Message

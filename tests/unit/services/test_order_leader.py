@@ -22,8 +22,9 @@ from tradepit.trading.model.errors import (
     VolumeNotValid,
 )
 from tradepit.trading.model.order import OrderIntent
-from tradepit.trading.model.terms import OrderStatus, Side, TradingState
+from tradepit.trading.model.terms import Offset, OrderStatus, Side, TradingState
 from tradepit.trading.orders import events as facts
+from tradepit.trading.risk.closable import Closable
 from tradepit.trading.risk.rules import load_rules
 
 C1 = ("A1", "c1")
@@ -536,3 +537,34 @@ async def test_while_reports_wait_for_the_broker_no_risk_is_added() -> None:
     await until(lambda: not leader.desk.exposure.reconciling)
     assert (await leader.submit(an_intent(2))).status is OrderStatus.OPEN
     await leader.stop()
+
+
+async def test_lots_that_came_free_are_closed_even_if_the_news_of_it_came_to_the_sender_first() -> None:
+    office = Office((Closable(),))
+    leader = await office.leader()
+    await leader.submit(an_intent())
+    office.venue.fill(C1, 5)
+    close = an_intent(2, side=Side.SELL, offset=Offset.CLOSE)
+    await until(lambda: not leader.desk.lacks_lots(close, 0))
+    await leader.submit(close)
+    with pytest.raises(RiskRefused):
+        await leader.submit(an_intent(3, side=Side.SELL, offset=Offset.CLOSE))
+    # The exchange cancels it, and tells the sender of it before it tells us.
+    office.broker.hold["reports"] = asyncio.Event()
+    office.venue.end(("A1", "c2"))
+    again = [asyncio.ensure_future(leader.submit(an_intent(4, side=Side.SELL, offset=Offset.CLOSE))) for _ in range(2)]
+    together = an_intent(5, side=Side.SELL, offset=Offset.CLOSE)
+    await settle(5)
+    assert not again[0].done()
+    office.broker.hold["reports"].set()
+    assert [order.status for order in await asyncio.gather(*again)] == [OrderStatus.OPEN] * 2
+    assert (office.kinds("c4"), office.venue.arrivals["A1", "c4"]) == (["OrderAccepted", "OrderSending", "ReportApplied"], 1)
+    # An exchange that does not answer changes nothing.
+    office.broker.last_report = _nobody  # type: ignore[method-assign]  # away
+    with pytest.raises(RiskRefused):
+        await leader.submit_together([together])
+    await leader.stop()
+
+
+async def _nobody() -> int:
+    raise Unavailable("nobody listens")

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from tests.waiting import PATIENCE_S
+from tests.patience import PATIENCE_S
 
 from tradepit.backends.bus.memory import MemoryBus
 from tradepit.runtime.clock import ManualClock

@@ -9,7 +9,8 @@ from email.message import Message
 from typing import Any
 
 import pytest
-from tests.waiting import PATIENCE_S, settle
+from tests.patience import PATIENCE_S
+from tests.waiting import settle
 
 from tradepit.backends.bus.memory import MemoryBus, MemoryHub
 from tradepit.runtime.clock import ManualClock

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 from tests.order_path import Office
+from tests.patience import PATIENCE_S
 from tests.unit.services.test_order_rpc import BUY, Front
-from tests.waiting import PATIENCE_S, until
+from tests.waiting import until
 
 from tradepit.backends.bus.memory import MemoryBus, MemoryHub
 from tradepit.runtime.clock import SystemClock

@@ -101,7 +101,7 @@ class KafkaServer:
         """What the server said."""
         return self._folder / "kafka.log"
 
-    def start(self, timeout_s: float = 90.0) -> str:
+    def start(self, timeout_s: float = 180.0) -> str:
         """Start, wait until it serves, and return its URL. Idempotent. Raises Unavailable with the end of its log."""
         if self._process is not None and self._process.poll() is None:
             return self.url

@@ -76,7 +76,7 @@ class PostgresServer:
             await connection.close()
         return self.url_of(name)
 
-    def start(self, timeout_s: float = 30.0) -> str:
+    def start(self, timeout_s: float = 120.0) -> str:
         """Start, recovering after a kill, and wait until it serves. Idempotent."""
         if self._process is not None and self._process.poll() is None:
             return self.url

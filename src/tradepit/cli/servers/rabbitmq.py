@@ -69,7 +69,7 @@ class RabbitmqServer:
         """The same login by way of another port of loopback."""
         return f"amqp://{self._user}:{self._password}@127.0.0.1:{port}/"
 
-    def start(self, timeout_s: float = 60.0) -> str:
+    def start(self, timeout_s: float = 180.0) -> str:
         """Start, wait until it serves, and return its URL. Idempotent. Raises Unavailable with the end of its log."""
         if self._process is not None and self._process.poll() is None:
             return self.url

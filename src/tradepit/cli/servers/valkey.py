@@ -51,7 +51,7 @@ class ValkeyServer:
         """The URL of one of its numbered databases."""
         return f"redis://:{self.password}@127.0.0.1:{self.port}/{database}"
 
-    def start(self, timeout_s: float = 10.0) -> str:
+    def start(self, timeout_s: float = 60.0) -> str:
         """Start and wait until it serves. Idempotent."""
         if self._process is not None and self._process.poll() is None:
             return self.url

@@ -12,6 +12,7 @@ from tradepit.trading.model.terms import OrderStatus, TradingState
 from tradepit.trading.orders import events as facts
 from tradepit.trading.orders.audit import AuditTrail
 from tradepit.trading.orders.register import OrderRegister
+from tradepit.trading.risk.closable import Closable
 from tradepit.trading.risk.exposure import Exposure
 from tradepit.trading.risk.limits import LimitBook, Setting
 from tradepit.trading.risk.pipeline import Pipeline
@@ -83,6 +84,13 @@ class OrderDesk:
             return []
         others = [rule for rule in rules if not isinstance(rule, SelfTrade)]
         return names if not others or evaluate(intent, self.exposure, others, now_ns) is None else []
+
+    def lacks_lots(self, intent: OrderIntent, now_ns: int) -> bool:
+        """Whether an order would close more than is known to be free to close."""
+        if not intent.offset.closes:
+            return False
+        rules = self.limits.rules_for(intent)
+        return any(isinstance(rule, Closable) and rule.check(intent, self.exposure, now_ns) is not None for rule in rules)
 
     def evaluate(self, intent: OrderIntent, now_ns: int) -> Refused | None:
         """What the review would say to a new order now; nothing is counted and nothing follows from it."""

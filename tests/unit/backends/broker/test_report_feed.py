@@ -6,7 +6,7 @@ import random
 from collections.abc import AsyncIterator
 
 import pytest
-from tests.waiting import PATIENCE_S
+from tests.patience import PATIENCE_S
 
 from tradepit.backends.broker.report_feed import ReportFeed
 from tradepit.backends.bus.memory import MemoryBus, MemoryHub

@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from tests.waiting import PATIENCE_S
+from tests.patience import PATIENCE_S
 
 from tradepit.backends.bus.memory import MemoryBus, MemoryHub
 from tradepit.ports.bus import Channel, Delivery, Message

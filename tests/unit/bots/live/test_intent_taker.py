@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 from tests.bot_house import BotHouse
-from tests.waiting import PATIENCE_S, settle
+from tests.patience import PATIENCE_S
+from tests.waiting import settle
 
 from tradepit.backends.bus.memory import MemoryBus, MemoryHub
 from tradepit.bots.live.intent_taker import IntentRefused, IntentTaker

@@ -5,7 +5,8 @@ import threading
 
 import pytest
 from tests.bot_stage import instrument, tick
-from tests.waiting import PATIENCE_S, until
+from tests.patience import PATIENCE_S
+from tests.waiting import until
 
 from tradepit.bots.live.data_client import DataClient
 from tradepit.bots.live.shared_past import SharedPast
