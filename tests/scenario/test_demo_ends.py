@@ -27,6 +27,10 @@ def is_gone(pid: int) -> bool:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
 
 
+def ignore_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 @pytest.mark.parametrize("when", ["nats/nats.pid", "journals/commands"], ids=["starting", "trading"])
 def test_a_demo_that_is_terminated_stops_its_server_and_its_services(tmp_path: Path, when: str) -> None:
     demo = subprocess.Popen(
@@ -35,6 +39,8 @@ def test_a_demo_that_is_terminated_stops_its_server_and_its_services(tmp_path: P
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
+        # As a script's `tradepit demo &` starts it.
+        preexec_fn=ignore_interrupts if when.startswith("nats") else None,  # noqa: PLW1509 - one system call, no thread here
     )
     try:
         wait_until(lambda: any((tmp_path / "demo").glob(f"{when}*")))

@@ -79,6 +79,9 @@ async def test_the_documents_files_trade_unchanged(
             await until(log, "another contract's order", lambda: has_event(engine, ids["index"], "NEW"))
             name = f"TQ_Position_PortfolioId_{PORTFOLIO}_Symbol_SHFE.rb2505"
             await until(log, "the position's key", lambda: has_value(engine, name, "5"))
+            # A Redis that comes back empty is told everything again.
+            engine.keys.flushdb()
+            await until(log, "the position's key again", lambda: has_value(engine, name, "5"))
             await asyncio.to_thread(run_brake, folder, told)
             await until(log, "the cancel", lambda: has_event(engine, ids["index"], "CANCELLED"))
             price = "3310" if shape == "flat" else "3290"

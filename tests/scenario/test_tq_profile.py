@@ -378,6 +378,22 @@ async def test_a_position_closed_while_its_monitor_was_away_does_not_stay(house:
     await house.key(tq.position_key(PORTFOLIO, RB), b"0")
 
 
+async def test_a_cache_that_lost_its_keys_has_them_again_at_once(house: TqHouse) -> None:
+    await hold(house, 3, "o1")
+    await house.key(tq.position_key(PORTFOLIO, RB), b"3")
+    names = tq.position_key(PORTFOLIO, RB), tq.breakdown_key(PORTFOLIO, RB), tq.account_key(PORTFOLIO)
+
+    async def has_all() -> bool:
+        return None not in [await house.cache.get(name) for name in names]
+
+    for lost in (False, True):
+        for name in names if lost else ():
+            await house.cache.delete(name)
+        async with asyncio.timeout(5):
+            while not await has_all():  # noqa: ASYNC110 - a cache has no event for it
+                await asyncio.sleep(0.01)
+
+
 async def test_a_monitor_that_begins_anew_adds_no_event(house: TqHouse) -> None:
     await hold(house, 3, "o1")
     await house.services[tq.ORDER_MONITOR].stop()

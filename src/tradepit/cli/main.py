@@ -326,6 +326,9 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")
     # Whoever is told to end does what Ctrl-C does: a demo stops the processes it started. Services have their own way (runtime/host).
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # A script's shell starts what it puts into the background deaf to Ctrl-C, and so it would be deaf to SIGTERM too.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         sys.exit(app(sys.argv[1:], exit_on_error=True, result_action="return_value"))
     except TradepitError as error:

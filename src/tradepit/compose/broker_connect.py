@@ -174,7 +174,9 @@ def _position_monitor(parts: TqParts, role: str, instance: str, on_failure: OnFa
 def _account_monitor(parts: TqParts, role: str, instance: str, on_failure: OnFailure) -> Service:
     del on_failure
     broker, updates = parts.make_broker(instance), parts.contract.account_updates.channel.subject
-    look = AccountLook(broker=broker, bus=parts.bus, updates=updates, clock=parts.clock, settings=parts.settings)
+    look = AccountLook(
+        broker=broker, bus=parts.bus, updates=updates, cache=parts.cache, clock=parts.clock, settings=parts.settings
+    )
     return _watch(parts, role, instance, broker, look)
 
 

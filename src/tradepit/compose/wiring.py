@@ -352,7 +352,7 @@ def tqsdk_link(wiring: Wiring) -> TqsdkLink:
     check_login_settings(tq)
     timing = TqsdkTiming(stuck_s=tq.stuck_s, ack_s=tq.ack_s, settle_s=tq.settle_s, back_off_max_s=tq.retry_max_s)
     # Each process that logs in by itself keeps its own account of what it sent and was told. Who sends nothing follows the broker
-    # from the beginning whenever it starts: what a power cut took is told again.
+    # from the day before whenever it starts: what a power cut took is told again.
     owner = tq_company.login_of(wiring.instances)
     name = "tqsdk" if tq.service is None else f"tqsdk-{owner or wiring.process}"
     return TqsdkLink(

@@ -22,7 +22,8 @@ _AGAIN_S = 0.2
 
 
 class OrderMonitor:
-    """Begins with the first report the broker still has: rows are merged and events are kept once, so telling again is harmless.
+    """Begins with the first report of the trading day before the newest one: rows are merged and events are kept once, so telling
+    again is harmless, and what is older was told on its day. A journal of many months must not hold up the news of today.
 
     A report is done when its update is in the queue; until then the next one waits. Duplicates, late fills and states that come
     out of order are judged by the register, as everywhere in this house.
@@ -47,6 +48,7 @@ class OrderMonitor:
         self._prices = AveragePrices()
         self._instruments: dict[str, Instrument] = {}
         self._through = self._told = self._untold = 0
+        self._has_begun = False
         self._problem = ""
         self._stopped = False
 
@@ -83,6 +85,8 @@ class OrderMonitor:
     async def _follow(self) -> None:
         while True:
             try:
+                if not self._has_begun:
+                    self._through, self._has_begun = await self._before_the_last_two_days(), True
                 async for report in self._broker.reports(self._through):
                     await self._take(report)
                     self._through = report.sequence
@@ -91,6 +95,17 @@ class OrderMonitor:
                 self._problem = str(error)[:200]
                 logger.warning("{}: follows again: {}", self._instance, error)
             await self._clock.sleep(_AGAIN_S)
+
+    async def _before_the_last_two_days(self) -> int:
+        """The number of the report before the first one of the newest two trading days."""
+        last, before = await self._broker.last_report(), dict[int, int]()
+        if not last:
+            return 0
+        async for report in self._broker.reports(0):
+            before.setdefault(report.trading_day, report.sequence - 1)
+            if report.sequence >= last:
+                break
+        return min(before[day] for day in sorted(before)[-2:])
 
     async def _take(self, report: Report) -> None:
         try:

@@ -9,13 +9,15 @@ from tradepit.services.tq_settings import TqServiceSettings
 from tradepit.wire.tq import Breakdown, breakdown_key
 from tradepit.wire.tq_codec import breakdowns, cached_breakdown, encode, position_update
 
+_CHECK_NS = 1_000_000_000
 _FLAT = Breakdown(**dict.fromkeys(Breakdown.__struct_fields__, 0))
 
 
 class PositionLook:
     """A contract that was held once is told as zeros when it is flat: a missing key means that nothing is known, never zero.
 
-    What a former instance told is found in the cache, so that a position closed meanwhile does not stay there.
+    What a former instance told is found in the cache, so that a position closed meanwhile does not stay there. A cache that has
+    lost its keys is told all of them again.
     """
 
     def __init__(
@@ -26,6 +28,7 @@ class PositionLook:
         self._told: dict[str, Breakdown | None] = {}
         self._remembers = False
         self._again_ns: dict[str, int] = {}
+        self._check_ns = 0
         self.updates = 0
 
     async def look(self) -> None:
@@ -33,12 +36,21 @@ class PositionLook:
             prefix = breakdown_key(self._settings.portfolio_id, "")
             self._told = {key.removeprefix(prefix): None for key in await self._cache.items(prefix)}
             self._remembers = True
+        await self._notice_loss()
         held = breakdowns(await self._broker.positions(self._settings.broker_account))
         for symbol in sorted(held.keys() | self._told.keys()):
             await self._tell(symbol, held.get(symbol, _FLAT))
 
     def figures(self) -> Figures:
         return {"symbols": len(self._told), "updates": self.updates}
+
+    async def _notice_loss(self) -> None:
+        now_ns = self._clock.monotonic_ns()
+        if not self._told or now_ns < self._check_ns:
+            return
+        self._check_ns = now_ns + _CHECK_NS
+        if await self._cache.get(breakdown_key(self._settings.portfolio_id, next(iter(self._told)))) is None:
+            self._told = dict.fromkeys(self._told)
 
     async def _tell(self, symbol: str, held: Breakdown) -> None:
         settings, now_ns = self._settings, self._clock.monotonic_ns()
