@@ -56,7 +56,12 @@ included. `STOP` is refused. An intent does not say when it was made: `expires_a
 The monitor's page for Prometheus has, of order management, `risk_decisions_total{decision}` (`approved`, `refused`),
 `risk_breaches_total{rule}` and `risk_throttles_total` (orders refused and cancels held back for coming too fast), counted since
 the instance began to lead; of the executor `orders_submitted_total`, `orders_rejected_total{reason}`, `broker_latency_ms` (median of the
-last thousand orders) and `fills_total`, all counted from the journal's beginning.
+last thousand orders), `fills_total` and `executor_broker_errors_total` (orders the broker gave no answer to in time), all
+counted from the journal's beginning.
+
+An alert of the review, or that a state was set, is told from the journal: none is lost. Alerts of the risk monitors wait in the memory
+of `alert-relay` while the bus is away, the newest 10,000 of them; killed meanwhile it has forgotten those, and whatever still holds
+is raised again by a monitor that starts.
 """
 _TOPICS: dict[str, Struct] = {
     platform.ORDER_INTENTS.name: platform.OrderIntent,

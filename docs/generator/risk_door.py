@@ -1,7 +1,7 @@
 """The page of the risk door: its HTTP paths, and the bodies that go in and come out."""
 
 from generator.text import code, doc, fields, table
-from tradepit.web.risk_routes import ROUTES, HaltOrder, LimitsChange, ResumeOrder, WaitingHalts
+from tradepit.web.risk_routes import ROUTES, HaltOrder, LimitsChange, Proposal, ResumeOrder, WaitingHalts
 from tradepit.wire.order_controls import AuditReply, Evaluation, HaltStanding, LimitsReply, ScopeLimits, StateReply
 
 _INTRO = """# Risk door
@@ -35,6 +35,7 @@ def page() -> str:
         LimitsChange,
         HaltOrder,
         ResumeOrder,
+        Proposal,
         HaltStanding,
         WaitingHalts,
         StateReply,

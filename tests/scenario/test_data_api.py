@@ -276,6 +276,10 @@ class Looker(BotBase):
         if market.symbol != "IF2501":
             return
         self.seen += 1
+        if self.seen == 20:
+            newest = self.ctx.market_data.fetch()
+            range_ms = [each.time_ms for each in self.ctx.market_data.fetch_range(newest.time_ms - 60_000, newest.time_ms)]
+            Path(self.config["folder"], "asked.json").write_text(json.dumps({"newest": newest.time_ms, "range": range_ms}))
         if self.seen in (1, 20):
             told = {name: market.window(name).tolist() for name in ("time_ns", "last", "bid", "ask_lots", "volume")}
             path = Path(self.config["folder"]) / f"window-{self.seen}.json"
@@ -309,6 +313,9 @@ async def test_a_bots_window_is_full_at_its_first_tick_and_goes_on_without_gap_o
     first, later = (json.loads((tmp_path / f"window-{number}.json").read_text()) for number in (1, 20))
     instants = [time_ns // 1_000_000 for time_ns in later["time_ns"]]
     assert len(first["time_ns"]) > 60
+    asked_for = json.loads((tmp_path / "asked.json").read_text())
+    assert asked_for["range"][-1] == asked_for["newest"]
+    assert set(asked_for["range"]) <= set(fed)
     # It goes on from there: nothing that was shown is shown again.
     assert instants[: len(first["time_ns"])] == [time_ns // 1_000_000 for time_ns in first["time_ns"]]
     assert instants == sorted(set(instants))
@@ -323,6 +330,6 @@ async def test_a_bots_window_is_full_at_its_first_tick_and_goes_on_without_gap_o
 def looker(folder: Path, config: Path, url: str) -> "subprocess.Popen[bytes]":
     """The bot in a process of its own, told of the Data API by its environment."""
     command = [sys.executable, "-m", "tradepit", "bot", "run", str(folder / "looker.py"), "--port", "0"]
-    command += ["--config", str(config), "--param", f"folder={folder}"]
+    command += ["--config", str(config), "--param", f"folder={folder}", "symbol=IF2501"]
     with (folder / "bot.log").open("ab") as log:
         return subprocess.Popen(command, stdout=log, stderr=log, env=os.environ | {"DATA_API_URL": url})

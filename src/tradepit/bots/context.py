@@ -24,7 +24,8 @@ Wanted = Callable[[object], Sent]
 class Supplies:
     """What a runner gives a bot beside the market. ``state`` (JSON values) is kept over restarts by a live runner.
 
-    ``market_data`` is a client as in ``market_clients``; ``extras`` is anything else, by name.
+    ``market_data`` is a client as in ``market_clients``: live, where the runner knows a Data API, one for the contract that is the bot's
+    only one or its parameter ``symbol``; else None, as in a backtest. ``extras`` is anything else, by name.
     """
 
     state: MutableMapping[str, Any] = field(default_factory=dict)

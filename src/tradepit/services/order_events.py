@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 import msgspec
 from loguru import logger
 
-from tradepit.ports.bus import Bus, Outgoing
+from tradepit.ports.bus import Bus, Message, Outgoing
 from tradepit.ports.clock import Clock
 from tradepit.ports.journal import Entry, Journal
 from tradepit.services.order_outcomes import OrderOutcomes
-from tradepit.trading.model.errors import BadRequest, JournalCorrupted, TradepitError, Unavailable
+from tradepit.trading.model.errors import BadRequest, ConfigError, JournalCorrupted, TradepitError, Unavailable
 from tradepit.trading.orders import events as facts
 from tradepit.wire import platform as wire
 from tradepit.wire.platform_codec import encode, read_event
@@ -63,13 +63,23 @@ class OrderEvents:
         await self._journal.open()
         last = await self._bus.last(wire.ORDER_EVENTS)
         if last is not None:
-            self._told = self._last = _position_of(read_event(last.payload).correlation_id)
-            written, _ = await self._journal.last()
-            if self._told[0] > written:
-                # Topics on a server of their own may outlive a house: what they tell is of another journal.
-                logger.warning("the bus has order events of another journal, of {} entries: all are told", self._told[0])
-                self._told = self._last = (0, 0)
+            self._told = self._last = await self._go_on_after(last)
         logger.info("order events go on after entry {} number {}", *self._told)
+
+    async def _go_on_after(self, last: Message) -> Position:
+        """The place that the last event names; the beginning where it names none of this journal: receivers keep one of each."""
+        try:
+            place = _position_of(read_event(last.payload, headers=last.headers).correlation_id)
+        except (BadRequest, ConfigError) as error:
+            # Whoever may publish there can say anything: that must not keep intents from being done.
+            logger.error("the last order event, on {}, is none of ours: all are told again: {}", last.subject, error)
+            return (0, 0)
+        written, _ = await self._journal.last()
+        if place[0] > written:
+            # Topics on a server of their own may outlive a house: what they tell is of another journal.
+            logger.warning("the bus has order events of another journal, of {} entries: all are told", place[0])
+            return (0, 0)
+        return place
 
     async def close(self) -> None:
         """Leave the journal."""

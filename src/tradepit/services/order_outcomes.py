@@ -30,7 +30,7 @@ class OrderOutcomes:
     def __init__(self) -> None:
         self.register = OrderRegister()
         self.books = BotBooks()
-        self.submitted = self.fills = 0
+        self.submitted = self.fills = self.broker_errors = 0
         self.rejected: dict[str, int] = {}
         self.latency = LatencyMeter()
         self._sent_ns: dict[Key, int] = {}
@@ -55,6 +55,8 @@ class OrderOutcomes:
         elif isinstance(fact, facts.OrderSending):
             self.submitted += 1
             self._sent_ns[fact.account, fact.client_order_id] = fact.time_ns
+        elif isinstance(fact, facts.OrderUnknown):
+            self.broker_errors += 1
         elif isinstance(fact, facts.OrderRefused):
             self.count_refusal(fact.code)
             order = self.register.orders[fact.intent.account, fact.intent.client_order_id]

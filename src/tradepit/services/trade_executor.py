@@ -67,6 +67,7 @@ class TradeExecutor:
             "repeated": self._repeated,
             "orders_submitted_total": outcomes.submitted,
             "fills_total": outcomes.fills,
+            "executor_broker_errors_total": outcomes.broker_errors,
             "broker_latency_ms": round(median_us / 1e3, 3),
             "broker_latency_ms_p99": round(p99_us / 1e3, 3),
             "events_published": self._events.published,

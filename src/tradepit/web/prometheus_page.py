@@ -17,10 +17,10 @@ CONTENT_TYPE = "text/plain; version=0.0.4"
 MAX_FIGURES = 2_000
 _FIGURE = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]{0,63}", re.ASCII)
 _INSTANCE = ("service", "instance")
-# What the bot platform's document (section 7.1) calls by name; the value of their own label follows two underscores.
+# What the bot platform's document (sections 7.1 and 7.2) calls by name; the value of their own label follows two underscores.
 _LABELS = {"orders_rejected_total": "reason", "risk_decisions_total": "decision", "risk_breaches_total": "rule"}
 _PLATFORM = re.compile(
-    rf"orders_submitted_total|fills_total|broker_latency_ms|risk_throttles_total|({'|'.join(_LABELS)})__[A-Za-z][A-Za-z0-9_]{{0,40}}",
+    rf"orders_submitted_total|fills_total|executor_broker_errors_total|broker_latency_ms|risk_throttles_total|({'|'.join(_LABELS)})__[A-Za-z][A-Za-z0-9_]{{0,40}}",
     re.ASCII,
 )
 _BY_LABEL = "__"

@@ -1,5 +1,6 @@
 """The risk door's routes: limits and states of scopes, evaluation, the kill switch, and who did what."""
 
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -11,6 +12,7 @@ from litestar.params import FromPath, FromQuery
 from tradepit import __version__
 from tradepit.runtime.risk_client import RiskClient
 from tradepit.trading.model.errors import BadRequest, PayloadTooLarge, TradepitError
+from tradepit.trading.model.terms import OrderType
 from tradepit.web.coded_errors import AnyRequest
 from tradepit.wire.order_controls import EvaluateRequest, HaltStanding
 from tradepit.wire.simulator import ErrorReply, StateRequest
@@ -46,6 +48,18 @@ class ResumeOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     scope: str
     who: str
     reason: str
+
+
+class Proposal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Body of ``POST /api/v1/risk/evaluate``, in the platform document's words; at the market where no price is proposed."""
+
+    account_id: str
+    bot_id: str = ""
+    symbol: str
+    proposed_side: str
+    proposed_qty: int
+    proposed_price: Decimal | None = None
+    offset: str = "OPEN"
 
 
 class WaitingHalts(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,6 +113,23 @@ async def evaluate(request: AnyRequest, client: Client) -> Reply:
     """Nothing is counted, journaled or sent."""
     order = await _body(request, EvaluateRequest)
     return await client.ask("evaluate", {name: getattr(order, name) for name in order.__struct_fields__})
+
+
+@post("/api/v1/risk/evaluate", status_code=200, summary="The same, as bots of the platform ask it")
+async def evaluate_proposal(request: AnyRequest, client: Client) -> Reply:
+    """The same for a bot's proposal."""
+    told = await _body(request, Proposal)
+    order = {
+        "account": told.account_id,
+        "bot": told.bot_id,
+        "symbol": told.symbol,
+        "side": told.proposed_side.upper(),
+        "volume": told.proposed_qty,
+        "price": told.proposed_price,
+        "type": OrderType.MARKET.value if told.proposed_price is None else OrderType.LIMIT.value,
+        "offset": told.offset,
+    }
+    return await client.ask("evaluate", order)
 
 
 @post("/risk/halt", summary="Kill switch")
@@ -178,4 +209,15 @@ def status_of(error: TradepitError) -> int | None:
     return {"REVISION_CONFLICT": 412, "HALT_PENDING": 409, "DUPLICATE_ID": 409}.get(error.reason_code)
 
 
-ROUTES: tuple[HTTPRouteHandler, ...] = (health, limits, limits_of, change_limits, evaluate, halt, halts, resume, audit)
+ROUTES: tuple[HTTPRouteHandler, ...] = (
+    health,
+    limits,
+    limits_of,
+    change_limits,
+    evaluate,
+    evaluate_proposal,
+    halt,
+    halts,
+    resume,
+    audit,
+)

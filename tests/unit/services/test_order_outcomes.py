@@ -63,6 +63,13 @@ def test_an_order_is_acknowledged_filled_and_its_rest_cancelled_once() -> None:
     assert [(key, each.lots) for key, each in made.books.positions.items()] == [(("A1", "b1", "IF2501"), 3)]
 
 
+def test_a_broker_that_does_not_answer_is_counted() -> None:
+    made = outcomes()
+    accept(made)
+    assert tell(made, facts.OrderUnknown(time_ns=9, reason="TIMEOUT", **KEY)) == []
+    assert made.broker_errors == 1
+
+
 def test_who_cancelled_is_told() -> None:
     for entry, status, who in (
         ((), OrderStatus.CANCELLED, wire.Initiator.BROKER),

@@ -101,7 +101,7 @@ def test_a_label_with_every_nasty_character_is_escaped(house: MonitoredHouse, be
 
 def test_the_executors_figures_have_the_documents_names(house: MonitoredHouse, beat: Beat) -> None:
     figures = {
-        "orders_submitted_total": 7, "fills_total": 5, "broker_latency_ms": 1.5, "broker_latency_ms_p99": 9.0,
+        "orders_submitted_total": 7, "fills_total": 5, "executor_broker_errors_total": 4, "broker_latency_ms": 1.5, "broker_latency_ms_p99": 9.0,
         "orders_rejected_total__SELF_TRADE": 2, "orders_rejected_total__LOSS_CAP": 1, "orders_rejected_total__bad word": 3,
     }  # fmt: skip
     hear(house, beat("trade-executor", **figures))
@@ -109,6 +109,7 @@ def test_the_executors_figures_have_the_documents_names(house: MonitoredHouse, b
     executor = of("trade-executor")
     assert samples["orders_submitted_total", executor] == 7
     assert samples["fills_total", executor] == 5
+    assert samples["executor_broker_errors_total", executor] == 4
     assert samples["broker_latency_ms", executor] == 1.5
     assert samples["tradepit_broker_latency_ms_p99", executor] == 9
     rejected = {dict(labels)["reason"]: value for (name, labels), value in samples.items() if name == "orders_rejected_total"}

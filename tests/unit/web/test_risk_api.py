@@ -157,6 +157,23 @@ async def test_an_evaluation_answers_and_leaves_no_trace(door: Door) -> None:
     assert await door.code("POST", "/risk/evaluate", question | {"symbol": "XX"}) == (400, "INSTRUMENT_NOT_FOUND")
 
 
+async def test_a_proposal_in_the_platforms_words_is_evaluated_too(door: Door) -> None:
+    path = "/api/v1/risk/evaluate"
+    proposal = {"bot_id": "b1", "account_id": "A1", "symbol": BUY["symbol"], "proposed_side": "buy", "proposed_qty": 1}
+    priced = proposal | {"proposed_price": BUY["price"]}
+    status, told, _ = await door.ask("POST", path, priced)
+    assert (status, told["allowed"], told["reason"], bool(told["checked_at"])) == (200, True, "", True)
+    status, told, _ = await door.ask("POST", path, priced | {"proposed_qty": 100_000})
+    assert (status, told["allowed"], told["reason"]) == (200, False, "VOLUME_NOT_VALID")
+    status, told, _ = await door.ask("POST", path, proposal)
+    assert (status, "allowed" in told) == (200, True)
+    halted = HALT | {"scope": "bot:b1"}
+    assert (await door.ask("POST", "/risk/halt", halted))[0] == 200
+    assert (await door.ask("POST", path, priced))[1]["reason"] == "TRADING_HALTED"
+    for wrong in ({"proposed_side": "up"}, {"proposed_qty": "many"}, {"more": 1}, {"offset": "SIDEWAYS"}):
+        assert await door.code("POST", path, priced | wrong) == (400, "INVALID_REQUEST")
+
+
 async def test_a_scope_is_halted_once_and_resumed(door: Door) -> None:
     assert (await door.front.ask("buy", BUY))["success"]
     for _ in range(2):

@@ -110,8 +110,9 @@ class KafkaConsumer:
 
     def _heed_fullness(self) -> None:
         full = self._taker.is_full
-        if full == self._paused:
+        if not full and not self._paused:
             return
+        # While it is full at each turn anew: a partition that has come meanwhile would flow on.
         with contextlib.suppress(KafkaException):  # what was taken from us meanwhile can be neither paused nor resumed
             partitions = self._consumer.assignment()
             self._consumer.pause(partitions) if full else self._consumer.resume(partitions)

@@ -25,10 +25,12 @@ from tradepit.bots.live.records import BotJournal
 from tradepit.bots.live.settings import BotRow
 from tradepit.bots.live.worker import Worker
 from tradepit.bots.loading import load_bot, maker
+from tradepit.bots.market_clients import DataApiMarketDataClient
 from tradepit.runtime.intent_log import IntentLog
 from tradepit.runtime.redaction import Redactor
 from tradepit.runtime.tasks import TaskGroup
 from tradepit.trading.model.errors import InstrumentNotFound, Unavailable
+from tradepit.trading.model.ids import is_id
 from tradepit.trading.model.instrument import Instrument
 from tradepit.trading.model.order import OrderIntent
 from tradepit.trading.model.report import DayReport, OrderReport, Report
@@ -297,8 +299,18 @@ class BotLife:
             calendar=parts.catalog.calendar,
             instruments=self._instruments.values(),
             settings=parts.settings.host,
-            supplies=Supplies(state=self._state, logger=logger.patch(self.redactor.record).bind(bot=row.bot_id)),
+            supplies=Supplies(
+                state=self._state,
+                market_data=self._market_data(params),
+                logger=logger.patch(self.redactor.record).bind(bot=row.bot_id),
+            ),
         )
+
+    def _market_data(self, params: Mapping[str, Any]) -> DataApiMarketDataClient | None:
+        """A client for the one contract that the bot is about, where there is a Data API to ask."""
+        url, named = self._parts.settings.data_api, self._row.symbols or (params.get("symbol"),)
+        symbol = named[0] if len(named) == 1 else None
+        return DataApiMarketDataClient(url, symbol) if url and isinstance(symbol, str) and is_id(symbol) else None
 
     async def _make_worker(self, host: BotHost) -> Worker:
         return Worker(host, self._inbox, self._figures, self._parts.clock, self.redactor)

@@ -14,7 +14,7 @@ class BotRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """One bot: ``bot`` is ``file.py``, ``file.py:Class`` or ``package.module:Class``, ``params`` are its parameters.
 
     ``symbols`` are the contracts it sees, none for all. ``seed`` is that of its dice. ``mount`` is a folder with ``config.json``
-    (parameters, which go before ``params``) and ``broker.json`` (secrets), read at each start of the bot, or ``vault:path`` for
+    (parameters, over which ``params`` go) and ``broker.json`` (secrets), read at each start of the bot, or ``vault:path`` for
     secrets alone.
     """
 
