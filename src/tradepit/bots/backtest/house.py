@@ -170,15 +170,12 @@ class VirtualHouse:
 
     def review(self, intent: OrderIntent) -> None:
         """The order is at the desk: reviewed and sent on to the venue now, or refused."""
-        desk = self.desk
-        approved, news = desk.decide(intent, self.now_ns, 0)
-        for fact in news:
-            desk.apply(fact)
-        told = news[0]
+        approved, refusal = self.desk.pass_on(intent, self.now_ns)
         if approved is not None:
             self._venue(commands.SubmitOrder(intent=approved.intent))
-        elif isinstance(told, facts.OrderRefused):
-            self._happened(Refusal(time_ns=self.now_ns, intent=intent, code=told.code, message=told.message))
+        for told in refusal:
+            if isinstance(told, facts.OrderRefused):
+                self._happened(Refusal(time_ns=self.now_ns, intent=intent, code=told.code, message=told.message))
 
     def obey(self, command: commands.Command) -> None:
         """Apply a recorded command now. What it opens or lists is known to the desk too, if the venue took it."""
@@ -221,7 +218,7 @@ class VirtualHouse:
         self._wakes_ns = self.venue.next_wakeup_ns()
         for event in events:
             if isinstance(event, _REPORTS):
-                self.desk.apply(facts.ReportApplied(time_ns=self.now_ns, report=event))
+                self.desk.apply_report(event, self.now_ns)
                 self._happened(event)
             elif isinstance(event, PhaseChanged):
                 self.desk.exposure.on_phase(event.symbol, event.phase)
