@@ -92,7 +92,7 @@ class OrderRegister:
         news = self._reported(report)
         if not self.trading_day:
             self._name_first_day(report.trading_day)
-        if through > self.report_sequence:
+        if through > self.report_sequence:  # noqa: PLR1730 - max() is a slow call
             self.report_sequence = through
         return news
 
