@@ -271,7 +271,10 @@ class MarketBoard(Mapping[str, Market]):
     def see(self, tick: Tick) -> Market | None:
         """Take over a tick; the market it belongs to, None for a contract that is not listed or a tick older than the newest."""
         market = self._markets.get(tick.symbol)
-        if market is None or (market.tick is not None and tick.time_ns < market.tick.time_ns):
+        if market is None:
+            return None
+        newest = market.tick
+        if newest is not None and tick.time_ns < newest.time_ns:
             return None
         market.see(tick)
         return market

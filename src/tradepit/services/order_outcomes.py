@@ -92,7 +92,7 @@ class OrderOutcomes:
     def _reported(self, fact: facts.ReportApplied) -> Iterator[Told]:
         report = fact.report
         before = self._before(report)
-        if not self.register.apply_report(fact) or isinstance(report, DayReport):
+        if not self.register.apply_report(report, fact.through) or isinstance(report, DayReport):
             return
         if isinstance(report, TradeReport):
             yield from self._traded(report)

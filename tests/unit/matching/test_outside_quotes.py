@@ -16,7 +16,8 @@ def test_an_order_meets_what_its_limit_reaches_in_the_order_of_coming_and_the_re
     book = OrderBook(1, 100)
     book.rest(2, Side.SELL, 10, 5)
     quotes = _quotes(Side.SELL, (1, 10, 3), (4, 10, 1), (3, 12, 2))
-    quotes.enter(book, 11)
+    assert not quotes.enter(book, 9)
+    assert quotes.enter(book, 11)
     assert list(book.orders(Side.SELL)) == [(1, 10, 3), (2, 10, 5), (4, 10, 1)]
     assert book.match(Side.BUY, 11, 2) == [(1, 10, 2)]
     quotes.traded(1, 10, 2)

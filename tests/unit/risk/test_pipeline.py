@@ -15,6 +15,7 @@ SAYING = {
     "permission": {"blocked_symbols": ["au"]},
     "bot_lots": {"policy": "refuse"},
     "self_trade": {"policy": "cancel_newest"},
+    "abnormal_trading": {"enforce": True},
 }
 
 
@@ -38,12 +39,12 @@ def test_each_step_asks_who_takes_part() -> None:
 @pytest.mark.parametrize(
     ("settings", "idle"),
     [
-        ({}, {"permission", "bot_lots"}),
+        ({}, {"permission", "bot_lots", "abnormal_trading"}),
         (SAYING, set()),
-        ({"permission": {"symbols": []}}, {"bot_lots"}),
-        ({"permission": {"bots": {}}}, {"bot_lots"}),
-        ({"permission": {"disabled_accounts": ["a"]}}, {"bot_lots"}),
-        ({"self_trade": {"policy": "report"}}, {"permission", "bot_lots", "self_trade"}),
+        ({"permission": {"symbols": []}}, {"bot_lots", "abnormal_trading"}),
+        ({"permission": {"bots": {}}}, {"bot_lots", "abnormal_trading"}),
+        ({"permission": {"disabled_accounts": ["a"]}}, {"bot_lots", "abnormal_trading"}),
+        ({"self_trade": {"policy": "report"}}, {"permission", "bot_lots", "self_trade", "abnormal_trading"}),
     ],
 )
 def test_who_can_refuse_nothing_is_not_asked(

@@ -12,7 +12,6 @@ from tradepit.trading.calendar.trading_calendar import TradingCalendar
 from tradepit.trading.matching import commands
 from tradepit.trading.matching.events import CommandRefused, Event, PhaseChanged
 from tradepit.trading.matching.venue import Venue
-from tradepit.trading.matching.venue_market import NEVER_NS
 from tradepit.trading.matching.venue_settings import VenueSettings
 from tradepit.trading.model.errors import BotRefused, VenueRefused
 from tradepit.trading.model.instrument import Instrument
@@ -25,7 +24,7 @@ from tradepit.trading.risk.review import review_cancel
 from tradepit.trading.risk.rule import Rule
 
 _ADVANCE = commands.AdvanceTime()
-_ENCODE = msgspec.json.Encoder().encode
+_ENCODE_INTO = msgspec.json.Encoder().encode_into
 _MOST_AT_ONCE = 1_000_000  # things that happen between two ticks; more than that is a circle
 _WRITTEN_AT_ONCE = 1_024
 _REPORTS = (OrderReport, TradeReport, DayReport)
@@ -144,15 +143,14 @@ class VirtualHouse:
                 self.now_ns = now_ns
             return
         for _ in range(_MOST_AT_ONCE):
-            at_ns, wakes_ns = due[0][0] if due else NEVER_NS, self._wakes_ns
-            if wakes_ns <= now_ns and wakes_ns <= at_ns:
-                self.now_ns = max(self.now_ns, wakes_ns)
-                self._venue(_ADVANCE)
-            elif at_ns <= now_ns:
+            if due and due[0][0] <= now_ns and due[0][0] < self._wakes_ns:
                 at_ns, _, action, argument = heappop(due)
                 if at_ns > self.now_ns:  # noqa: PLR1730 - max() is a slow call
                     self.now_ns = at_ns
                 action(argument)
+            elif self._wakes_ns <= now_ns:
+                self.now_ns = max(self.now_ns, self._wakes_ns)
+                self._venue(_ADVANCE)
             else:
                 self.now_ns = max(self.now_ns, now_ns)
                 return
@@ -170,15 +168,12 @@ class VirtualHouse:
 
     def review(self, intent: OrderIntent) -> None:
         """The order is at the desk: reviewed and sent on to the venue now, or refused."""
-        desk = self.desk
-        approved, news = desk.decide(intent, self.now_ns, 0)
-        for fact in news:
-            desk.apply(fact)
-        told = news[0]
+        approved, refusal = self.desk.pass_on(intent, self.now_ns)
         if approved is not None:
             self._venue(commands.SubmitOrder(intent=approved.intent))
-        elif isinstance(told, facts.OrderRefused):
-            self._happened(Refusal(time_ns=self.now_ns, intent=intent, code=told.code, message=told.message))
+        for told in refusal:
+            if isinstance(told, facts.OrderRefused):
+                self._happened(Refusal(time_ns=self.now_ns, intent=intent, code=told.code, message=told.message))
 
     def obey(self, command: commands.Command) -> None:
         """Apply a recorded command now. What it opens or lists is known to the desk too, if the venue took it."""
@@ -215,13 +210,17 @@ class VirtualHouse:
 
     def _venue(self, command: commands.Command) -> CommandRefused | None:
         """Apply one command now; its refusal is the answer, everything else that happened is told."""
-        refused = None
         events = self.venue.apply(command, self.now_ns)
         # Nothing but a command changes when the venue wakes next, and it is asked far more often than it is told something.
         self._wakes_ns = self.venue.next_wakeup_ns()
+        # Most commands are ticks, and nothing happens by most ticks.
+        return self._take(events) if events else None
+
+    def _take(self, events: tuple[Event, ...]) -> CommandRefused | None:
+        refused = None
         for event in events:
             if isinstance(event, _REPORTS):
-                self.desk.apply(facts.ReportApplied(time_ns=self.now_ns, report=event))
+                self.desk.apply_report(event, self.now_ns)
                 self._happened(event)
             elif isinstance(event, PhaseChanged):
                 self.desk.exposure.on_phase(event.symbol, event.phase)
@@ -234,7 +233,10 @@ class VirtualHouse:
 
     def _write_down(self) -> None:
         """Take what has happened into the digest, each event by itself: how many go at once makes no difference."""
-        self._digest.update(b"".join(map(_ENCODE, self._unwritten)))
+        written = bytearray()
+        for event in self._unwritten:
+            _ENCODE_INTO(event, written, -1)
+        self._digest.update(written)
         self._unwritten.clear()
 
     def _happened(self, news: News) -> None:

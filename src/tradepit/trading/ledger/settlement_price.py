@@ -39,7 +39,8 @@ class SettlementTape(msgspec.Struct, kw_only=True):
         elapsed, hour = (hours or hours_of(self.sessions)).place(time_ns)
         self.turnover[hour] += turnover
         self.lots[hour] += lots
-        self.last_elapsed_ns = max(self.last_elapsed_ns, elapsed)
+        if elapsed > self.last_elapsed_ns:  # noqa: PLR1730 - max() is a slow call
+            self.last_elapsed_ns = elapsed
 
     def price(self, product: Product, previous: Decimal) -> Decimal:
         """The settlement price by the product's rule, on its settlement step; ``previous`` when nothing traded.

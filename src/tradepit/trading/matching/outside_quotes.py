@@ -14,19 +14,22 @@ class OutsideQuotes:
     among the others that their numbers give them.
     """
 
-    __slots__ = ("_buys", "queues", "side")
+    __slots__ = ("buys", "queues", "side")
 
     def __init__(self, side: Side) -> None:
         self.side = side
         self.queues: dict[int, dict[int, int]] = {}
-        self._buys = side is _BUY
+        self.buys = side is _BUY
 
-    def enter(self, book: OrderBook, limit_ticks: int) -> None:
-        """Let what an order of the other side reaches at its limit wait in the book."""
+    def enter(self, book: OrderBook, limit_ticks: int) -> bool:
+        """Let what an order of the other side reaches at its limit wait in the book; False when that is nothing."""
+        entered = False
         for price, queue in self.queues.items():
-            if price < limit_ticks if self._buys else price > limit_ticks:
+            if price < limit_ticks if self.buys else price > limit_ticks:
                 break
             book.rest_in_turn(self.side, price, queue)
+            entered = True
+        return entered
 
     def leave(self, book: OrderBook) -> None:
         """Take out of the book what entered it and is left."""

@@ -19,7 +19,18 @@ def check_outside_tick(market: Market, tick: Tick, trading_day: int, max_levels:
     ``quoting`` must have its best bid below its best ask: snapshots of auctions may be crossed.
     """
     former = market.outside_tick
-    if former is None or not _repeats(tick, former):
+    if (
+        former is None
+        or tick.trading_day != former.trading_day
+        or tick.high_ticks != former.high_ticks
+        or tick.low_ticks != former.low_ticks
+        or tick.upper_limit_ticks != former.upper_limit_ticks
+        or tick.lower_limit_ticks != former.lower_limit_ticks
+        or tick.pre_settlement != former.pre_settlement
+        or tick.open_ticks != former.open_ticks
+        or tick.exchange is not former.exchange
+    ):
+        # Most ticks say of their day what the one before them said, which was found true.
         _check_terms(market, tick, trading_day)
     elif tick.last_ticks and not market.low <= tick.last_ticks <= market.high:
         raise _unfit("last_ticks", tick.last_ticks)
@@ -29,20 +40,6 @@ def check_outside_tick(market: Market, tick: Tick, trading_day: int, max_levels:
     _check_levels(market, asks, "asks", max_levels, falling=False)
     if quoting and bids and asks and bids[0].price_ticks >= asks[0].price_ticks:
         raise _unfit("asks", asks[0].price_ticks)
-
-
-def _repeats(tick: Tick, former: Tick) -> bool:
-    """True when a tick says of its day what the one before it said, which was taken on the same day: most do."""
-    return (
-        tick.exchange is former.exchange
-        and tick.trading_day == former.trading_day
-        and tick.upper_limit_ticks == former.upper_limit_ticks
-        and tick.lower_limit_ticks == former.lower_limit_ticks
-        and tick.pre_settlement == former.pre_settlement
-        and tick.open_ticks == former.open_ticks
-        and tick.high_ticks == former.high_ticks
-        and tick.low_ticks == former.low_ticks
-    )
 
 
 def _check_terms(market: Market, tick: Tick, trading_day: int) -> None:

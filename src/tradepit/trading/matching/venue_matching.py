@@ -93,7 +93,8 @@ def _is_of(market: Market, book_id: int, account: str) -> bool:
 def _trade(floor: Floor, market: Market, entry: OrderEntry, limit: int) -> str:
     """Match in continuous trading; returns why the rest must be cancelled, empty when it may do as its type says."""
     quotes = market.asks if entry.order.intent.side is _BUY else market.bids
-    quotes.enter(market.book, limit)
+    if not quotes.enter(market.book, limit):
+        return _trade_in_book(floor, market, entry, limit)
     reason = _trade_in_book(floor, market, entry, limit)
     quotes.leave(market.book)
     return reason

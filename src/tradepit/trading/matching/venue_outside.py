@@ -59,6 +59,8 @@ def _show(floor: Floor, market: Market, quotes: OutsideQuotes, levels: tuple[Lev
     added trades with accounts' orders it crosses, and what is left joins behind. True when anything changed.
     """
     former = quotes.queues
+    # The best price at which an account waits for this side: of the outside the book holds nothing.
+    meets = market.book.best(quotes.side.opposite) if market.working else 0
     # Built anew, for its order is that of the levels.
     queues = quotes.queues = {}
     changed, kept = False, 0
@@ -75,7 +77,7 @@ def _show(floor: Floor, market: Market, quotes: OutsideQuotes, levels: tuple[Lev
             take_youngest(queue, there - lots)
         elif lots > there:
             added = lots - there
-            if market.working:
+            if meets and (price >= meets if quotes.buys else price <= meets):
                 added = _cross(floor, market, quotes.side, price, added)
             if added:
                 changed = True
@@ -87,7 +89,7 @@ def _show(floor: Floor, market: Market, quotes: OutsideQuotes, levels: tuple[Lev
 
 
 def _cross(floor: Floor, market: Market, side: Side, price: int, lots: int) -> int:
-    """Let new lots of the outside trade with the accounts' orders they cross, of which alone the book consists; the lots left."""
+    """Let new lots of the outside trade with the accounts' orders they cross; the lots left."""
     for match in market.book.match(side, price, lots):
         lots -= match[2]
         book_match(floor, market, side, price, None, match)

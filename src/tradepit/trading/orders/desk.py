@@ -67,14 +67,33 @@ class OrderDesk:
         rules = self.limits.rules_for(intent)
         if flattens and (intent.offset.closes or self.exposure.reduces(intent)):
             rules = Pipeline(rule for rule in rules if not rule.spares_reducing and not isinstance(rule, Halt))
-        verdict = review(intent, self.exposure, rules, now_ns)
-        self.tally.count(verdict)
+        verdict = self._judge(intent, rules, now_ns)
         if isinstance(verdict, Refused):
             return None, self._refusal(intent, verdict, now_ns)
         sending = facts.OrderSending(time_ns=now_ns, account=intent.account, client_order_id=intent.client_order_id, epoch=epoch)
         accepted = facts.OrderAccepted(time_ns=now_ns, intent=intent)
         said = remarks(intent, self.exposure, rules, now_ns)
         return verdict, (accepted, *[_remarked(intent, remark, now_ns) for remark in said], sending)
+
+    def pass_on(self, intent: OrderIntent, now_ns: int) -> tuple[Approved | None, tuple[facts.Fact, ...]]:
+        """Review a new order and fold at once what follows, for a house that keeps no journal: the approval of an order that is being
+        sent from here on, or the facts of its refusal. The desk is then the one that ``decide`` and applying its facts would leave.
+        """
+        verdict = self._judge(intent, self.limits.rules_for(intent), now_ns)
+        if isinstance(verdict, Refused):
+            refusal = self._refusal(intent, verdict, now_ns)
+            for fact in refusal:
+                self.apply(fact)
+            return None, refusal
+        self.register.send(intent, now_ns)
+        self.exposure.on_request(intent)
+        self.exposure.on_accepted(intent)
+        return verdict, ()
+
+    def _judge(self, intent: OrderIntent, rules: Pipeline, now_ns: int) -> Approved | Refused:
+        verdict = review(intent, self.exposure, rules, now_ns)
+        self.tally.count(verdict)
+        return verdict
 
     def in_the_way(self, intent: OrderIntent, now_ns: int) -> list[str]:
         """Resting orders of the account that give way to this one, if nothing but them is against it (rule ``self_trade``)."""
@@ -117,7 +136,7 @@ class OrderDesk:
     def apply(self, fact: facts.Fact, *, replayed: bool = False) -> None:
         """Fold one fact into register and exposure."""
         if isinstance(fact, facts.ReportApplied):
-            self._apply_report(fact)
+            self.apply_report(fact.report, fact.time_ns, fact.through)
             return
         self.register.apply(fact)
         if isinstance(fact, facts.OrderSending):
@@ -197,9 +216,10 @@ class OrderDesk:
         """True when applying the report would change something."""
         return self.register.is_new(report)
 
-    def _apply_report(self, fact: facts.ReportApplied) -> None:
-        report, exposure = fact.report, self.exposure
-        if not self.register.apply_report(fact):
+    def apply_report(self, report: Report, time_ns: int, through: int = 0) -> None:
+        """Fold what the broker told at ``time_ns``; ``through`` as in ``ReportApplied``."""
+        exposure = self.exposure
+        if not self.register.apply_report(report, through):
             return
         if isinstance(report, OrderReport):
             # The register's word counts, not the report's: a late fill does not make a finished order work again.
@@ -208,7 +228,7 @@ class OrderDesk:
             # An order somebody else placed on this account works too, and counts from here on.
             exposure.on_order(order, adopt=not order.status.terminal)
             if order.status is _REJECTED and order.reason != NOT_SENT:
-                exposure.on_rejected(order.intent.account, fact.time_ns)
+                exposure.on_rejected(order.intent.account, time_ns)
         elif isinstance(report, TradeReport):
             known = self.register.find(report.trade.account, report.trade.client_order_id)
             exposure.on_fill(report.trade, known.intent.bot if known is not None else "")

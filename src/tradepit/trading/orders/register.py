@@ -72,7 +72,7 @@ class OrderRegister:
             facts.OrderSending: self._sending,
             facts.OrderUnknown: self._unknown,
             facts.CancelRequested: self._cancel_requested,
-            facts.ReportApplied: self.apply_report,
+            facts.ReportApplied: lambda fact: self.apply_report(fact.report, fact.through),
             facts.StateSet: self._state_set,
             # Limits, remarks and warnings are the desk's: they judge orders and change none.
             facts.LimitsSet: lambda _: None,
@@ -87,14 +87,18 @@ class OrderRegister:
         """Fold one fact into the state."""
         self._folds[type(fact)](fact)
 
-    def apply_report(self, fact: facts.ReportApplied) -> bool:
-        """Fold what the broker told; False when nothing of it was new."""
-        news = self._reported(fact.report)
+    def apply_report(self, report: Report, through: int = 0) -> bool:
+        """Fold what the broker told; False when nothing of it was new. ``through`` as in ``ReportApplied``."""
+        news = self._reported(report)
         if not self.trading_day:
-            self._name_first_day(fact.report.trading_day)
-        if fact.through > self.report_sequence:  # noqa: PLR1730 - max() is a slow call
-            self.report_sequence = fact.through
+            self._name_first_day(report.trading_day)
+        if through > self.report_sequence:  # noqa: PLR1730 - max() is a slow call
+            self.report_sequence = through
         return news
+
+    def send(self, intent: OrderIntent, time_ns: int) -> None:
+        """Fold at once that an order was accepted and that it is being sent."""
+        self._enter(_order_of(intent, OrderStatus.SENDING, time_ns, left=intent.volume_lots))
 
     def find(self, account: str, client_order_id: str) -> Order | None:
         """The order by its sender's id."""

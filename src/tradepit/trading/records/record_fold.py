@@ -79,7 +79,7 @@ class RecordFold:
         report = fact.report
         if isinstance(report, OrderReport):
             self._begin((report.order.intent.account, report.order.client_order_id))
-        if not self.register.apply_report(fact):
+        if not self.register.apply_report(report, fact.through):
             return
         if isinstance(report, DayReport):
             self._day(report, fact.time_ns, news)

@@ -81,11 +81,16 @@ class AbnormalTrading(Rule, frozen=True, kw_only=True):
         if not (self.soft_share.is_finite() and 0 < self.soft_share <= 1):
             raise ValueError("soft_share must be above 0 and at most 1")
 
+    @property
+    def idle(self) -> bool:
+        """True where counts stop nothing and no contract has a cap."""
+        return not self.enforce and not self.max_opened_lots
+
     def check(self, intent: OrderIntent, exposure: Exposure, now_ns: int) -> Refused | None:  # noqa: ARG002 - the day is the exposure's
-        market = exposure.markets[intent.symbol]
         cap = self.max_opened_lots.get(intent.symbol)
         if cap is None and not self.enforce:
             return None
+        market = exposure.markets[intent.symbol]
         holdings = self._holdings(intent.account, intent.symbol, exposure)
         if cap is not None and intent.offset is Offset.OPEN:
             opened = intent.volume_lots + sum(each.day.opened_lots + each.long.opening + each.short.opening for each in holdings)

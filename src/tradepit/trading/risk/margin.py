@@ -45,7 +45,9 @@ class Margin(Rule, frozen=True, kw_only=True):
         value = market.instrument.notional(price, adding)
         margin = value * market.instrument.product.margin_ratio
         held_value, held_margin = _carried(book, exposure)
-        value, margin, equity = value + held_value, margin + held_margin, book.equity
+        if held_value:
+            value, margin = value + held_value, margin + held_margin
+        equity = book.equity
         if margin > equity:
             message = "not enough money for the margin if every working order fills"
             return self.refuse("INSUFFICIENT_MONEY", limit=equity, value=margin, message=message)

@@ -62,11 +62,11 @@ def evaluate(intent: OrderIntent, exposure: Exposure, rules: Sequence[Rule], now
     if not rules:
         return _failed("rules", "none", "no rule is configured")
     pipeline = pipeline_of(rules)
-    for rule in pipeline.facts if _reduces(intent, exposure) else pipeline.asked:
+    for check, name in pipeline.fact_checks if _reduces(intent, exposure) else pipeline.checks:
         try:
-            refused = rule.check(intent, exposure, now_ns)
+            refused = check(intent, exposure, now_ns)
         except Exception as error:  # noqa: BLE001 - whatever went wrong in a rule, the order does not pass
-            return _failed(rule.name, repr(error), "the rule failed")
+            return _failed(name, repr(error), "the rule failed")
         if refused is not None:
             return refused
     return None

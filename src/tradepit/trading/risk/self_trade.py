@@ -54,6 +54,8 @@ class SelfTrade(Rule, frozen=True, kw_only=True):
         return self._meeting(intent, exposure) if self.policy is GivesWay.REPORT else None
 
     def _meeting(self, intent: OrderIntent, exposure: Exposure) -> Refused | None:
+        if not self.groups and not self._best(intent, exposure, intent.account):
+            return None
         for account in self._accounts(intent.account):
             own = self._best(intent, exposure, account)
             if own:
