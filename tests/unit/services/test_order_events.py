@@ -153,7 +153,7 @@ async def test_a_last_event_that_is_none_of_ours_keeps_nobody_from_working(room:
     await room.bus.connect()
     await room.bus.publish("orders.event.account.A1.b1", body)
     await room.bus.subscribe(wire.ORDER_EVENTS, room.hear)
-    await turns()
+    await settle()
     room.heard.clear()
     events = await room.events()
     await until(lambda: len(room.places()) == 3)
