@@ -71,7 +71,6 @@ async def test_a_watch_looks_again_whatever_went_wrong(failure: Exception) -> No
     await settle()
     # Until the look that went well it was told to be unwell.
     assert look.reason
-    assert not watch.health().reason
     await watch.stop()
 
 
