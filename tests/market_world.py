@@ -191,7 +191,7 @@ class MarketWorld:
 def ask(url: str, headers: Mapping[str, str]) -> tuple[int, Any, Headers]:
     """One HTTP request; refusals are answers too. Blocking."""
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, headers=dict(headers)), timeout=10) as reply:
+        with urllib.request.urlopen(urllib.request.Request(url, headers=dict(headers)), timeout=60) as reply:
             return reply.status, _body(reply.read()), reply.headers
     except urllib.error.HTTPError as error:
         with error:

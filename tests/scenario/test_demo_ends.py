@@ -37,7 +37,7 @@ def test_a_demo_that_is_terminated_stops_its_server_and_its_services(tmp_path: P
         start_new_session=True,
     )
     try:
-        wait_until(lambda: any((tmp_path / "demo").glob(f"{when}*")))
+        wait_until(lambda: any(path.stat().st_size for path in (tmp_path / "demo").glob(f"{when}*")))
         server = int((tmp_path / "demo" / "nats" / "nats.pid").read_text())
         demo.send_signal(signal.SIGTERM)
         assert demo.wait(PATIENCE_S) == 130  # as Ctrl-C ends it
