@@ -58,7 +58,7 @@ class DiffHouse(HouseUnderTest):
         await self.open_door()
         return self._watched(NodeProgram(self._folder / "node", self.house.settings.diff.port, name))
 
-    async def told(self, body: str, timeout_s: float = 2 * PATIENCE_S) -> list[Said]:
+    async def told(self, body: str, timeout_s: float = 3 * PATIENCE_S) -> list[Said]:
         """Run a program to its end; what it said."""
         return await asyncio.to_thread(self.begin(body).said, timeout_s)
 

@@ -54,7 +54,7 @@ class SayingProgram:
         lines = self._path.read_text(encoding="utf-8", errors="replace").splitlines()
         return [json.loads(line.removeprefix(_MARK)) for line in lines if line.startswith(_MARK)]
 
-    def said(self, timeout_s: float = PATIENCE_S) -> list[Said]:
+    def said(self, timeout_s: float = 3 * PATIENCE_S) -> list[Said]:
         """All it had to say, once it has ended well."""
         try:
             code = self.process.wait(timeout_s)

@@ -39,7 +39,7 @@ async def hear(auth, config):
     await streaming.subscribe_market([SYMBOL])
     await streaming.subscribe_symbol_trade([SYMBOL])
     await streaming.subscribe_symbol_quote([SYMBOL])
-    await asyncio.sleep(60)
+    await asyncio.sleep(600)
 
 async def main():
     config = Config(
@@ -72,7 +72,7 @@ for row in client.intraday_ohlc(config, asked)["data"]:
 channels = ",".join(f"{kind}:{SYMBOL}" for kind in ("F", "X", "X-QUOTE", "X-TRADE"))
 stream = MarketDataStream(config, client)
 stream.start(lambda message: say(kind=message["DataType"], **json.loads(message["Content"])), print, channels)
-time.sleep(60)
+time.sleep(600)
 """
 
 

@@ -27,7 +27,7 @@ def listen(after):
     FCTradingStream(client, os.environ["WHERE"] + "/", lambda text: heard.append(json.loads(text)), print, str(after)).start()
 
 def wait(kind, **values):
-    deadline = time.time() + 20
+    deadline = time.time() + 120
     while time.time() < deadline:
         for event in list(heard):
             if event["type"] == kind and all(event["data"].get(name) == value for name, value in values.items()):

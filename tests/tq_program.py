@@ -24,7 +24,7 @@ tqsdk.connect._cst_now = lambda: noon
 def say(**told):
     print("SAID " + json.dumps(told, default=str), flush=True)
 
-def wait(api, holds, what, seconds=40):
+def wait(api, holds, what, seconds=120):
     deadline = time.time() + seconds
     while not holds():
         assert time.time() < deadline, "waited in vain for " + what

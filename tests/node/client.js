@@ -27,7 +27,7 @@ function connect(wsOption = {}, options = {}) {
 }
 
 // Resolves with what holds() gives once it is true; looked at after every change of the client's data.
-function until(client, holds, what, seconds = 60) {
+function until(client, holds, what, seconds = 120) {
   return new Promise((resolve, reject) => {
     const names = ['rtn_data', 'notify', 'ready', 'rtn_brokers']
     const timer = setTimeout(() => done(reject, new Error('waited in vain for ' + what)), seconds * 1000)

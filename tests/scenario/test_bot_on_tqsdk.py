@@ -45,7 +45,7 @@ def _at_broker(exchange: DiffHouse) -> Settings:
             accounts=(account,),
             symbols=("CFFEX.IF2501",),
             settle_s=0.3,
-            ack_s=2.0,
+            ack_s=5.0,
             retry_max_s=0.5,
         ),
     )

@@ -43,7 +43,7 @@ def test_a_demo_that_is_terminated_stops_its_server_and_its_services(tmp_path: P
         preexec_fn=ignore_interrupts if when.startswith("nats") else None,  # noqa: PLW1509 - one system call, no thread here
     )
     try:
-        wait_until(lambda: any((tmp_path / "demo").glob(f"{when}*")))
+        wait_until(lambda: any(path.stat().st_size for path in (tmp_path / "demo").glob(f"{when}*")))
         server = int((tmp_path / "demo" / "nats" / "nats.pid").read_text())
         demo.send_signal(signal.SIGTERM)
         assert demo.wait(PATIENCE_S) == 130  # as Ctrl-C ends it

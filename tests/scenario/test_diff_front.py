@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 from tests.diff_house import MARKET, TRADING, DiffHouse, diff_settings
-from tests.patience import PATIENCE_S
 from tests.tq_program import Said
 
 
@@ -163,7 +162,7 @@ p = api.insert_order("CFFEX.IF2501", "BUY", "OPEN", 1, limit_price=4400)
 r = api.insert_order("SHFE.rb2505", "SELL", "CLOSE", 1, limit_price=3300)
 wait(api, lambda: o.exchange_order_id != "" and p.exchange_order_id != "" and r.status == "FINISHED", "the orders")
 say(order_id=o.order_id)
-wait(api, lambda: o.status == "FINISHED", "the cancel from outside", 100)
+wait(api, lambda: o.status == "FINISHED", "the cancel from outside")
 pos = api.get_position("CFFEX.IF2501")
 say(left=o.volume_left, msg=o.last_msg, pos=pos.pos, trades=len(o.trade_records), other=p.status, refused=r.last_msg)
 n = api.insert_order("CFFEX.IF2501", "BUY", "OPEN", 1, limit_price=4399)
@@ -185,7 +184,7 @@ async def test_orders_outlive_the_front_and_the_exchange(tmp_path: Path) -> None
         house.kill("trading-gateway-1")
         await asyncio.sleep(1)
         house.house.revive()
-        said = await asyncio.to_thread(program.said, 2 * PATIENCE_S)
+        said = await asyncio.to_thread(program.said)
     assert said[1] == {"left": 3, "msg": "已撤单", "pos": 2, "trades": 1, "other": "ALIVE", "refused": "CTP:平仓量超过持仓量"}
     assert said[2]["orders"] == 4
     assert said[2]["msgs"] == ["CTP:平仓量超过持仓量", "已撤单", "未成交", "未成交"]
@@ -208,7 +207,7 @@ say(main=main.underlying_symbol, last=main.last_price == main.last_price, future
 task, position = TargetPosTask(api, "SHFE.rb2505"), api.get_position("SHFE.rb2505")
 for target in (5, 2, -3, 0):
     task.set_target_volume(target)
-    wait(api, lambda: position.pos == target, f"position {target}", 60)
+    wait(api, lambda: position.pos == target, f"position {target}")
 say(offsets=sorted({o.offset for o in api.get_order().values()}), left=position.pos)
 api.close()
 """

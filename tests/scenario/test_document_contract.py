@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from nats.aio.msg import Msg
-from tests.house_under_test import STANDBYS, SYMBOL, HouseUnderTest, Json, settings_of, told
+from tests.house_under_test import STANDBYS, SYMBOL, HouseUnderTest, Json, in_calm_office, settings_of, told
 
 _ROLES = ("trading-gateway", "order-management", "market-data", "position-tracker", "execution-algo")
 _LATER = (*STANDBYS, "execution-algo-2", "execution-algo-3")
@@ -22,7 +22,7 @@ _TRADE = {"symbol", "exchange", "orderid", "tradeid", "direction", "offset", "pr
 
 @pytest.fixture
 async def house(tmp_path: Path) -> AsyncIterator[HouseUnderTest]:
-    async with HouseUnderTest(tmp_path, settings_of("A1", "B1"), only=_ROLES, later=_LATER) as made:
+    async with HouseUnderTest(tmp_path, in_calm_office(settings_of("A1", "B1")), only=_ROLES, later=_LATER) as made:
         await made.ready()
         yield made
 

@@ -48,7 +48,7 @@ class TradingHouse:
                 accounts=(TqAccountSettings(account="A", broker_id="simnow", user="A", password_env="TEST_TQ_WORD"),),
                 symbols=("CFFEX.IF2501",),
                 settle_s=0.3,
-                ack_s=2.0,
+                ack_s=5.0,
                 retry_max_s=0.5,
             ),
         )

@@ -10,6 +10,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
+from tests.servers.ports import free_port
 
 from tradepit.ports.clock import Clock
 from tradepit.trading.calendar.catalog import load_catalog
@@ -89,13 +90,13 @@ class SsiExchange(ABC):
 
     async def start(self) -> None:
         """Listen, on the same port as before."""
+        self.port = self.port or free_port()
         app = web.Application()
         self._serve(app)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True)
         await site.start()
-        self.port = self._runner.addresses[0][1]
 
     async def stop(self) -> None:
         """Be gone, connections and all."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from loguru import logger
 
 from tradepit.bots.host import BotHost
+from tradepit.bots.live.market_join import MarketJoin
 from tradepit.bots.live.memory import BotMemory, Recollection
 from tradepit.bots.live.order_desk import LiveOrderDesk
 from tradepit.bots.live.parts import Parts
@@ -59,25 +60,29 @@ class Awakening:
             self._desk.working[intent.client_order_id] = intent
         return max(self._reached, parts.feed.last)
 
-    async def warm_up(self, instruments: Mapping[str, Instrument]) -> dict[str, Tick]:
+    async def warm_up(self, instruments: Mapping[str, Instrument], join: MarketJoin) -> dict[str, Tick]:
         """Fill the windows with the newest ticks there are, and show the market as the exchange sees it now.
 
-        The newest tick of each contract that it was shown: what the bot hears goes on from there.
+        The newest tick of each contract that it was shown: what the bot hears goes on from there. ``join`` holds what has been heard
+        since before anybody was asked.
         """
         parts, told = self._parts, Tally(instruments)
         if parts.settings.warm_up:
             await self._from_data_api(told)
             await self._from_recordings(told)
-        for symbol in instruments:
-            try:
-                shown = await parts.exchange.market(symbol)
-            except Unavailable:
-                continue  # The first tick will tell.
-            if shown is not None:
-                told.add([shown])
+        now = [await self._market_of(symbol) for symbol in instruments]
+        # Reading the past may take seconds: what the market did meanwhile lies between that and what the exchange sees now.
+        told.add(tick for tick in join.held if tick.symbol in told.instruments)
+        told.add(tick for tick in now if tick is not None)
         for tick in told.in_order():
             self._host.see(tick)
         return told.newest()
+
+    async def _market_of(self, symbol: str) -> Tick | None:
+        try:
+            return await self._parts.exchange.market(symbol)
+        except Unavailable:
+            return None  # The first tick will tell.
 
     async def _from_data_api(self, told: Tally) -> None:
         parts = self._parts

@@ -138,7 +138,7 @@ class BotLife:
         async with parts.feed.lock:
             self._through = await awakening.catch_up()
         self._holding = True
-        self._shown = await awakening.warm_up(self._instruments)
+        self._shown = await awakening.warm_up(self._instruments, self._join)
         return host
 
     async def end(self, reason: str, timeout_s: float) -> bool:

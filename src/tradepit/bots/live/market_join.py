@@ -22,6 +22,11 @@ class MarketJoin:
         """A tick that comes before the bot can be called with it."""
         self._held.append(tick)
 
+    @property
+    def held(self) -> list[Tick]:
+        """What was held back so far."""
+        return list(self._held)
+
     def show(self, newest: Mapping[str, Tick]) -> list[Tick]:
         """The newest tick of each contract that the bot was shown; those held back that came after it, in order."""
         self._shown = dict(newest)

@@ -11,10 +11,11 @@ from tests.market_world import START_MS, MarketWorld
 from tradepit.bots.live import data_client
 from tradepit.bots.live.data_client import DataClient
 from tradepit.bots.live.shared_past import SharedPast
+from tradepit.runtime.exchange_desk import ExchangeDesk
 from tradepit.trading.calendar.trading_calendar import load_calendar
 from tradepit.trading.model.errors import ConfigError, Unavailable
 from tradepit.trading.model.terms import SessionPhase
-from tradepit.trading.model.tick import Level
+from tradepit.trading.model.tick import Level, Tick
 
 IF = instrument("IF2501")
 
@@ -110,4 +111,27 @@ async def test_a_bot_s_first_tick_finds_its_window_full_or_a_warning(
     assert [time_ns // 1_000_000 for time_ns in first] == [*past, heard[0]]
     assert [time_ns // 1_000_000 for time_ns in second] == [*past, *heard]
     assert lasts[: len(past)] == [4500 + (10 * (number // 6) + number % 6) / 5 for number in range(len(past))]
+    await runner.stop()
+
+
+async def test_what_the_market_does_while_the_past_is_read_is_in_the_window(
+    house: BotHouse, world: MarketWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.data = SharedPast(client(world), house.clock)
+    house.shown = 180
+
+    async def late(desk: ExchangeDesk, symbol: str) -> Tick | None:
+        # The bot has the past by now; the exchange is slow to say how it stands.
+        await house.show(count=2)
+        house.shown += 1
+        return tick(22_500, 22_501, after_s=house.shown)
+
+    monkeypatch.setattr(ExchangeDesk, "market", late)
+    runner = await house.started(house.bot(_LOOKS, "looks"))
+    await house.show()
+    life = runner.seats["looks"].life
+    assert life is not None
+    first, _ = life._state["windows"][0]
+    past = [START_MS + 10_000 * number for number in range(18)]
+    assert [time_ns // 1_000_000 for time_ns in first] == [*past, *(START_MS + 1_000 * number for number in range(181, 185))]
     await runner.stop()
