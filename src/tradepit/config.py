@@ -321,8 +321,14 @@ _Loader.yaml_implicit_resolvers = {
 def _read(path: Path) -> dict[str, Any]:
     try:
         tree = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - it is a safe loader
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError, ValueError) as error:
-        raise ConfigError(f"cannot be read: {str(error)[:200]}", file=str(path)) from error
+    except yaml.MarkedYAMLError as error:
+        # Its own words would show the line, which may hold a password.
+        line = error.problem_mark.line + 1 if error.problem_mark is not None else 0
+        raise ConfigError("not YAML", file=str(path), line=line) from None
+    except OSError as error:
+        raise ConfigError(f"cannot be read: {error.strerror or type(error).__name__}", file=str(path)) from None
+    except (UnicodeDecodeError, yaml.YAMLError, RecursionError, ValueError) as error:
+        raise ConfigError(f"cannot be read: {type(error).__name__}", file=str(path)) from None
     if tree is None:
         return {}
     if not isinstance(tree, dict) or not all(isinstance(key, str) for key in tree):

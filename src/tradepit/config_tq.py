@@ -153,12 +153,14 @@ class TqConnect(_Section, frozen=True, kw_only=True):
 
 
 def is_tq(path: Path) -> bool:
-    """Whether a file is a broker connect's: its sections ``tq`` and ``rabbitmq`` tell. A file that cannot be read is none."""
+    """Whether a file is a broker connect's: any section tells that settings of the house have not. One that cannot be read is none."""
     try:
         told = _read(path)
     except ConfigError:
         return False
-    return isinstance(told, dict) and "tq" in told and "rabbitmq" in told
+    return isinstance(told, dict) and any(
+        name in told for name in _File.__struct_fields__ if name not in Settings.__struct_fields__
+    )
 
 
 def load_tq(path: Path, environment: Mapping[str, str] | None = None) -> TqConnect:

@@ -103,6 +103,14 @@ def test_a_file_that_is_not_there_or_no_file_is_refused(tmp_path: Path) -> None:
             load(path, {})
 
 
+@pytest.mark.parametrize("text", ['bus: "nats://me:sesame@h\nlease: memory\n', "bus: *sesame\n", "bus: !sesame x\n", "sesame: {"])
+def test_what_is_no_yaml_is_refused_by_its_line_and_not_shown(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ConfigError, match="not YAML") as refused:
+        load(written(tmp_path, text))
+    assert refused.value.details["line"] in (1, 2, 3)
+    assert "sesame" not in str(refused.value)
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [

@@ -125,6 +125,11 @@ def test_the_documents_file_is_told_from_ours(tmp_path: Path) -> None:
     (tmp_path / "ours.yaml").write_text("bus: memory://\ntq:\n  user: me\n")
     assert not is_tq(tmp_path / "ours.yaml")
     assert not is_tq(tmp_path / "nowhere.yaml")
+    # One with a section missing is theirs all the same, and is told which.
+    (tmp_path / "theirs.yaml").write_text("tq: {username: me, password: w, portfolio_id: p}\nredis: {host: h}\n")
+    assert is_tq(tmp_path / "theirs.yaml")
+    with pytest.raises(ConfigError, match="rabbitmq"):
+        load_tq(tmp_path / "theirs.yaml")
 
 
 def test_the_flat_shape() -> None:

@@ -7,11 +7,13 @@ from typing import Any
 import msgspec
 
 Patch = dict[str, Any]
+_MAX_NOTICES = 1_000
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
 class Outlet:
-    """One ``rtn_data`` for one ``peek_message``. A slow client costs memory for one merged document, never for a queue.
+    """One ``rtn_data`` for one ``peek_message``. A slow client costs memory for one merged document, never for a queue: of what it
+    was to be told in words it finds the newest thousand.
 
     A patch that deletes (``None``) keeps its place: what comes after it is not merged into it. Notices go in a patch of their
     own: the vendor's JavaScript client takes a patch with ``notify`` for nothing else, and forgets the rest of it.
@@ -29,6 +31,9 @@ class Outlet:
         others = {key: value for key, value in patch.items() if key != "notify"}
         if "notify" in patch:
             merge(self._notices, {"notify": patch["notify"]})
+            waiting = self._notices["notify"]
+            while len(waiting) > _MAX_NOTICES:
+                del waiting[next(iter(waiting))]
         if others or "notify" not in patch:
             self._add(others)
         self._look()

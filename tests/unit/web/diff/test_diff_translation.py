@@ -88,6 +88,12 @@ def test_notices_are_told_together_in_a_patch_of_their_own() -> None:
         outlet.add({"notify": {"n3": {"code": 3}}})
         outlet.peek()
         assert json.loads(await outlet.next())["data"] == [{"notify": {"n3": {"code": 3}}}]
+        # Who never asks is kept the newest thousand.
+        for number in range(1_500):
+            outlet.add({"notify": {f"m{number}": {"code": number}}})
+        outlet.peek()
+        told = json.loads(await outlet.next())["data"][0]["notify"]
+        assert list(told) == [f"m{number}" for number in range(500, 1_500)]
 
     asyncio.run(story())
 
