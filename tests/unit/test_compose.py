@@ -26,9 +26,9 @@ from tradepit.backends.lease.memory import MemoryLease
 from tradepit.backends.store.market import SqlMarketRecords
 from tradepit.backends.store.sql import SqlStore
 from tradepit.backends.store.trading import SqlTradingRecords
-from tradepit.bots.live.settings import BotRow
+from tradepit.bots.live.settings import BotRow, RunnerSettings
 from tradepit.cli.house import House
-from tradepit.compose.bots import secrets_of
+from tradepit.compose.bots import data_api_of, secrets_of
 from tradepit.compose.contracts import channels_of, platform_channels_of
 from tradepit.compose.roles import house_day, instances_of, make_service, opening_commands
 from tradepit.compose.wiring import Wiring, starts_at_ns, tqsdk_link
@@ -37,6 +37,7 @@ from tradepit.config import (
     AgentSettings,
     BotsSettings,
     ContractSettings,
+    DataApiSettings,
     ExchangeSettings,
     MarketSettings,
     MonitorSettings,
@@ -88,6 +89,15 @@ def test_the_bus_is_chosen_by_its_url_and_a_wrong_one_keeps_its_password(tmp_pat
         with pytest.raises(ConfigError) as caught:
             wiring(tmp_path, bus=url).bus()
         assert "secret" not in str(caught.value)
+
+
+def test_bots_ask_the_data_api_that_is_named_or_the_houses_own() -> None:
+    platform, pit = Settings(profile="platform"), Settings(profile="pit")
+    assert data_api_of(platform) == "http://127.0.0.1:8080"
+    assert data_api_of(pit) == "", "it waits there for whoever wants it"
+    assert data_api_of(msgspec.structs.replace(platform, data_api=DataApiSettings(port=0))) == ""
+    named = BotsSettings(runner=RunnerSettings(data_api="http://127.0.0.1:1"))
+    assert data_api_of(msgspec.structs.replace(platform, bots=named)) == "http://127.0.0.1:1"
 
 
 def test_the_platforms_topics_are_on_the_houses_bus_or_on_one_of_their_own(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import msgspec
+
 from tradepit.backends.secrets.env import EnvSecrets
 from tradepit.backends.secrets.file import FileSecrets
 from tradepit.backends.secrets.referred import ReferredSecrets
@@ -27,6 +29,7 @@ from tradepit.services.bot_runner import BotRunner
 from tradepit.trading.calendar.catalog import load_catalog
 from tradepit.trading.model.report import Report
 from tradepit.web.bot_door import bot_door
+from tradepit.wire.data_api import DATA_API
 from tradepit.wire.platform import TRADE_EXECUTOR
 
 SECRETS_VARIABLE = "BOT_SECRETS"
@@ -37,6 +40,9 @@ def make_bot_runner(
 ) -> BotRunner:
     """A runner of ``rows``. Raises BotRefused BOT_ID_TWICE."""
     settings, bus = wiring.settings.bots, wiring.bus()
+    settings = msgspec.structs.replace(
+        settings, runner=msgspec.structs.replace(settings.runner, data_api=data_api_of(wiring.settings))
+    )
     # Where journals are not in files, there may be no disk to write to.
     on_disk = wiring.settings.journal.startswith("file")
     intents = wiring.settings.folder / "intents" / f"{instance}-{new_id('')[-8:]}.jsonl" if on_disk else None
@@ -84,6 +90,13 @@ def make_bot_runner(
         on_idle,
         commands_from=wiring.platform_bus(),
     )
+
+
+def data_api_of(settings: Settings) -> str:
+    """Where bots ask the Data API: the address that is set, else that of the house's own where the profile starts one, else nowhere."""
+    told, door = settings.bots.runner.data_api, settings.data_api
+    own = any(role.name == DATA_API and not role.on_request for role in roles_of(settings.profile, settings.broker))
+    return told or (f"http://{door.host}:{door.port}" if own and door.port else "")
 
 
 def _orders_by(settings: Settings) -> str:

@@ -50,6 +50,8 @@ def test_rules_of_the_exchanges() -> None:
     assert (pta.close_rule, pta.larger_side_margin) == (CloseRule.FIFO, False)
     assert (vn30.exchange, vn30.close_rule, vn30.currency, vn30.depth_levels) == (Exchange.HNX, CloseRule.NET, "VND", 10)
     assert vn30.fees.open.by_volume == 2700 + 2550
+    # A tenth of a per cent of half the initial margin.
+    assert vn30.fees.open.by_money == Decimal("0.001") * vn30.margin_ratio / 2
 
 
 def test_the_band_of_two_real_days() -> None:

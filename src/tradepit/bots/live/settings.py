@@ -36,8 +36,8 @@ class RunnerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     door; on the queues of a broker connect, whose ``config.yaml`` is ``engine``; ``auto``: as intents where the profile has a trade
     executor.
 
-    ``warm_up`` fills the windows before the first tick: from the Data API at ``data_api`` (``http://host:port``) where one is named,
-    and what that does not have from the market recorder's files. ``host`` is about a bot's own life.
+    ``warm_up`` fills the windows before the first tick: from the Data API at ``data_api`` (``http://host:port``; without one the house's
+    own, where its profile starts one), and what that does not have from the market recorder's files. ``host`` is about a bot's own life.
     """
 
     graceful_s: Annotated[float, msgspec.Meta(gt=0, le=8)] = 5.0
