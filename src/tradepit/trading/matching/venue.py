@@ -51,7 +51,8 @@ class Venue:
         refused as a whole answers with one CommandRefused (stable code) behind what the passing of time brought.
         """
         floor = self._floor
-        floor.events = []
+        if floor.events:
+            floor.events = []
         try:
             if not 0 <= now_ns < NEVER_NS:
                 raise BadRequest("The instant is out of range.", now_ns=str(now_ns)[:40])
@@ -68,7 +69,8 @@ class Venue:
             floor.refuse(error)
         if floor.next_snapshot_ns <= floor.now_ns:
             publish_due(floor)
-        return tuple(floor.events)
+        # By most ticks nothing happens.
+        return tuple(floor.events) if floor.events else ()
 
     # Questions
 

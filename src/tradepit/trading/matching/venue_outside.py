@@ -43,13 +43,13 @@ def withdraw_quotes(market: Market) -> None:
 
 def _take_figures(floor: Floor, market: Market, tick: Tick) -> bool:
     seen = market.statistics
-    first = not seen.outside_seen
+    first, last_ticks = not seen.outside_seen, seen.last_ticks
     lots, turnover, changed = seen.show(tick)
     if lots:
         # What was traded before the first tick belongs to the day, not to the hour in which the venue began to listen.
         tape = market.outside_tape
         tape.add(tape.sessions[0][0] if first and tape.sessions else floor.now_ns, turnover, lots, market.hours)
-    if seen.last_ticks:
+    if seen.last_ticks != last_ticks:
         floor.ledger.mark(market.symbol, seen.last_ticks)
     return changed
 
