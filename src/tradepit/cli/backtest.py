@@ -17,6 +17,7 @@ from tradepit.bots.backtest.report_files import summary, write_report, write_swe
 from tradepit.bots.backtest.result import BacktestResult
 from tradepit.bots.backtest.settings import BacktestSettings
 from tradepit.bots.backtest.sweep import SweepJob, SweepRow, combinations, run_sweep
+from tradepit.bots.live.seat import read_config
 from tradepit.bots.loading import check_config, load_bot
 from tradepit.cli.assignments import assignments, pairs, value_of
 from tradepit.cli.exits import Exit
@@ -36,6 +37,7 @@ def run_backtest(
     ticks: Sequence[Path],
     params: Sequence[str],
     sweep: Sequence[str],
+    mount: Path | None,
     settings: BacktestSettings,
     report: Path | None,
     workers: int,
@@ -48,6 +50,8 @@ def run_backtest(
     twice = sorted(set(given) & set(swept))
     if twice:
         raise BadRequest("A parameter is either given or swept.", param=twice[0])
+    if mount is not None:
+        given = {name: value for name, value in read_config(mount / "config.json").items() if name not in swept} | given
     # What a bot prints must not get between the figures of a program that reads them.
     with redirect_stdout(sys.stderr):
         bot_class = load_bot(bot)

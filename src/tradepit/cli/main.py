@@ -236,12 +236,13 @@ def verify_connect(
 
 
 @app.command
-def backtest(
+def backtest(  # noqa: PLR0913 - each is an option of the command
     bot: str,
     *,
     ticks: Annotated[list[Path], Parameter(consume_multiple=True, negative="")],
     param: Annotated[list[str] | None, Parameter(consume_multiple=True, negative="")] = None,
     sweep: Annotated[list[str] | None, Parameter(consume_multiple=True, negative="")] = None,
+    mount: Annotated[Path | None, Parameter(help="A folder with config.json, over which --param and --sweep go.")] = None,
     seed: int = 1,
     latency_ms: float = 0.0,
     deposit: str = "10000000",
@@ -267,6 +268,7 @@ def backtest(
         ticks=ticks,
         params=param or (),
         sweep=sweep or (),
+        mount=mount,
         settings=settings,
         report=report,
         workers=workers,

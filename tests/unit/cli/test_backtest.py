@@ -148,6 +148,23 @@ def test_a_sweeps_run_is_the_single_run(bot: Path, ticks: Path, capsys: pytest.C
     assert _json(capsys)["runs"][0]["digest"] == alone["digest"]
 
 
+def test_parameters_of_a_mount_give_way_to_those_that_are_named(
+    bot: Path, ticks: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "config.json").write_text('{"every": 5, "fails": ""}')
+    mounted = (bot, "--ticks", ticks, "--mount", tmp_path, "--json")
+    assert _run(*mounted) == 0
+    assert _json(capsys)["params"] == {"every": 5, "fails": ""}
+    assert _run(*mounted, "--param", "every=10") == 0
+    assert _json(capsys)["params"] == {"every": 10, "fails": ""}
+    assert _run(*mounted, "--sweep", "every=4,10") == 0
+    assert sorted(run["params"]["every"] for run in _json(capsys)["runs"]) == [4, 10]
+    (tmp_path / "config.json").write_text("[]")
+    with pytest.raises(TradepitError) as caught:
+        _run(*mounted)
+    assert caught.value.reason_code == "CONFIG_INVALID"
+
+
 def test_a_bot_that_raises_is_a_finding(bot: Path, ticks: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert _run(bot, "--ticks", ticks, "--param", "fails=raises", "--json") == 1
     assert _json(capsys)["host"]["last_error"] == "on_tick: ValueError('as told')"
