@@ -28,7 +28,8 @@ def settings(port: int) -> Settings:
     return Settings(data_api=DataApiSettings(port=port))
 
 
-async def test_a_data_api_is_told_from_nobody_and_from_others() -> None:
+async def test_a_data_api_is_told_from_nobody_and_from_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tradepit.cli.doctor_data._ANSWER_S", 60.0)
     assert check_data_api(settings(0)).outcome is Outcome.OK
     assert "not running" in (await asyncio.to_thread(check_data_api, settings(free_port()))).seen
     world = MarketWorld()

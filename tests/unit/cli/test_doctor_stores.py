@@ -1,18 +1,13 @@
 """The doctor on store and cache: what it sees, what it advises, and that it shows no password."""
 
-import socket
 from pathlib import Path
+
+from tests.servers.ports import free_port
 
 from tradepit.cli.doctor_stores import check_cache, check_store
 from tradepit.cli.finding import Outcome
 from tradepit.cli.store import run_store
 from tradepit.config import Settings
-
-
-def nobody() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def test_no_store_and_the_bus_s_cache_are_fine() -> None:
@@ -34,7 +29,7 @@ def test_a_store_is_looked_at_and_left_alone(tmp_path: Path) -> None:
 
 
 def test_servers_that_do_not_answer_are_told_without_their_passwords() -> None:
-    port = nobody()
+    port = free_port()
     settings = Settings(
         store=f"postgresql+asyncpg://me:my-secret@127.0.0.1:{port}/db", cache=f"redis://:my-secret@127.0.0.1:{port}/1"
     )

@@ -7,6 +7,8 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from tests.servers.ports import free_port
+from tests.waiting import PATIENCE_S
 
 from tradepit.cli import doctor_surroundings as surroundings
 from tradepit.cli.finding import Outcome
@@ -31,7 +33,7 @@ def serve() -> Iterator[Serve]:
         def run() -> None:
             link, _ = listener.accept()
             with link:
-                link.settimeout(5)
+                link.settimeout(PATIENCE_S)
                 link.sendall(greeting)
                 if answer and link.recv(65_536):
                     link.sendall(answer)
@@ -48,9 +50,10 @@ def serve() -> Iterator[Serve]:
         listener.close()
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is there answers or hangs up, when the machine comes to it."""
+    monkeypatch.setattr(surroundings, "_ANSWER_S", PATIENCE_S)
 
 
 def at(port: int) -> Settings:

@@ -266,7 +266,8 @@ async def test_what_comes_in_one_turn_shares_an_entry(gathering: Bench) -> None:
     assert [await put for put in puts] == [1, 1, 1]
 
 
-async def test_lazy_records_wait_for_company_and_keep_their_place(gathering: Bench) -> None:
+async def test_lazy_records_wait_for_company_and_keep_their_place(gathering: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tradepit.runtime.journal_writer._LAZY_S", 60.0)
     lazy = gathering.writer.put([b"1"], lazy=True)
     await settle()
     assert not lazy.done()

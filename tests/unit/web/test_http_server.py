@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 from litestar.types import Receive, Scope, Send
+from tests.servers.ports import free_port
 
 from tradepit.trading.model.errors import Unavailable
+from tradepit.web import http_server
 from tradepit.web.http_server import HttpServer
 
 if TYPE_CHECKING:
@@ -58,8 +60,12 @@ async def test_it_takes_a_free_port_and_leaves_the_signals_alone(
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
 
 
-async def test_a_request_in_hand_is_finished(server: tuple[HttpServer, Slow], fetch: "Callable[[str], Answer]") -> None:
+async def test_a_request_in_hand_is_finished(
+    server: tuple[HttpServer, Slow], fetch: "Callable[[str], Answer]", monkeypatch: pytest.MonkeyPatch
+) -> None:
     made, app = server
+    for limit in ("_GRACE_S", "_STOP_S"):
+        monkeypatch.setattr(http_server, limit, 60)
     await made.start()
     asking = asyncio.create_task(asyncio.to_thread(fetch, made.url))
     await app.asked.wait()
@@ -94,8 +100,9 @@ async def test_a_taken_port_is_told(server: tuple[HttpServer, Slow]) -> None:
 
 
 async def test_it_serves_again_on_the_port_it_left(server: tuple[HttpServer, Slow], fetch: "Callable[[str], Answer]") -> None:
-    made, app = server
+    _, app = server
     app.release.set()
+    made = HttpServer(app, "127.0.0.1", free_port())
     await made.start()
     await asyncio.to_thread(fetch, made.url)
     port = made.port
