@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from tests.waiting import PATIENCE_S
+from tests.patience import PATIENCE_S
 
 from tradepit.backends.store.database import Database
 

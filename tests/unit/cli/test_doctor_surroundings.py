@@ -7,8 +7,8 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from tests.patience import PATIENCE_S
 from tests.servers.ports import free_port
-from tests.waiting import PATIENCE_S
 
 from tradepit.cli import doctor_surroundings as surroundings
 from tradepit.cli.finding import Outcome
