@@ -47,3 +47,10 @@ def test_closing_realises_at_the_average_cost() -> None:
     position.add(-5, Decimal(95))
     assert (position.lots, position.realized, position.open_cost) == (-2, Decimal(-10), Decimal(-190))
     assert position.unrealized(Decimal(90)) == 10
+
+
+def test_a_position_that_is_closed_to_the_last_lot_costs_nothing_however_odd_its_average_was() -> None:
+    position = BotPosition()
+    for lots, worth in ((4, 900_000), (-8, 1_155_360), (-5, 900_000), (5, 900_000), (4, 900_000)):
+        position.add(lots, Decimal(worth))
+    assert (position.lots, position.open_cost) == (0, 0)

@@ -28,7 +28,8 @@ class BotPosition(msgspec.Struct):
         """Trade ``lots`` (signed) worth ``worth`` each; lots against the position close it at its average cost, first."""
         closing = 0 if self.lots * lots >= 0 else (1 if lots > 0 else -1) * min(abs(lots), abs(self.lots))
         if closing:
-            cost = self.open_cost * -closing / self.lots
+            # All of it exactly: a division may not come out even.
+            cost = self.open_cost if closing == -self.lots else self.open_cost * -closing / self.lots
             self.realized += -closing * worth - cost
             self.open_cost -= cost
         self.lots += lots
