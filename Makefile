@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test servers system-servers redistimeseries crashpoints split-flows risk-oracle connect-kills timescale check unit format docs proto bench clean
+.PHONY: demo test servers system-servers redistimeseries crashpoints explore split-flows risk-oracle connect-kills timescale check unit format docs proto bench clean
 
 demo: $(VENV)/.installed
 	$(BIN)/tradepit demo
@@ -37,6 +37,10 @@ tests/node/node_modules/.package-lock.json: tests/node/package-lock.json | $(VEN
 # Two hundred seeded crashes at chosen appends, on a driven clock: a part of `make test` that can be run by itself.
 crashpoints: $(VENV)/.installed-dev
 	$(BIN)/pytest tests/chaos/test_crash_points.py
+
+# The properties with other examples than `make test` has, until one fails or ten rounds are over.
+explore: $(VENV)/.installed-dev
+	for round in 1 2 3 4 5 6 7 8 9 10; do EXPLORE=1 $(BIN)/pytest -n 2 --dist loadfile tests/property || exit 1; done
 
 # A hundred thousand random flows of concurrent closers against the exchange's ledger; `make test` plays fewer.
 split-flows: $(VENV)/.installed-dev

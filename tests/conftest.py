@@ -1,6 +1,7 @@
 """What holds for every test: its loop, Hypothesis without a clock, and files that take longest begun first."""
 
 import asyncio
+import os
 from collections.abc import Callable, Mapping
 
 import pytest
@@ -45,6 +46,10 @@ def pytest_asyncio_loop_factories(
     return {"watchful": WatchfulLoop}
 
 
-# How long an example takes is up to the machine, and says nothing of the code.
-settings.register_profile("tradepit", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# How long an example takes is up to the machine, and says nothing of the code. The examples are the same in every run, so that
+# a change is judged by what it changed; `make explore` looks for new ones.
+_EXPLORES = "EXPLORE" in os.environ
+settings.register_profile(
+    "tradepit", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=not _EXPLORES, print_blob=True
+)
 settings.load_profile("tradepit")

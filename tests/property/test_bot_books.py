@@ -53,4 +53,4 @@ def test_a_position_that_is_closed_to_the_last_lot_costs_nothing_however_odd_its
     position = BotPosition()
     for lots, worth in ((4, 900_000), (-8, 1_155_360), (-5, 900_000), (5, 900_000), (4, 900_000)):
         position.add(lots, Decimal(worth))
-    assert (position.lots, position.open_cost) == (0, 0)
+    assert (position.lots, position.open_cost) == (0, Decimal(0))
