@@ -19,7 +19,8 @@ CATALOG, CALENDAR = load_catalog(), load_calendar()
 CHINA = CALENDAR.days("cn_day")
 groups = st.sampled_from(sorted(CALENDAR.groups))
 dates = st.dates(date(2025, 1, 2), date(2026, 12, 20))
-instants = st.integers(1735783200, 1797000000).map(lambda second: second * 10**9)  # 2025-01-02 to 2026-12-11
+LAST_S = 1797000000  # 2026-12-11: what follows an instant is looked for too, and the calendar knows no day of 2027
+instants = st.integers(1735783200, LAST_S).map(lambda second: second * 10**9)  # from 2025-01-02 on
 months = st.dates(date(2021, 1, 1), date(2026, 12, 1))
 products = st.sampled_from([product.product_id for product in CATALOG.products])
 
@@ -47,7 +48,7 @@ def test_the_phase_holds_until_the_next_boundary(instant: int, group: str) -> No
 
 @given(st.lists(st.integers(0, 20 * 86400), min_size=3, max_size=3).map(sorted), instants, groups)
 def test_trading_time_adds_up(seconds: list[int], start: int, group: str) -> None:
-    a, b, c = (start + second * 10**9 for second in seconds)
+    a, b, c = (min(start + second * 10**9, LAST_S * 10**9) for second in seconds)
     whole = CALENDAR.trading_ns_between(a, c, group)
     assert whole == CALENDAR.trading_ns_between(a, b, group) + CALENDAR.trading_ns_between(b, c, group)
     assert 0 <= whole <= c - a
