@@ -10,12 +10,14 @@ import signal
 import struct
 import subprocess
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from tradepit.cli.servers.ports import answers, wait_for
+from tradepit.runtime.clock import SystemClock
 from tradepit.runtime.free_ports import free_port
 from tradepit.trading.model.errors import Unavailable
 
@@ -24,6 +26,8 @@ _OPTIONS = (
     "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "shared_buffers=16MB",
     "-c", "max_connections=40", "-c", "autovacuum=off", "-c", "fsync=off", "-c", "timezone=Asia/Shanghai", "-c", "lc_messages=C",
 )  # fmt: skip
+
+_OTHERS_LIVE, _AGAIN_S = "pre-existing shared memory block", 0.1
 
 
 def find_programs() -> Path:
@@ -82,6 +86,17 @@ class PostgresServer:
             return self.url
         if not (self._folder / "data").exists():
             self._make_cluster()
+        clock = SystemClock()
+        deadline_ns = clock.monotonic_ns() + int(timeout_s * 1e9)
+        while not self._has_started(timeout_s):
+            log = (self._folder / "log").read_text()
+            if _OTHERS_LIVE not in log[-2000:] or clock.monotonic_ns() > deadline_ns:
+                raise Unavailable("PostgreSQL did not start", log=log[-2000:])
+            # A session of the killed server has not heard of its death yet; it will end by itself.
+            time.sleep(_AGAIN_S)
+        return self.url
+
+    def _has_started(self, timeout_s: float) -> bool:
         (self._folder / "data" / "postmaster.pid").unlink(missing_ok=True)
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
@@ -89,9 +104,7 @@ class PostgresServer:
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self._environment(), cwd=self._folder,
                 user=self._user, extra_groups=[] if self._user else None, start_new_session=True,
             )  # fmt: skip
-        if not wait_for(lambda: answers(self.port, _HELLO, b"R"), self._process, timeout_s):
-            raise Unavailable("PostgreSQL did not start", log=(self._folder / "log").read_text()[-2000:])
-        return self.url
+        return wait_for(lambda: answers(self.port, _HELLO, b"R"), self._process, timeout_s)
 
     def stop(self) -> None:
         """End it in order, closing connections. Idempotent."""
