@@ -8,10 +8,15 @@ from tradepit.web.http_server import HttpServer
 
 
 class HttpDoor:
-    """``port`` 0 takes any free port; the real one is in the figures and in the log, where ``name`` says whose door it is."""
+    """``port`` 0 takes any free port; the real one is in the figures and in the log, where ``name`` says whose door it is.
 
-    def __init__(self, name: str, app: ASGIApp, host: str, port: int, *, websockets: bool = False) -> None:
-        self._name, self._host = name, host
+    ``asks_who``: the application itself lets in only whom it knows. Any other door that is opened beyond loopback says so.
+    """
+
+    def __init__(
+        self, name: str, app: ASGIApp, host: str, port: int, *, websockets: bool = False, asks_who: bool = False
+    ) -> None:
+        self._name, self._is_public = name, host.lower() not in LOOPBACK and not asks_who
         self._guard = HostGuard(app, host)
         self._server = HttpServer(self._guard, host, port, websockets=websockets)
 
@@ -35,7 +40,7 @@ class HttpDoor:
         if self.serving:
             return
         await self._server.start()
-        if self._host.lower() not in LOOPBACK:
+        if self._is_public:
             logger.warning("{}: reachable from other machines at {}, without authentication", self._name, self.url)
         logger.info("{}: {}", self._name, self.url)
 

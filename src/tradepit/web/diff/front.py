@@ -74,7 +74,9 @@ class DiffFront:
             holidays=self._holidays,
             mains=self._market.service.mains,
         )
-        self._door = HttpDoor(instance, make_app(doors), settings.host, settings.port, websockets=True)
+        self._door = HttpDoor(
+            instance, make_app(doors), settings.host, settings.port, websockets=True, asks_who=bool(settings.users)
+        )
         self._started = False
 
     @property
